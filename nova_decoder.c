@@ -1,0 +1,358 @@
+/*-------------------------------------------------------------------------
+ *
+ * nova_decoder.c
+ *		Output plugin: committed changes as records for Kafka.
+ *
+ * The table of contents of the plugin.  A change comes in, its relation's plan
+ * says whether it is captured and how it is written (src/relcache, src/plan),
+ * the encoder makes key and value (src/encode), the batch puts them into frames
+ * and sends those (src/batch, src/wire.h).
+ *
+ * Rules: everything lives under ctx->context.  What a change allocates goes
+ * when its callback returns, on every path.  No catalog is read per row.
+ * Nothing here throws because of data.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "fmgr.h"
+#include "replication/walsender.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "src/batch.h"
+#include "src/compat.h"
+#include "src/encode.h"
+#include "src/message.h"
+#include "src/options.h"
+#include "src/pin.h"
+#include "src/relcache.h"
+
+PG_MODULE_MAGIC;
+
+/* On old servers: report progress after so many changes (as pgoutput does). */
+#define CHANGES_PER_PROGRESS 100
+
+typedef struct NovaState
+{
+	NovaOptions *options;
+	NovaRelCache *relcache;
+	NovaBatch batch;
+	NovaMeta meta;
+	MemoryContext change_context; /* reset after every change */
+	int unreported;               /* changes since progress was reported */
+} NovaState;
+
+static const NovaBytes no_headers = {NULL, 0};
+
+static bool
+is_skipped(const NovaState *state, char op)
+{
+	return strchr(state->options->skipped, op) != NULL;
+}
+
+/* Microseconds since 1970. */
+static int64
+unix_us(TimestampTz t)
+{
+	return t + ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)) * USECS_PER_DAY;
+}
+
+/* One record of a row: its key (if it has one) and its value. */
+static void
+emit_row(NovaState *state, NovaRelEntry *entry, char op, const NovaRow *row)
+{
+	NovaOut *out = nova_batch_record(&state->batch, &entry->route, op, 0, no_headers);
+	bool keyed = entry->plan->nkey > 0 && row != NULL;
+
+	if (keyed)
+		nova_encode_key(out, entry->plan, row);
+	nova_batch_key_done(&state->batch, !keyed);
+	nova_encode_value(out, entry->plan, row, &state->meta, op);
+	nova_batch_value_done(&state->batch, false);
+}
+
+static void
+emit_tombstone(NovaState *state, NovaRelEntry *entry, const NovaRow *row)
+{
+	NovaOut *out =
+		nova_batch_record(&state->batch, &entry->route, NOVA_OP_TOMBSTONE, 0, no_headers);
+
+	nova_encode_key(out, entry->plan, row);
+	nova_batch_key_done(&state->batch, false);
+	nova_batch_value_done(&state->batch, true);
+}
+
+/*
+ * A delete: what is known of the old row, then the tombstone.  Log compaction
+ * works by key, so that a row without a key has no tombstone.
+ */
+static void
+emit_delete(NovaState *state, NovaRelEntry *entry, const NovaRow *old)
+{
+	emit_row(state, entry, NOVA_OP_DELETE, old);
+	if (state->options->tombstones && entry->plan->nkey > 0)
+		emit_tombstone(state, entry, old);
+}
+
+/* The old tuple as a row of its own. */
+static NovaRow
+old_row(const NovaPlan *plan)
+{
+	NovaRow row = {.values = plan->old_values,
+				   .nulls = plan->old_nulls,
+				   .identity_only = !plan->identity_full};
+
+	return row;
+}
+
+static bool
+key_changed(const NovaPlan *plan, const NovaRow *old, const NovaRow *new)
+{
+	StringInfoData a;
+	StringInfoData b;
+	NovaOut out;
+
+	initStringInfo(&a);
+	nova_out_init(&out, &a);
+	nova_encode_key(&out, plan, old);
+	initStringInfo(&b);
+	nova_out_init(&out, &b);
+	nova_encode_key(&out, plan, new);
+	return a.len != b.len || memcmp(a.data, b.data, a.len) != 0;
+}
+
+/* A changed key is the end of one row and the beginning of another. */
+static void
+emit_update(NovaState *state, NovaRelEntry *entry, bool has_old, const NovaRow *new)
+{
+	NovaRow old = old_row(entry->plan);
+
+	if (has_old && entry->plan->nkey > 0 && key_changed(entry->plan, &old, new))
+	{
+		emit_delete(state, entry, &old);
+		emit_row(state, entry, NOVA_OP_CREATE, new);
+	}
+	else
+		emit_row(state, entry, NOVA_OP_UPDATE, new);
+}
+
+static char
+change_op(const ReorderBufferChange *change)
+{
+	switch (change->action)
+	{
+		case REORDER_BUFFER_CHANGE_INSERT:
+			return NOVA_OP_CREATE;
+		case REORDER_BUFFER_CHANGE_UPDATE:
+			return NOVA_OP_UPDATE;
+		default:
+			return NOVA_OP_DELETE;
+	}
+}
+
+/* A captured change of a row, to records. */
+static void
+emit_change(NovaState *state, NovaRelEntry *entry, Relation relation, ReorderBufferChange *change)
+{
+	NovaPlan *plan = entry->plan;
+	TupleDesc desc = RelationGetDescr(relation);
+	HeapTuple new = nova_new_tuple(change);
+	HeapTuple old = nova_old_tuple(change);
+	NovaRow row = {.values = plan->values, .nulls = plan->nulls};
+	char op = change_op(change);
+
+	if (old)
+		heap_deform_tuple(old, desc, plan->old_values, plan->old_nulls);
+	if (op == NOVA_OP_DELETE)
+	{
+		NovaRow gone = old_row(plan);
+
+		if (old)
+			emit_delete(state, entry, &gone);
+		else
+			nova_batch_dropped(&state->batch, &entry->route, op, NOVA_DROP_NO_IDENTITY);
+		return;
+	}
+	if (new == NULL)
+		return;
+	heap_deform_tuple(new, desc, plan->values, plan->nulls);
+	if (old)
+	{
+		row.old_values = plan->old_values;
+		row.old_nulls = plan->old_nulls;
+	}
+	if (op == NOVA_OP_UPDATE)
+		emit_update(state, entry, old != NULL, &row);
+	else
+		emit_row(state, entry, op, &row);
+}
+
+/* Keep the connection alive within a long transaction, where the server does not. */
+static void
+report_progress(LogicalDecodingContext *ctx, NovaState *state)
+{
+	if (NOVA_CORE_REPORTS_PROGRESS || ++state->unreported < CHANGES_PER_PROGRESS)
+		return;
+	state->unreported = 0;
+	nova_update_progress(ctx, false);
+}
+
+static void
+nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relation,
+			ReorderBufferChange *change)
+{
+	NovaState *state = ctx->output_plugin_private;
+	MemoryContext old = MemoryContextSwitchTo(state->change_context);
+	NovaRelEntry *entry = nova_relcache_get(state->relcache, relation);
+
+	if (entry->plan->captured && !is_skipped(state, change_op(change)))
+	{
+		state->meta.lsn = change->lsn;
+		emit_change(state, entry, relation, change);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->change_context);
+	report_progress(ctx, state);
+}
+
+static void
+nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
+			  Relation relations[], ReorderBufferChange *change)
+{
+	NovaState *state = ctx->output_plugin_private;
+	MemoryContext old = MemoryContextSwitchTo(state->change_context);
+
+	state->meta.lsn = change->lsn;
+	for (int i = 0; i < nrelations && !is_skipped(state, NOVA_OP_TRUNCATE); i++)
+	{
+		NovaRelEntry *entry = nova_relcache_get(state->relcache, relations[i]);
+
+		if (entry->plan->captured)
+			emit_row(state, entry, NOVA_OP_TRUNCATE, NULL);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->change_context);
+	report_progress(ctx, state);
+}
+
+/* A record made by nova.publish(). */
+static void
+emit_message(NovaState *state, const char *content, Size size)
+{
+	NovaBatch *batch = &state->batch;
+	NovaMessage message;
+
+	if (!nova_message_read(content, size, &message))
+	{
+		nova_batch_dropped(batch, NULL, NOVA_OP_MESSAGE, NOVA_DROP_BAD_MESSAGE);
+		return;
+	}
+	nova_batch_record(batch, nova_relcache_topic(state->relcache, message.topic), NOVA_OP_MESSAGE,
+					  NOVA_RF_OPAQUE, message.headers);
+	if (message.key.data)
+		nova_batch_opaque(batch, message.key);
+	nova_batch_key_done(batch, message.key.data == NULL);
+	if (message.value.data)
+		nova_batch_opaque(batch, message.value);
+	nova_batch_value_done(batch, message.value.data == NULL);
+}
+
+static void
+nova_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr message_lsn,
+			 bool transactional, const char *prefix, Size size, const char *content)
+{
+	NovaState *state = ctx->output_plugin_private;
+	MemoryContext old;
+
+	if (strcmp(prefix, NOVA_MESSAGE_PREFIX) != 0)
+		return;
+	old = MemoryContextSwitchTo(state->change_context);
+	emit_message(state, content, size);
+	if (!transactional)
+	{
+		NovaCommit commit = {.flags = NOVA_CF_NONTRANSACTIONAL,
+							 .commit_lsn = message_lsn,
+							 .end_lsn = ctx->reader->EndRecPtr};
+
+		nova_batch_commit(&state->batch, &commit);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->change_context);
+}
+
+static void
+nova_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
+{
+	NovaState *state = ctx->output_plugin_private;
+
+	nova_meta_begin(&state->meta, txn->xid, unix_us(nova_commit_time(txn)));
+}
+
+static void
+nova_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr commit_lsn)
+{
+	NovaState *state = ctx->output_plugin_private;
+	NovaCommit commit = {.xid = txn->xid,
+						 .commit_lsn = commit_lsn,
+						 .end_lsn = txn->end_lsn,
+						 .commit_time = state->meta.commit_us};
+	bool sent = nova_batch_commit(&state->batch, &commit);
+
+	nova_relcache_sweep(state->relcache);
+	state->unreported = 0;
+	nova_update_progress(ctx, !sent);
+}
+
+/*
+ * Through SQL the answer has to be text unless asked otherwise.  A walsender
+ * that runs START_REPLICATION has no transaction; one that runs a query has.
+ */
+static bool
+wants_text(const NovaOptions *options)
+{
+	if (options->output == NOVA_OUTPUT_AUTO)
+		return !am_walsender || IsTransactionState();
+	return options->output == NOVA_OUTPUT_TEXT;
+}
+
+static void
+nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init)
+{
+	MemoryContext old = MemoryContextSwitchTo(ctx->context);
+	NovaState *state = palloc0(sizeof(NovaState));
+	bool text;
+
+	ctx->output_plugin_private = state;
+	/* neither rows of uncommitted transactions nor of prepared ones */
+	ctx->streaming = false;
+	ctx->twophase = false;
+	state->options = nova_options_parse(ctx->output_plugin_options);
+	text = wants_text(state->options);
+	opt->output_type = text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
+	if (!is_init)
+	{
+		nova_json_setup();
+		nova_pin_setup(ctx->context);
+		state->change_context =
+			AllocSetContextCreate(ctx->context, "nova change", ALLOCSET_DEFAULT_SIZES);
+		state->relcache = nova_relcache_create(ctx->context, state->options);
+		nova_meta_init(&state->meta, state->options, ctx->context);
+		nova_batch_init(&state->batch, ctx, state->options, text);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+void
+_PG_output_plugin_init(OutputPluginCallbacks *cb)
+{
+	cb->startup_cb = nova_startup;
+	cb->begin_cb = nova_begin;
+	cb->change_cb = nova_change;
+	cb->truncate_cb = nova_truncate;
+	cb->commit_cb = nova_commit;
+	cb->message_cb = nova_message;
+}

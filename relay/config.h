@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * config.h
+ *		The relay's configuration: a Debezium connector JSON, made effective.
+ *
+ * config_load() reads the file, fills placeholders, looks every key up in the
+ * one option table of config.c and returns a RelayConfig in the terms of the
+ * libraries: libpq keywords, plugin options, librdkafka properties.  What the
+ * table says about a key decides its fate: it works, it is accepted and
+ * ignored with one log line that says why, or it is refused with what to do.
+ *
+ * Ownership: everything inside belongs to the RelayConfig and lives until
+ * config_free().  Nothing in it changes after config_load().
+ *
+ * Traps: secrets live in here.  Print values only through
+ * config_print_effective(), which masks them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_RELAY_CONFIG_H
+#define NOVA_RELAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* A name and a value for one of the libraries. */
+typedef struct ConfigPair
+{
+	char *name;
+	char *value;
+	const char *origin; /* the connector key it came from, for errors */
+} ConfigPair;
+
+typedef struct ConfigPairs
+{
+	ConfigPair *items;
+	size_t count;
+} ConfigPairs;
+
+/*
+ * How topics of some names are to be made: topic.creation.<group>.*, as in
+ * Kafka Connect.  The first group whose include matches and whose exclude does
+ * not applies; the one named "default" is always last and matches everything.
+ */
+typedef struct TopicGroup
+{
+	char *name;
+	char *include;          /* anchored POSIX ERE, or NULL for "default" */
+	char *exclude;          /* anchored POSIX ERE, or NULL */
+	int partitions;         /* -1: the broker's default */
+	int replication_factor; /* -1: the broker's default */
+	ConfigPairs properties; /* topic configs, e.g. cleanup.policy */
+} TopicGroup;
+
+typedef enum SnapshotMode
+{
+	SNAPSHOT_INITIAL,
+	SNAPSHOT_INITIAL_ONLY,
+	SNAPSHOT_ALWAYS,
+	SNAPSHOT_NO_DATA,
+	SNAPSHOT_WHEN_NEEDED
+} SnapshotMode;
+
+typedef struct RelayConfig
+{
+	char *name;     /* connector name */
+	ConfigPairs pg; /* libpq keywords: host, port, user, … */
+	char *slot_name;
+	bool slot_drop_on_stop;
+	bool slot_failover;
+	ConfigPairs plugin; /* options for START_REPLICATION */
+	ConfigPairs kafka;  /* librdkafka properties, later ones win */
+	TopicGroup *groups;
+	size_t ngroups; /* at least 1 */
+	SnapshotMode snapshot_mode;
+	char *topic_prefix;
+	int heartbeat_interval_ms; /* 0: off */
+	char *heartbeat_topic;
+	char *heartbeat_action_query; /* NULL: none */
+	int status_interval_ms;       /* standby status at least this often */
+	int retry_backoff_ms;         /* first wait before a reconnect */
+	int retry_backoff_max_ms;
+	int shutdown_timeout_ms; /* how long SIGTERM waits for acks */
+} RelayConfig;
+
+/*
+ * Read and validate the connector JSON at path ("-" is standard input).
+ * Notes on ignored keys go to the log.  Returns NULL after writing one line
+ * to err (at most errsize bytes) that names the offending key, the value's
+ * fault and what is valid.
+ */
+extern RelayConfig *config_load(const char *path, char *err, size_t errsize);
+
+/* The same from memory; label stands for the path in messages. */
+extern RelayConfig *config_parse(const char *json, size_t len, const char *label, char *err,
+								 size_t errsize);
+
+extern void config_free(RelayConfig *cfg);
+
+/* The group that applies to a topic; never NULL. */
+extern const TopicGroup *config_topic_group(const RelayConfig *cfg, const char *topic);
+
+/* The value of a pair, or NULL. */
+extern const char *config_pair(const ConfigPairs *pairs, const char *name);
+
+/* Every effective setting, a line each, secrets masked. */
+extern void config_print_effective(const RelayConfig *cfg, FILE *out);
+
+/* The option table as Markdown, for the docs. */
+extern void config_print_options(FILE *out);
+
+#endif /* NOVA_RELAY_CONFIG_H */

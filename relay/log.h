@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * log.h
+ *		One line per event on standard error, plain or JSON.
+ *
+ * Who may log: main.c, relay.c and the modules that own a connection.  Pure
+ * modules return what happened and log nothing.  A line says what happened,
+ * where (LSN, topic), what happens next and what to do.  Never a row's
+ * content, never a secret.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_RELAY_LOG_H
+#define NOVA_RELAY_LOG_H
+
+typedef enum LogLevel
+{
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG
+} LogLevel;
+
+typedef enum LogFormat
+{
+	LOG_PLAIN,
+	LOG_JSON
+} LogFormat;
+
+/* Set once in main(), before threads exist. */
+extern void log_setup(LogLevel level, LogFormat format);
+
+/* printf-like; thread-safe; one write() per line; control bytes escaped. */
+extern void log_line(LogLevel level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+
+#endif /* NOVA_RELAY_LOG_H */

@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch.h
+ *		Frames into one write; when to write.
+ *
+ * Every OutputPluginWrite() is a message, a copy and a send().  The batch keeps
+ * one write open over many rows, and sends it when it is longer than
+ * batch.bytes and at commit.  The caller opens a record, encodes the key,
+ * closes it, encodes the value, closes that:
+ *
+ *		out = nova_batch_record(batch, route, op, 0, none);
+ *		nova_encode_key(out, …);
+ *		nova_batch_key_done(batch, false);
+ *		nova_encode_value(out, …);
+ *		nova_batch_value_done(batch, false);
+ *
+ * With output=text the same calls print one JSON line per record.
+ *
+ * Traps: between record() and value_done() nothing else may be called on the
+ * batch.  A value may leave in several writes while it is being encoded.
+ * Memory is bounded by batch.bytes and NOVA_WRITE_LIMIT, whatever the
+ * transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_BATCH_H
+#define NOVA_BATCH_H
+
+#include "postgres.h"
+
+#include "port/pg_crc32c.h"
+#include "replication/logical.h"
+
+#include "json.h"
+#include "options.h"
+#include "wire.h"
+
+/* A write gets this long at the most before a value is continued in another. */
+#define NOVA_WRITE_LIMIT (1024 * 1024)
+
+/* A text line with a longer value shows its length instead. */
+#define NOVA_TEXT_LIMIT (256 * 1024 * 1024)
+
+/* Where records of a relation, or of a topic of messages, go. */
+typedef struct NovaRouteState
+{
+	uint32 id;
+	bool announced;    /* in this stream, with these names */
+	const char *topic; /* UTF-8 */
+	const char *schema;
+	const char *table;
+} NovaRouteState;
+
+typedef struct NovaBatch
+{
+	NovaOut out; /* must be first: spilling casts it back */
+	LogicalDecodingContext *ctx;
+	const NovaOptions *options;
+	bool text;
+	bool hello_sent;
+	bool in_txn;                /* something of this transaction was written */
+	uint64 records;             /* of this transaction */
+	pg_crc32c crc;              /* of this transaction, up to crc_from */
+	int crc_from;               /* offset in the open write */
+	NovaDropped drop;           /* counted, not yet written; count 0: none */
+	NovaRouteState *drop_route; /* its route, or NULL */
+
+	/* the open record, as offsets in the open write */
+	int head_at;
+	int key_at;
+	int value_at;
+	int part_at;     /* of the open MORE frame, 0: none */
+	uint64 oversize; /* text: bytes of the value not shown */
+} NovaBatch;
+
+extern void nova_batch_init(NovaBatch *batch, LogicalDecodingContext *ctx,
+							const NovaOptions *options, bool text);
+extern NovaOut *nova_batch_record(NovaBatch *batch, NovaRouteState *route, char op, uint16 flags,
+								  NovaBytes headers);
+extern void nova_batch_key_done(NovaBatch *batch, bool is_null);
+extern void nova_batch_value_done(NovaBatch *batch, bool is_null);
+
+/* Bytes of an application as key or value: as they are, or as a JSON string. */
+extern void nova_batch_opaque(NovaBatch *batch, NovaBytes bytes);
+
+/* A captured change that becomes no record.  route may be NULL. */
+extern void nova_batch_dropped(NovaBatch *batch, NovaRouteState *route, char op, uint8 reason);
+
+/* End of transaction; returns whether anything was sent for it. */
+extern bool nova_batch_commit(NovaBatch *batch, NovaCommit *commit);
+
+#endif /* NOVA_BATCH_H */

@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		Everything that differs between server versions, and nothing else.
+ *
+ * The only file with PG_VERSION_NUM.  A difference is given a name here and
+ * used by that name elsewhere.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_COMPAT_H
+#define NOVA_COMPAT_H
+
+#include "access/htup.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "replication/logical.h"
+#include "replication/message.h"
+#include "replication/output_plugin.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 200000
+#error "nova_decoder supports PostgreSQL 14 to 19"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* The tuples of a change: wrapped in another struct until 16. */
+static inline HeapTuple
+nova_new_tuple(ReorderBufferChange *change)
+{
+#if PG_VERSION_NUM >= 170000
+	return change->data.tp.newtuple;
+#else
+	return change->data.tp.newtuple ? &change->data.tp.newtuple->tuple : NULL;
+#endif
+}
+
+static inline HeapTuple
+nova_old_tuple(ReorderBufferChange *change)
+{
+#if PG_VERSION_NUM >= 170000
+	return change->data.tp.oldtuple;
+#else
+	return change->data.tp.oldtuple ? &change->data.tp.oldtuple->tuple : NULL;
+#endif
+}
+
+static inline TimestampTz
+nova_commit_time(ReorderBufferTXN *txn)
+{
+#if PG_VERSION_NUM >= 190000 || PG_VERSION_NUM < 150000
+	return txn->commit_time;
+#else
+	return txn->xact_time.commit_time;
+#endif
+}
+
+static inline Oid
+nova_primary_key_index(Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(rel, false);
+#else
+	return RelationGetPrimaryKeyIndex(rel);
+#endif
+}
+
+/* A generated column that is computed when read has no value in the tuple. */
+static inline bool
+nova_column_is_stored(Form_pg_attribute att)
+{
+#if PG_VERSION_NUM >= 180000
+	return att->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	return true;
+#endif
+}
+
+/* Report progress to the walsender; skipped: the transaction sent nothing. */
+static inline void
+nova_update_progress(LogicalDecodingContext *ctx, bool skipped)
+{
+#if PG_VERSION_NUM >= 150000
+	OutputPluginUpdateProgress(ctx, skipped);
+#else
+	OutputPluginUpdateProgress(ctx);
+#endif
+}
+
+/* Write a logical decoding message; not flushed at once. */
+static inline XLogRecPtr
+nova_emit_message(const char *prefix, const char *content, Size size, bool transactional)
+{
+#if PG_VERSION_NUM >= 170000
+	return LogLogicalMessage(prefix, content, size, transactional, false);
+#else
+	return LogLogicalMessage(prefix, content, size, transactional);
+#endif
+}
+
+/* Begin a set-returning function that fills a tuplestore. */
+static inline void
+nova_materialize(FunctionCallInfo fcinfo)
+{
+#if PG_VERSION_NUM >= 160000
+	InitMaterializedSRF(fcinfo, 0);
+#elif PG_VERSION_NUM >= 150000
+	SetSingleFuncCall(fcinfo, 0);
+#else
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	TupleDesc desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = tuplestore_begin_heap(true, false, work_mem);
+	rsinfo->setDesc = desc;
+	MemoryContextSwitchTo(old);
+#endif
+}
+
+/*
+ * From 16 on the server itself keeps the connection alive within a long
+ * transaction; before, the plugin has to, or wal_sender_timeout ends it.
+ */
+#if PG_VERSION_NUM >= 160000
+#define NOVA_CORE_REPORTS_PROGRESS true
+#else
+#define NOVA_CORE_REPORTS_PROGRESS false
+#endif
+
+/* What HELLO says. */
+#define NOVA_SERVER_VERSION_NUM PG_VERSION_NUM
+
+#if PG_VERSION_NUM < 160000
+extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *cb);
+#endif
+
+#endif /* NOVA_COMPAT_H */

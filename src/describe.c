@@ -1,0 +1,210 @@
+/*-------------------------------------------------------------------------
+ *
+ * describe.c
+ *		SQL functions that show what the plugin does: nova.options() and
+ *		nova.describe().
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "utils/array.h"
+#include "utils/datum.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "encode.h"
+#include "options.h"
+#include "pin.h"
+#include "plan.h"
+#include "wire.h"
+
+PG_FUNCTION_INFO_V1(nova_options);
+Datum
+nova_options(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	NovaOptionInfo info;
+
+	nova_materialize(fcinfo);
+	for (int i = 0; nova_option_info(i, &info); i++)
+	{
+		Datum values[5];
+		bool nulls[5] = {false};
+
+		values[0] = CStringGetTextDatum(info.name);
+		values[1] = CStringGetTextDatum(info.type);
+		values[2] = CStringGetTextDatum(info.standard);
+		values[3] = CStringGetTextDatum(info.valid);
+		values[4] = CStringGetTextDatum(info.help);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* '{"topic.prefix=cdc"}' as the list that the replication grammar makes. */
+static List *
+options_from_array(ArrayType *array)
+{
+	List *list = NIL;
+	Datum *items;
+	bool *nulls;
+	int n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char *item = nulls[i] ? pstrdup("") : TextDatumGetCString(items[i]);
+		char *value = strchr(item, '=');
+
+		if (value == NULL)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("invalid option \"%s\"", item),
+							errhint("Write options as 'name=value'; see nova.options().")));
+		*value++ = '\0';
+		list = lappend(list, makeDefElem(item, (Node *) makeString(value), -1));
+	}
+	return list;
+}
+
+/* What the records show is made from some row, or from nulls. */
+static void
+sample_row(Relation rel, NovaPlan *plan)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	char *query = psprintf("SELECT * FROM ONLY %s LIMIT 1",
+						   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+													  RelationGetRelationName(rel)));
+	MemoryContext outer = CurrentMemoryContext;
+
+	for (int i = 0; i < desc->natts; i++)
+		plan->nulls[i] = true;
+	SPI_connect();
+	if (rel->rd_rel->relkind == RELKIND_RELATION && SPI_execute(query, true, 1) == SPI_OK_SELECT &&
+		SPI_processed == 1)
+	{
+		int live = 0;
+
+		for (int i = 0; i < desc->natts; i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, i);
+			MemoryContext old;
+			Datum value;
+
+			if (att->attisdropped)
+				continue;
+			value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, ++live,
+								  &plan->nulls[i]);
+			if (plan->nulls[i])
+				continue;
+			if (att->attlen == -1)
+				value = PointerGetDatum(PG_DETOAST_DATUM(value));
+			old = MemoryContextSwitchTo(outer);
+			plan->values[i] = datumCopy(value, att->attbyval, att->attlen);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	SPI_finish();
+	memcpy(plan->old_nulls, plan->nulls, desc->natts * sizeof(bool));
+	memcpy(plan->old_values, plan->values, desc->natts * sizeof(Datum));
+}
+
+/* UTF-8 to a text of this database. */
+static Datum
+text_datum(StringInfo buf)
+{
+	nova_json_ascii(buf, 0);
+	return PointerGetDatum(cstring_to_text_with_len(buf->data, buf->len));
+}
+
+/* One record as a row of the result; no row: a tombstone. */
+static void
+put_record(ReturnSetInfo *rsinfo, const NovaPlan *plan, NovaMeta *meta, char op, const NovaRow *row)
+{
+	Datum values[4] = {0};
+	bool nulls[4] = {false};
+	StringInfoData key;
+	StringInfoData value;
+	NovaOut out;
+
+	values[0] = CStringGetTextDatum(plan->topic);
+	values[1] = CStringGetTextDatum(psprintf("%c", op));
+	nulls[2] = plan->nkey == 0;
+	if (plan->nkey > 0)
+	{
+		initStringInfo(&key);
+		nova_out_init(&out, &key);
+		nova_encode_key(&out, plan, row);
+		values[2] = text_datum(&key);
+	}
+	nulls[3] = op == NOVA_OP_TOMBSTONE;
+	if (op != NOVA_OP_TOMBSTONE)
+	{
+		initStringInfo(&value);
+		nova_out_init(&out, &value);
+		nova_encode_value(&out, plan, row, meta, op);
+		values[3] = text_datum(&value);
+	}
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+static void
+describe_plan(ReturnSetInfo *rsinfo, Relation rel, NovaPlan *plan, const NovaOptions *options)
+{
+	NovaRow row = {.values = plan->values, .nulls = plan->nulls};
+	NovaRow old = {.values = plan->old_values,
+				   .nulls = plan->old_nulls,
+				   .identity_only = !plan->identity_full};
+	bool identity = false;
+	NovaMeta meta;
+
+	for (int i = 0; i < plan->ncolumns; i++)
+		identity |= plan->columns[i].in_identity;
+	nova_meta_init(&meta, options, CurrentMemoryContext);
+	sample_row(rel, plan);
+	if (strchr(options->skipped, NOVA_OP_CREATE) == NULL)
+		put_record(rsinfo, plan, &meta, NOVA_OP_CREATE, &row);
+	if (strchr(options->skipped, NOVA_OP_UPDATE) == NULL)
+		put_record(rsinfo, plan, &meta, NOVA_OP_UPDATE, &row);
+	if (strchr(options->skipped, NOVA_OP_DELETE) != NULL || !identity)
+		return;
+	put_record(rsinfo, plan, &meta, NOVA_OP_DELETE, &old);
+	if (options->tombstones && plan->nkey > 0)
+		put_record(rsinfo, plan, &meta, NOVA_OP_TOMBSTONE, &old);
+}
+
+/*
+ * describe(regclass, VARIADIC text[]): the records that an insert, an update
+ * and a delete of a row of this table would make now, with the caller's rights
+ * to see a row.  No rows: the options do not capture the table.
+ */
+PG_FUNCTION_INFO_V1(nova_describe);
+Datum
+nova_describe(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	NovaOptions *options = nova_options_parse(options_from_array(PG_GETARG_ARRAYTYPE_P(1)));
+	Relation rel;
+	NovaPlan *plan;
+
+	nova_materialize(fcinfo);
+	nova_json_setup();
+	nova_pin_setup(CurrentMemoryContext);
+	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	plan = nova_plan_build(CurrentMemoryContext, rel, options);
+	if (plan->captured)
+		describe_plan(rsinfo, rel, plan, options);
+	table_close(rel, AccessShareLock);
+	return (Datum) 0;
+}

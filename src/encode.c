@@ -1,0 +1,216 @@
+/*-------------------------------------------------------------------------
+ *
+ * encode.c
+ *		Records from plans and datums; see encode.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "encode.h"
+
+void
+nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	memset(meta, 0, sizeof(*meta));
+	meta->options = options;
+	meta->context = context;
+	meta->snapshot = "false";
+	initStringInfo(&meta->suffix);
+	MemoryContextSwitchTo(old);
+}
+
+/* A new transaction: what was written for the last one no longer holds. */
+void
+nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us)
+{
+	meta->xid = xid;
+	meta->commit_us = commit_us;
+	meta->suffix_op = '\0';
+}
+
+/* The database's name: catalog access, so only inside a change. */
+static const char *
+database_name(NovaMeta *meta)
+{
+	if (meta->db == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(meta->context);
+
+		meta->db = get_database_name(MyDatabaseId);
+		MemoryContextSwitchTo(old);
+	}
+	return meta->db ? meta->db : "";
+}
+
+static void
+write_field(NovaOut *out, const NovaField *field, const NovaPlan *plan, NovaMeta *meta, char op)
+{
+	StringInfo buf = out->buf;
+
+	nova_out_bytes(out, field->prefix, field->prefix_len);
+	switch (field->kind)
+	{
+		case NOVA_FIELD_OP:
+			appendStringInfo(buf, "\"%c\"", op);
+			break;
+		case NOVA_FIELD_TS_MS:
+			appendStringInfo(buf, INT64_FORMAT, meta->commit_us / 1000);
+			break;
+		case NOVA_FIELD_TS_US:
+			appendStringInfo(buf, INT64_FORMAT, meta->commit_us);
+			break;
+		case NOVA_FIELD_TS_NS:
+			appendStringInfo(buf, INT64_FORMAT "000", meta->commit_us);
+			break;
+		case NOVA_FIELD_DB:
+			nova_json_cstring(out, database_name(meta));
+			break;
+		case NOVA_FIELD_SCHEMA:
+			/* the plan's names are UTF-8 already, the server may have another encoding */
+			nova_json_utf8(out, plan->schema, strlen(plan->schema));
+			break;
+		case NOVA_FIELD_TABLE:
+			nova_json_utf8(out, plan->table, strlen(plan->table));
+			break;
+		case NOVA_FIELD_TXID:
+			appendStringInfo(buf, "%u", meta->xid);
+			break;
+		case NOVA_FIELD_LSN:
+			appendStringInfo(buf, UINT64_FORMAT, meta->lsn);
+			break;
+		case NOVA_FIELD_NAME:
+			nova_json_cstring(out, meta->options->topic_prefix);
+			break;
+		case NOVA_FIELD_CONNECTOR:
+			appendStringInfoString(buf, "\"postgresql\"");
+			break;
+		case NOVA_FIELD_VERSION:
+			appendStringInfoString(buf, "\"" NOVA_VERSION "\"");
+			break;
+		case NOVA_FIELD_SNAPSHOT:
+			nova_json_cstring(out, meta->snapshot);
+			break;
+	}
+}
+
+/*
+ * The added fields and the closing brace.  In a transaction's rows mostly
+ * nothing of it changes, so it is kept; a row then costs one copy.
+ */
+static void
+write_suffix(NovaOut *out, const NovaPlan *plan, NovaMeta *meta, char op)
+{
+	const NovaOptions *options = meta->options;
+	int skip;
+
+	if (meta->suffix_op != op || (options->fields_per_row))
+	{
+		NovaOut suffix;
+
+		resetStringInfo(&meta->suffix);
+		nova_out_init(&suffix, &meta->suffix);
+		for (int i = 0; i < options->nfields; i++)
+			write_field(&suffix, &options->fields[i], plan, meta, op);
+		nova_out_char(&suffix, '}');
+		meta->suffix_op = op;
+	}
+	skip = options->nfields > 0 ? out->skip : 0;
+	nova_out_bytes(out, meta->suffix.data + skip, meta->suffix.len - skip);
+	out->skip = 0;
+}
+
+/* A value that the WAL does not hold, because the update did not change it. */
+static void
+write_unavailable(NovaOut *out, const NovaColumn *col, const NovaOptions *options)
+{
+	if (options->unavailable == NOVA_UNAVAILABLE_OMIT)
+		return;
+	nova_out_advance(out, nova_column_open(out, col, 0));
+	nova_json_cstring(out, options->placeholder);
+}
+
+static inline bool
+is_unavailable(const NovaColumn *col, Datum value)
+{
+	return col->varlena && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
+}
+
+/*
+ * Find the value of a column.  An unchanged TOAST value stands in the old tuple
+ * if the replica identity covers the column.  It is never fetched: the TOAST
+ * table of today is not that of the LSN.
+ */
+static inline bool
+find_value(const NovaColumn *col, const NovaRow *row, Datum *value)
+{
+	int i = col->attidx;
+
+	*value = row->values[i];
+	if (likely(!is_unavailable(col, *value)))
+		return true;
+	if (row->old_values == NULL || !col->in_identity || row->old_nulls[i])
+		return false;
+	*value = row->old_values[i];
+	return !is_unavailable(col, *value);
+}
+
+static inline void
+write_null(NovaOut *out, const NovaColumn *col)
+{
+	char *p = nova_column_open(out, col, 4);
+
+	memcpy(p, "null", 4);
+	nova_out_advance(out, p + 4);
+}
+
+void
+nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+{
+	nova_out_char(out, '{');
+	out->skip = 1;
+	for (int i = 0; i < plan->nkey; i++)
+	{
+		const NovaColumn *col = &plan->key[i];
+		Datum value;
+
+		if (row->nulls[col->attidx] || !find_value(col, row, &value))
+			write_null(out, col);
+		else
+			col->encode(out, col, value);
+	}
+	out->skip = 0;
+	nova_out_char(out, '}');
+}
+
+void
+nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *row, NovaMeta *meta, char op)
+{
+	int ncolumns = row ? plan->ncolumns : 0;
+
+	nova_out_char(out, '{');
+	out->skip = 1;
+	for (int i = 0; i < ncolumns; i++)
+	{
+		const NovaColumn *col = &plan->columns[i];
+		Datum value;
+
+		if (row->identity_only && !col->in_identity)
+			continue;
+		if (row->nulls[col->attidx])
+			write_null(out, col);
+		else if (likely(find_value(col, row, &value)))
+			col->encode(out, col, value);
+		else
+			write_unavailable(out, col, meta->options);
+		nova_out_pressure(out);
+	}
+	write_suffix(out, plan, meta, op);
+}

@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * encode.h
+ *		Records from plans and datums: key bytes, value bytes.
+ *
+ * Knows nothing of WAL, transactions or frames: the same functions make the
+ * bytes of a streamed row, of a snapshot's and of nova.describe()'s.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_ENCODE_H
+#define NOVA_ENCODE_H
+
+#include "postgres.h"
+
+#include "access/xlogdefs.h"
+
+#include "options.h"
+#include "plan.h"
+
+/* About the change, for add.fields.  Set by nova_meta_begin(). */
+typedef struct NovaMeta
+{
+	const NovaOptions *options;
+	MemoryContext context;
+	int64 commit_us; /* microseconds since 1970 */
+	TransactionId xid;
+	XLogRecPtr lsn;       /* of the change: set before each row */
+	const char *snapshot; /* "false" when streaming */
+	char *db;             /* looked up when first needed */
+
+	/* the fields as they were last written, for this op of this transaction */
+	StringInfoData suffix;
+	char suffix_op; /* NUL: none yet */
+} NovaMeta;
+
+/* One row: new or only values, and what is known of the old ones. */
+typedef struct NovaRow
+{
+	const Datum *values;
+	const bool *nulls;
+	const Datum *old_values; /* NULL: no old tuple */
+	const bool *old_nulls;
+	bool identity_only; /* values holds the identity's columns alone */
+} NovaRow;
+
+extern void nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context);
+extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us);
+
+/* `{"id":1}` */
+extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
+
+/* `{"id":1,…,"__op":"c",…}`; row may be NULL: then only the added fields. */
+extern void nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *row,
+							  NovaMeta *meta, char op);
+
+#endif /* NOVA_ENCODE_H */

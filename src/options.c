@@ -1,0 +1,494 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.c
+ *		The plugin's options; see options.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "mb/pg_wchar.h"
+#include "nodes/parsenodes.h"
+#include "regex/regex.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "json.h"
+#include "options.h"
+
+typedef enum OptionType
+{
+	OPTION_BOOL,
+	OPTION_INT,
+	OPTION_ENUM, /* min..max number the words of valid */
+	OPTION_STRING,
+	OPTION_REGEX,     /* one regular expression */
+	OPTION_REGEX_LIST /* comma-separated, anchored, ignoring case */
+} OptionType;
+
+static const char *const option_types[] = {"boolean", "integer", "enum",
+										   "string",  "regex",   "regex list"};
+
+typedef struct OptionRow
+{
+	const char *name;
+	OptionType type;
+	const char *standard;
+	int min;
+	int max;
+	const char *words; /* of an enum, separated by '|' */
+	size_t offset;
+	const char *help;
+} OptionRow;
+
+#define AT(member) offsetof(NovaOptions, member)
+
+static const OptionRow option_table[] = {
+	{"output", OPTION_ENUM, "auto", 0, 0, "auto|frames|text", AT(output),
+	 "Frames for nova-relay, or one JSON line per record for people; auto is frames on the "
+	 "replication protocol and text through SQL."},
+	{"topic.prefix", OPTION_STRING, "", 0, 0, NULL, AT(topic_prefix),
+	 "First part of every topic name: <topic.prefix>.<schema>.<table>."},
+	{"topic.regex", OPTION_REGEX, "", 0, 0, NULL, AT(topic_regex),
+	 "If it matches the whole topic name, topic.replacement takes the name's place "
+	 "(RegexRouter)."},
+	{"topic.replacement", OPTION_STRING, "", 0, 0, NULL, AT(topic_replacement),
+	 "The new topic name; $1 to $99 stand for groups of topic.regex, \\$ for a dollar sign."},
+	{"schema.include.list", OPTION_REGEX_LIST, "", 0, 0, NULL, AT(schema_include),
+	 "Capture only schemas whose name matches one of these."},
+	{"schema.exclude.list", OPTION_REGEX_LIST, "", 0, 0, NULL, AT(schema_exclude),
+	 "Capture no schema whose name matches one of these."},
+	{"table.include.list", OPTION_REGEX_LIST, "", 0, 0, NULL, AT(table_include),
+	 "Capture only tables whose schema.table matches one of these."},
+	{"table.exclude.list", OPTION_REGEX_LIST, "", 0, 0, NULL, AT(table_exclude),
+	 "Capture no table whose schema.table matches one of these."},
+	{"publish.via.partition.root", OPTION_BOOL, "false", 0, 0, NULL, AT(via_root),
+	 "Filter and name the topic of a partition by its topmost partitioned table."},
+	{"add.fields", OPTION_STRING, "op,source.ts_ms", 0, 0, NULL, AT(add_fields),
+	 "Fields about the change behind the columns: op, ts_ms, ts_us, ts_ns, and of source: ts_ms, "
+	 "ts_us, ts_ns, db, schema, table, txId, lsn, name, connector, version, snapshot; "
+	 "\"field:NAME\" renames."},
+	{"add.fields.prefix", OPTION_STRING, "__", 0, 0, NULL, AT(add_fields_prefix),
+	 "What the names of added fields begin with."},
+	{"tombstones.on.delete", OPTION_BOOL, "true", 0, 0, NULL, AT(tombstones),
+	 "After the record of a delete, send one with the same key and a null value, for log "
+	 "compaction."},
+	{"skipped.operations", OPTION_STRING, "t", 0, 0, NULL, AT(skipped_operations),
+	 "Operations that make no records: any of c, u, d, t, separated by commas, or none."},
+	{"unavailable.value.placeholder", OPTION_STRING, "__debezium_unavailable_value", 0, 0, NULL,
+	 AT(placeholder),
+	 "Stands for a large value that an update did not change and that the WAL therefore does not "
+	 "hold."},
+	{"unavailable.value.handling", OPTION_ENUM, "placeholder", 0, 0, "placeholder|omit",
+	 AT(unavailable), "Write the placeholder for such a value, or leave the field out."},
+	{"batch.bytes", OPTION_INT, "8192", 1024, 1024 * 1024, NULL, AT(batch_bytes),
+	 "Send what is pending when it is longer than this many bytes; it is always sent at commit."},
+};
+
+static const struct
+{
+	const char *name; /* as in add.fields */
+	NovaFieldKind kind;
+	bool per_row;
+} field_table[] = {
+	{"op", NOVA_FIELD_OP, false},
+	{"ts_ms", NOVA_FIELD_TS_MS, false},
+	{"ts_us", NOVA_FIELD_TS_US, false},
+	{"ts_ns", NOVA_FIELD_TS_NS, false},
+	{"source.ts_ms", NOVA_FIELD_TS_MS, false},
+	{"source.ts_us", NOVA_FIELD_TS_US, false},
+	{"source.ts_ns", NOVA_FIELD_TS_NS, false},
+	{"source.db", NOVA_FIELD_DB, false},
+	{"source.schema", NOVA_FIELD_SCHEMA, true},
+	{"source.table", NOVA_FIELD_TABLE, true},
+	{"source.txId", NOVA_FIELD_TXID, false},
+	{"source.lsn", NOVA_FIELD_LSN, true},
+	{"source.name", NOVA_FIELD_NAME, false},
+	{"source.connector", NOVA_FIELD_CONNECTOR, false},
+	{"source.version", NOVA_FIELD_VERSION, false},
+	{"source.snapshot", NOVA_FIELD_SNAPSHOT, false},
+};
+
+/* "a, b and so on" of all option names, for hints. */
+static char *
+all_option_names(void)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < lengthof(option_table); i++)
+		appendStringInfo(&buf, "%s%s", i ? ", " : "", option_table[i].name);
+	return buf.data;
+}
+
+static void
+bad_value(const OptionRow *row, const char *value, const char *valid)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid value for option \"%s\": \"%s\"", row->name, value),
+					errhint("Valid is: %s.", valid)));
+}
+
+/* What can be said for a value of this option, in words. */
+static char *
+valid_values(const OptionRow *row)
+{
+	switch (row->type)
+	{
+		case OPTION_BOOL:
+			return pstrdup("true or false");
+		case OPTION_INT:
+			return psprintf("an integer from %d to %d", row->min, row->max);
+		case OPTION_ENUM:
+			return pstrdup(row->words);
+		case OPTION_REGEX:
+			return pstrdup("a regular expression");
+		case OPTION_REGEX_LIST:
+			return pstrdup("comma-separated regular expressions, each matching a whole name");
+		case OPTION_STRING:
+			break;
+	}
+	return pstrdup("any text");
+}
+
+/* Compile only to see whether it can be. */
+static void
+check_regex(const OptionRow *row, const char *given, const char *re)
+{
+	int len = (int) strlen(re);
+	pg_wchar *wide = palloc((len + 1) * sizeof(pg_wchar));
+	int wide_len = pg_mb2wchar_with_len(re, wide, len);
+	regex_t compiled;
+	char why[100];
+	int rc;
+
+	rc = pg_regcomp(&compiled, wide, wide_len, REG_ADVANCED | REG_ICASE, C_COLLATION_OID);
+	if (rc == REG_OKAY)
+	{
+		pg_regfree(&compiled);
+		return;
+	}
+	pg_regerror(rc, &compiled, why, sizeof(why));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_REGULAR_EXPRESSION),
+					errmsg("invalid value for option \"%s\": \"%s\"", row->name, given),
+					errdetail("Regular expression: %s.", why),
+					errhint("Valid is: %s.", valid_values(row))));
+}
+
+/*
+ * "a, b\,c" -> "^(?:a|b,c)$": commas separate unless escaped, blanks around an
+ * item do not count (Debezium's Strings.listOf).  Empty stays empty.
+ */
+static char *
+regex_list(const OptionRow *row, const char *value)
+{
+	StringInfoData buf;
+	StringInfoData item;
+	bool any = false;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, "^(?:");
+	for (const char *p = value;; p++)
+	{
+		initStringInfo(&item);
+		for (; *p && *p != ','; p++)
+		{
+			if (p[0] == '\\' && p[1] == ',')
+				p++;
+			else if (p[0] == '\\' && p[1])
+				appendStringInfoChar(&item, *p++);
+			if (item.len > 0 || !isspace((unsigned char) *p))
+				appendStringInfoChar(&item, *p);
+		}
+		while (item.len > 0 && isspace((unsigned char) item.data[item.len - 1]))
+			item.data[--item.len] = '\0';
+		if (item.len > 0)
+		{
+			check_regex(row, value, item.data);
+			appendStringInfo(&buf, "%s%s", any ? "|" : "", item.data);
+			any = true;
+		}
+		if (!*p)
+			break;
+	}
+	appendStringInfoString(&buf, ")$");
+	return any ? buf.data : pstrdup("");
+}
+
+static int
+enum_value(const OptionRow *row, const char *value)
+{
+	const char *word = row->words;
+	size_t len = strlen(value);
+
+	for (int i = 0; word; i++)
+	{
+		const char *end = strchr(word, '|');
+		size_t word_len = end ? (size_t) (end - word) : strlen(word);
+
+		if (len == word_len && pg_strncasecmp(word, value, len) == 0)
+			return i;
+		word = end ? end + 1 : NULL;
+	}
+	bad_value(row, value, row->words);
+	return 0;
+}
+
+static void
+set_option(NovaOptions *options, const OptionRow *row, const char *value)
+{
+	void *at = (char *) options + row->offset;
+	char *end;
+	long number;
+
+	switch (row->type)
+	{
+		case OPTION_BOOL:
+			if (!parse_bool(value, (bool *) at))
+				bad_value(row, value, valid_values(row));
+			break;
+		case OPTION_INT:
+			errno = 0;
+			number = strtol(value, &end, 10);
+			if (errno || end == value || *end || number < row->min || number > row->max)
+				bad_value(row, value, valid_values(row));
+			*(int *) at = (int) number;
+			break;
+		case OPTION_ENUM:
+			*(int *) at = enum_value(row, value);
+			break;
+		case OPTION_REGEX:
+			check_regex(row, value, value);
+			*(char **) at = pstrdup(value);
+			break;
+		case OPTION_REGEX_LIST:
+			*(char **) at = regex_list(row, value);
+			break;
+		case OPTION_STRING:
+			*(char **) at = pstrdup(value);
+			break;
+	}
+}
+
+/* "c,u" -> the set of letters. */
+static void
+derive_skipped(NovaOptions *options)
+{
+	const char *ops = options->skipped_operations;
+	int n = 0;
+
+	if (pg_strcasecmp(ops, "none") == 0)
+		return;
+	for (const char *p = ops; *p; p++)
+	{
+		if (*p == ',' || isspace((unsigned char) *p))
+			continue;
+		if (strchr("cudt", *p) == NULL || (isalpha((unsigned char) p[1])))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("invalid value for option \"skipped.operations\": \"%s\"", ops),
+							errhint("Valid is: any of c, u, d, t, separated by commas, or none.")));
+		if (strchr(options->skipped, *p) == NULL)
+			options->skipped[n++] = *p;
+	}
+}
+
+static void
+bad_field(const char *field)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < lengthof(field_table); i++)
+		appendStringInfo(&buf, "%s%s", i ? ", " : "", field_table[i].name);
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid field in option \"add.fields\": \"%s\"", field),
+					errhint("Valid fields are: %s.", buf.data)));
+}
+
+/* One item of add.fields: [struct.]field[:NAME], as ExtractNewRecordState. */
+static void
+add_field(NovaOptions *options, char *item)
+{
+	char *rename = strchr(item, ':');
+	NovaField *field = &options->fields[options->nfields];
+	StringInfoData name;
+	StringInfoData json;
+	NovaOut out;
+	int i;
+
+	if (rename)
+		*rename++ = '\0';
+	for (i = 0; i < lengthof(field_table); i++)
+	{
+		const char *full = field_table[i].name;
+
+		/* a bare name that the envelope does not have is one of source */
+		if (strcmp(full, item) == 0 ||
+			(strncmp(full, "source.", 7) == 0 && strcmp(full + 7, item) == 0))
+			break;
+	}
+	if (i == lengthof(field_table) || (rename && *rename == '\0'))
+		bad_field(item);
+
+	initStringInfo(&name);
+	appendStringInfo(&name, "%s%s", options->add_fields_prefix, rename ? rename : item);
+	if (rename == NULL)
+		for (char *p = name.data + strlen(options->add_fields_prefix); *p; p++)
+			if (*p == '.')
+				*p = '_';
+	initStringInfo(&json);
+	nova_out_init(&out, &json);
+	nova_out_char(&out, ',');
+	nova_json_string(&out, name.data, name.len);
+	nova_out_char(&out, ':');
+
+	field->kind = field_table[i].kind;
+	field->prefix = json.data;
+	field->prefix_len = json.len;
+	options->fields_per_row |= field_table[i].per_row;
+	options->nfields++;
+}
+
+static void
+derive_fields(NovaOptions *options)
+{
+	char *list = pstrdup(options->add_fields);
+	char *save = NULL;
+	int max = 1;
+
+	for (char *p = list; *p; p++)
+		max += *p == ',';
+	options->fields = palloc0(max * sizeof(NovaField));
+	for (char *item = strtok_r(list, ", \t\n", &save); item; item = strtok_r(NULL, ", \t\n", &save))
+		add_field(options, item);
+}
+
+/* Options that only make sense together, or not together. */
+static void
+check_pairs(const NovaOptions *options)
+{
+	const char *first = NULL;
+
+	if (*options->schema_include && *options->schema_exclude)
+		first = "schema";
+	if (*options->table_include && *options->table_exclude)
+		first = "table";
+	if (first)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options \"%s.include.list\" and \"%s.exclude.list\" exclude each other",
+						first, first),
+				 errhint("Give one of the two.")));
+	if ((*options->topic_regex != '\0') != (*options->topic_replacement != '\0'))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("options \"topic.regex\" and \"topic.replacement\" need each other"),
+						errhint("Give both or none.")));
+}
+
+static const OptionRow *
+find_option(const char *name)
+{
+	for (int i = 0; i < lengthof(option_table); i++)
+		if (strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+					errmsg("unrecognized option \"%s\" for output plugin nova_decoder", name),
+					errhint("Valid options are: %s.", all_option_names())));
+	return NULL;
+}
+
+NovaOptions *
+nova_options_parse(List *deflist)
+{
+	NovaOptions *options = palloc0(sizeof(NovaOptions));
+	bool given[lengthof(option_table)] = {false};
+	ListCell *lc;
+
+	for (int i = 0; i < lengthof(option_table); i++)
+		set_option(options, &option_table[i], option_table[i].standard);
+	foreach (lc, deflist)
+	{
+		DefElem *elem = lfirst(lc);
+		const OptionRow *row = find_option(elem->defname);
+
+		if (given[row - option_table])
+			ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+							errmsg("option \"%s\" is given twice", row->name),
+							errhint("Give every option once.")));
+		given[row - option_table] = true;
+		if (elem->arg == NULL)
+			bad_value(row, "", valid_values(row));
+		set_option(options, row, strVal(elem->arg));
+	}
+	check_pairs(options);
+	derive_skipped(options);
+	derive_fields(options);
+	return options;
+}
+
+/* The i-th of "a|b|c" as a JSON string. */
+static void
+append_enum_word(NovaOut *out, const char *words, int i)
+{
+	while (i-- > 0)
+		words = strchr(words, '|') + 1;
+	nova_json_string(out, words, strcspn(words, "|"));
+}
+
+void
+nova_options_json(StringInfo buf, const NovaOptions *options)
+{
+	NovaOut out;
+
+	nova_out_init(&out, buf);
+	for (int i = 0; i < lengthof(option_table); i++)
+	{
+		const OptionRow *row = &option_table[i];
+		const void *at = (const char *) options + row->offset;
+
+		nova_out_char(&out, i ? ',' : '{');
+		nova_json_cstring(&out, row->name);
+		nova_out_char(&out, ':');
+		switch (row->type)
+		{
+			case OPTION_BOOL:
+				appendStringInfoString(buf, *(const bool *) at ? "true" : "false");
+				break;
+			case OPTION_INT:
+				appendStringInfo(buf, "%d", *(const int *) at);
+				break;
+			case OPTION_ENUM:
+				append_enum_word(&out, row->words, *(const int *) at);
+				break;
+			default:
+				nova_json_cstring(&out, *(char *const *) at);
+				break;
+		}
+	}
+	nova_out_char(&out, '}');
+}
+
+bool
+nova_list_matches(const char *list, const char *s)
+{
+	text *re = cstring_to_text(list);
+
+	return RE_compile_and_execute(re, unconstify(char *, s), (int) strlen(s),
+								  REG_ADVANCED | REG_ICASE | REG_NOSUB, C_COLLATION_OID, 0, NULL);
+}
+
+bool
+nova_option_info(int i, NovaOptionInfo *info)
+{
+	const OptionRow *row = &option_table[i];
+
+	if (i < 0 || i >= lengthof(option_table))
+		return false;
+	info->name = row->name;
+	info->type = option_types[row->type];
+	info->standard = row->standard;
+	info->valid = valid_values(row);
+	info->help = row->help;
+	return true;
+}

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * pin.h
+ *		Fixed session settings around a type's output function.
+ *
+ * Output functions of dates, intervals, floats and bytea ask the session how
+ * it likes its text.  The same WAL has to give the same bytes in every session,
+ * so nova_output() sets what they look at to fixed values and puts the
+ * session's own back afterwards, also when the function ends in an ERROR.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_PIN_H
+#define NOVA_PIN_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+/*
+ * Once per decoding context or SQL call: if an ERROR comes between, the
+ * session's settings return when this memory context goes.
+ */
+extern void nova_pin_setup(MemoryContext context);
+
+/* The text of a value, in the current memory context. */
+extern char *nova_output(FmgrInfo *outfunc, Datum value);
+
+#endif /* NOVA_PIN_H */

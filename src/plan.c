@@ -1,0 +1,295 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *		Everything about a relation that does not change from row to row; see
+ *		plan.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "regex/regex.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/relcache.h"
+
+#include "compat.h"
+#include "plan.h"
+
+#define MAX_GROUPS 100
+
+/* What Kafka allows in a topic name. */
+static bool
+topic_char_valid(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+		   c == '_' || c == '-';
+}
+
+bool
+nova_topic_valid(const char *topic, Size len)
+{
+	if (len == 0 || len > NOVA_TOPIC_MAX ||
+		(topic[0] == '.' && (len == 1 || (len == 2 && topic[1] == '.'))))
+		return false;
+	for (Size i = 0; i < len; i++)
+		if (!topic_char_valid(topic[i]))
+			return false;
+	return true;
+}
+
+/* As Debezium: what Kafka does not allow becomes '_', the rest is cut off. */
+static char *
+sanitize_topic(char *topic)
+{
+	size_t len = strlen(topic);
+
+	if (len > NOVA_TOPIC_MAX)
+		topic[len = NOVA_TOPIC_MAX] = '\0';
+	for (size_t i = 0; i < len; i++)
+		if (!topic_char_valid(topic[i]))
+			topic[i] = '_';
+	return topic;
+}
+
+/*
+ * Put the groups into "$1.$3".  Digits go on as long as there is such a group,
+ * and a backslash takes the next character as it is (java.util.regex.Matcher).
+ */
+static char *
+expand_replacement(const char *replacement, const char *topic, const regmatch_t *groups,
+				   int ngroups)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (const char *p = replacement; *p; p++)
+	{
+		int group;
+
+		if (p[0] == '\\' && p[1])
+		{
+			appendStringInfoChar(&buf, *++p);
+			continue;
+		}
+		if (p[0] != '$' || !isdigit((unsigned char) p[1]))
+		{
+			appendStringInfoChar(&buf, *p);
+			continue;
+		}
+		group = *++p - '0';
+		while (isdigit((unsigned char) p[1]) && group * 10 + p[1] - '0' < ngroups)
+			group = group * 10 + *++p - '0';
+		if (group < ngroups && groups[group].rm_so >= 0)
+			appendBinaryStringInfo(&buf, topic + groups[group].rm_so,
+								   (int) (groups[group].rm_eo - groups[group].rm_so));
+	}
+	return buf.data;
+}
+
+/* The topic has been sanitized, so that characters are bytes. */
+static char *
+route_topic(char *topic, const NovaOptions *options)
+{
+	regmatch_t groups[MAX_GROUPS];
+	text *re;
+
+	if (*options->topic_regex == '\0')
+		return topic;
+	re = cstring_to_text(psprintf("^(?:%s)$", options->topic_regex));
+	for (int i = 0; i < MAX_GROUPS; i++)
+		groups[i].rm_so = groups[i].rm_eo = -1;
+	if (!RE_compile_and_execute(re, topic, (int) strlen(topic), REG_ADVANCED, C_COLLATION_OID,
+								MAX_GROUPS, groups))
+		return topic;
+	return sanitize_topic(
+		expand_replacement(options->topic_replacement, topic, groups, MAX_GROUPS));
+}
+
+static char *
+utf8_copy(const char *s)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	nova_utf8(&buf, s, strlen(s));
+	return buf.data;
+}
+
+/* Schemas that hold no user's data. */
+static bool
+schema_is_builtin(const char *schema)
+{
+	return strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0 ||
+		   strncmp(schema, "pg_toast", 8) == 0 || strncmp(schema, "pg_temp", 7) == 0;
+}
+
+static bool
+is_captured(const char *schema, const char *table, const NovaOptions *options)
+{
+	char *full = psprintf("%s.%s", schema, table);
+
+	return !schema_is_builtin(schema) &&
+		   !(*options->schema_include && !nova_list_matches(options->schema_include, schema)) &&
+		   !(*options->schema_exclude && nova_list_matches(options->schema_exclude, schema)) &&
+		   !(*options->table_include && !nova_list_matches(options->table_include, full)) &&
+		   !(*options->table_exclude && nova_list_matches(options->table_exclude, full));
+}
+
+/* Names, verdict and topic. */
+static void
+plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
+{
+	char *schema;
+	char *table;
+	char *topic;
+
+	plan->root = RelationGetRelid(rel);
+	if (options->via_root && rel->rd_rel->relispartition)
+		plan->root = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
+	schema = get_namespace_name(get_rel_namespace(plan->root));
+	table = get_rel_name(plan->root);
+	if (schema == NULL || table == NULL)
+		return;
+	plan->captured = is_captured(schema, table, options);
+	if (!plan->captured)
+		return;
+	plan->schema = utf8_copy(schema);
+	plan->table = utf8_copy(table);
+	topic = psprintf("%s%s%s.%s", options->topic_prefix, *options->topic_prefix ? "." : "",
+					 plan->schema, plan->table);
+	plan->topic = route_topic(sanitize_topic(topic), options);
+}
+
+static void
+plan_column(NovaColumn *col, Form_pg_attribute att)
+{
+	StringInfoData prefix;
+	NovaOut out;
+
+	initStringInfo(&prefix);
+	nova_out_init(&out, &prefix);
+	nova_out_char(&out, ',');
+	nova_json_cstring(&out, NameStr(att->attname));
+	nova_out_char(&out, ':');
+	enlargeStringInfo(&prefix, 2 * NOVA_PREFIX_PAD);
+	memset(prefix.data + prefix.len, 0, 2 * NOVA_PREFIX_PAD);
+	col->prefix = prefix.data;
+	col->prefix_len = prefix.len;
+	col->attidx = att->attnum - 1;
+	nova_type_column(col, att);
+}
+
+static void
+plan_columns(NovaPlan *plan, TupleDesc desc)
+{
+	plan->columns = palloc0(Max(desc->natts, 1) * sizeof(NovaColumn));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && nova_column_is_stored(att))
+			plan_column(&plan->columns[plan->ncolumns++], att);
+	}
+	plan->values = palloc(Max(desc->natts, 1) * sizeof(Datum));
+	plan->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
+	plan->old_values = palloc(Max(desc->natts, 1) * sizeof(Datum));
+	plan->old_nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
+}
+
+static NovaColumn *
+column_at(NovaPlan *plan, AttrNumber attnum)
+{
+	for (int i = 0; i < plan->ncolumns; i++)
+		if (plan->columns[i].attidx == attnum - 1)
+			return &plan->columns[i];
+	return NULL;
+}
+
+/* Are all key columns of that index in old tuples? */
+static bool
+index_in_identity(NovaPlan *plan, Relation index)
+{
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+	{
+		NovaColumn *col = column_at(plan, index->rd_index->indkey.values[i]);
+
+		if (col == NULL || !col->in_identity)
+			return false;
+	}
+	return true;
+}
+
+static void
+mark_identity(NovaPlan *plan, Relation index)
+{
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+	{
+		NovaColumn *col = column_at(plan, index->rd_index->indkey.values[i]);
+
+		if (col)
+			col->in_identity = true;
+	}
+}
+
+static void
+set_key(NovaPlan *plan, Relation index)
+{
+	int n = index->rd_index->indnkeyatts;
+
+	plan->key = palloc(n * sizeof(NovaColumn));
+	for (int i = 0; i < n; i++)
+	{
+		NovaColumn *col = column_at(plan, index->rd_index->indkey.values[i]);
+
+		if (col)
+			plan->key[plan->nkey++] = *col;
+	}
+}
+
+/* What old tuples hold, and the key; see plan.h. */
+static void
+plan_key(NovaPlan *plan, Relation rel)
+{
+	Oid identity_oid = RelationGetReplicaIndex(rel);
+	Oid primary_oid = nova_primary_key_index(rel);
+	Relation identity = OidIsValid(identity_oid) ? RelationIdGetRelation(identity_oid) : NULL;
+	Relation primary = OidIsValid(primary_oid) ? RelationIdGetRelation(primary_oid) : NULL;
+
+	plan->identity_full = rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
+	for (int i = 0; i < plan->ncolumns && plan->identity_full; i++)
+		plan->columns[i].in_identity = true;
+	if (identity)
+		mark_identity(plan, identity);
+	if (primary && !(identity && !index_in_identity(plan, primary)))
+		set_key(plan, primary);
+	else if (identity)
+		set_key(plan, identity);
+	if (identity)
+		RelationClose(identity);
+	if (primary)
+		RelationClose(primary);
+}
+
+NovaPlan *
+nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "nova plan", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	NovaPlan *plan = palloc0(sizeof(NovaPlan));
+
+	plan->context = context;
+	plan_route(plan, rel, options);
+	if (plan->captured)
+	{
+		plan_columns(plan, RelationGetDescr(rel));
+		plan_key(plan, rel);
+	}
+	MemoryContextSwitchTo(old);
+	return plan;
+}

@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.h
+ *		Everything about a relation that does not change from row to row.
+ *
+ * A plan is a pure function of the relation (as the catalogs describe it at
+ * the LSN being decoded) and the options: is it captured, which topic, which
+ * columns with which encoders, which key, what old tuples hold.  It lives in a
+ * memory context of its own and is thrown away as a whole.
+ *
+ * The key is made of the primary key's columns.  If deletes cannot carry
+ * those, because the replica identity is another index, it is made of that
+ * index's columns instead, so that every record of a row has the same key.  A
+ * table with neither has no key.
+ *
+ * Traps: values, nulls and their old twins are scratch arrays for the row at
+ * hand; nothing in them lives longer than the change.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_PLAN_H
+#define NOVA_PLAN_H
+
+#include "postgres.h"
+
+#include "utils/rel.h"
+
+#include "options.h"
+#include "type.h"
+
+typedef struct NovaPlan
+{
+	MemoryContext context;
+	bool captured; /* if false, nothing below is set */
+	Oid root;      /* the relation that gave the names */
+	char *topic;   /* UTF-8, like the next two */
+	char *schema;
+	char *table;
+	bool identity_full;  /* old tuples hold every column */
+	NovaColumn *columns; /* in attribute order */
+	int ncolumns;
+	NovaColumn *key; /* in index order */
+	int nkey;
+	Datum *values;
+	bool *nulls;
+	Datum *old_values;
+	bool *old_nulls;
+} NovaPlan;
+
+/* Reads catalogs; the plan's context is a child of parent. */
+extern NovaPlan *nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options);
+
+/* Is this a name that Kafka takes for a topic? */
+extern bool nova_topic_valid(const char *topic, Size len);
+
+/* Longest topic name that Kafka takes. */
+#define NOVA_TOPIC_MAX 249
+
+#endif /* NOVA_PLAN_H */

@@ -1,0 +1,275 @@
+/*-------------------------------------------------------------------------
+ *
+ * relcache.c
+ *		From relation to plan and route; see relcache.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/ilist.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "relcache.h"
+
+/* Below this many marked entries a sweep is not worth its walk. */
+#define SWEEP_MIN 64
+
+typedef struct TopicEntry
+{
+	char topic[NOVA_TOPIC_MAX + 1]; /* hash key */
+	NovaRouteState route;
+} TopicEntry;
+
+struct NovaRelCache
+{
+	dlist_node node; /* in live_caches */
+	MemoryContext context;
+	MemoryContextCallback on_reset;
+	const NovaOptions *options;
+	HTAB *relations;
+	HTAB *topics;       /* made when the first message comes */
+	NovaRelEntry *last; /* the relation asked for last */
+	long ninvalid;
+	uint32 next_route;
+	List *free_routes; /* ids of swept entries */
+};
+
+static dlist_head live_caches = DLIST_STATIC_INIT(live_caches);
+
+static void
+mark(NovaRelCache *cache, NovaRelEntry *entry)
+{
+	if (entry->valid)
+		cache->ninvalid++;
+	entry->valid = false;
+}
+
+static void
+mark_all(NovaRelCache *cache)
+{
+	HASH_SEQ_STATUS seq;
+	NovaRelEntry *entry;
+
+	hash_seq_init(&seq, cache->relations);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+		mark(cache, entry);
+}
+
+/* Partitions take their names from the root, so they follow its changes. */
+static void
+mark_partitions(NovaRelCache *cache, Oid root)
+{
+	HASH_SEQ_STATUS seq;
+	NovaRelEntry *entry;
+
+	hash_seq_init(&seq, cache->relations);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+		if (entry->plan && entry->plan->root == root)
+			mark(cache, entry);
+}
+
+static void
+on_relation(Datum arg, Oid relid)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &live_caches)
+	{
+		NovaRelCache *cache = dlist_container(NovaRelCache, node, iter.cur);
+		NovaRelEntry *entry;
+
+		if (!OidIsValid(relid))
+		{
+			mark_all(cache);
+			continue;
+		}
+		entry = hash_search(cache->relations, &relid, HASH_FIND, NULL);
+		if (entry)
+			mark(cache, entry);
+		if (cache->options->via_root)
+			mark_partitions(cache, relid);
+	}
+}
+
+/* A schema was renamed or dropped: topics may be named after it. */
+static void
+on_namespace(Datum arg, int cacheid, uint32 hashvalue)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &live_caches)
+		mark_all(dlist_container(NovaRelCache, node, iter.cur));
+}
+
+static void
+on_reset(void *arg)
+{
+	NovaRelCache *cache = arg;
+
+	dlist_delete(&cache->node);
+}
+
+static void
+register_callbacks(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, on_namespace, (Datum) 0);
+	registered = true;
+}
+
+NovaRelCache *
+nova_relcache_create(MemoryContext parent, const NovaOptions *options)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "nova plans", ALLOCSET_DEFAULT_SIZES);
+	NovaRelCache *cache = MemoryContextAllocZero(context, sizeof(NovaRelCache));
+	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(NovaRelEntry), .hcxt = context};
+
+	cache->context = context;
+	cache->options = options;
+	cache->relations =
+		hash_create("nova relations", 128, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	register_callbacks();
+	dlist_push_head(&live_caches, &cache->node);
+	cache->on_reset.func = on_reset;
+	cache->on_reset.arg = cache;
+	MemoryContextRegisterResetCallback(context, &cache->on_reset);
+	return cache;
+}
+
+static uint32
+take_route(NovaRelCache *cache)
+{
+	uint32 id;
+
+	if (cache->free_routes == NIL)
+		return cache->next_route++;
+	id = (uint32) linitial_int(cache->free_routes);
+	cache->free_routes = list_delete_first(cache->free_routes);
+	return id;
+}
+
+/* Take over the plan's names; announce them again if they are others. */
+static void
+set_route(NovaRelCache *cache, NovaRelEntry *entry, const NovaPlan *old)
+{
+	NovaRouteState *route = &entry->route;
+	const NovaPlan *plan = entry->plan;
+
+	if (!plan->captured)
+		return;
+	if (route->id == NOVA_NO_ROUTE)
+		route->id = take_route(cache);
+	if (old == NULL || !old->captured || strcmp(old->topic, plan->topic) != 0 ||
+		strcmp(old->schema, plan->schema) != 0 || strcmp(old->table, plan->table) != 0)
+		route->announced = false;
+	route->topic = plan->topic;
+	route->schema = plan->schema;
+	route->table = plan->table;
+}
+
+/* Build the entry's plan anew; marks that arrive meanwhile stay. */
+static void
+rebuild(NovaRelCache *cache, NovaRelEntry *entry, Relation rel)
+{
+	NovaPlan *old = entry->plan;
+
+	entry->valid = true;
+	entry->plan = NULL;
+	entry->plan = nova_plan_build(cache->context, rel, cache->options);
+	set_route(cache, entry, old);
+	if (old)
+		MemoryContextDelete(old->context);
+}
+
+NovaRelEntry *
+nova_relcache_get(NovaRelCache *cache, Relation rel)
+{
+	Oid relid = RelationGetRelid(rel);
+	NovaRelEntry *entry = cache->last;
+	bool found;
+
+	if (likely(entry && entry->relid == relid && entry->valid))
+		return entry;
+	entry = hash_search(cache->relations, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset((char *) entry + sizeof(Oid), 0, sizeof(NovaRelEntry) - sizeof(Oid));
+		entry->route.id = NOVA_NO_ROUTE;
+	}
+	if (!entry->valid)
+	{
+		if (found)
+			cache->ninvalid--;
+		rebuild(cache, entry, rel);
+	}
+	cache->last = entry;
+	return entry;
+}
+
+NovaRouteState *
+nova_relcache_topic(NovaRelCache *cache, NovaBytes topic)
+{
+	char key[NOVA_TOPIC_MAX + 1] = {0};
+	TopicEntry *entry;
+	bool found;
+
+	if (cache->topics == NULL)
+	{
+		HASHCTL ctl = {
+			.keysize = sizeof(key), .entrysize = sizeof(TopicEntry), .hcxt = cache->context};
+
+		cache->topics = hash_create("nova topics", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	memcpy(key, topic.data, topic.len);
+	entry = hash_search(cache->topics, key, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->route.id = take_route(cache);
+		entry->route.announced = false;
+		entry->route.topic = entry->topic;
+		entry->route.schema = "";
+		entry->route.table = "";
+	}
+	return &entry->route;
+}
+
+/*
+ * Entries of dropped relations would stay for ever.  Those that are marked go
+ * once they are the majority; the ones still alive come back when asked for.
+ */
+void
+nova_relcache_sweep(NovaRelCache *cache)
+{
+	HASH_SEQ_STATUS seq;
+	NovaRelEntry *entry;
+
+	if (likely(cache->ninvalid < SWEEP_MIN) ||
+		cache->ninvalid < hash_get_num_entries(cache->relations) / 2)
+		return;
+	hash_seq_init(&seq, cache->relations);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		if (entry->valid)
+			continue;
+		if (entry->plan)
+			MemoryContextDelete(entry->plan->context);
+		if (entry->route.id != NOVA_NO_ROUTE)
+		{
+			MemoryContext old = MemoryContextSwitchTo(cache->context);
+
+			cache->free_routes = lappend_int(cache->free_routes, (int) entry->route.id);
+			MemoryContextSwitchTo(old);
+		}
+		hash_search(cache->relations, &entry->relid, HASH_REMOVE, NULL);
+	}
+	cache->last = NULL;
+	cache->ninvalid = 0;
+}
