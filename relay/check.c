@@ -1,0 +1,707 @@
+/*-------------------------------------------------------------------------
+ *
+ * check.c
+ *		`nova-relay check`: everything that would stop the relay, and the fix.
+ *
+ * One line per finding on standard output:
+ *
+ *	ok|warn|FAIL  what: detail  -> fix
+ *
+ * The queries run on an ordinary connection; the replication connection is
+ * only opened and closed, which asks pg_hba.conf and the role the same
+ * question that the relay will ask.  Nothing is changed on either side: the
+ * slot is not created, and Kafka is asked for the list of all topics, because
+ * a question about one topic may create it.
+ *
+ * Traps: blocking, with time limits; not for use inside of the relay's loop.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libpq-fe.h>
+#include <librdkafka/rdkafka.h>
+
+#include "config.h"
+#include "pgstream.h"
+#include "relay.h"
+
+#define CONNECT_TIMEOUT_MS    10000
+#define KAFKA_TIMEOUT_MS      10000
+#define LINE_MAX_BYTES        1024
+#define PLUGIN_NAME           "nova_decoder"
+
+#define SQLSTATE_NO_PRIVILEGE "42501"
+
+typedef struct Check
+{
+	const RelayConfig *cfg;
+	PGconn *conn;
+	int failures;
+	int warnings;
+} Check;
+
+static void ok(const char *what, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void warn(Check *check, const char *what, const char *fix, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void failed(Check *check, const char *what, const char *fix, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* ------------------------------------------------------------------------
+ * Findings
+ * ------------------------------------------------------------------------ */
+
+static void finding(const char *verdict, const char *what, const char *fix, const char *fmt,
+					va_list args) __attribute__((format(printf, 4, 0)));
+
+static void
+finding(const char *verdict, const char *what, const char *fix, const char *fmt, va_list args)
+{
+	char detail[LINE_MAX_BYTES];
+	char line[LINE_MAX_BYTES];
+
+	vsnprintf(detail, sizeof(detail), fmt, args);
+	pgstream_one_line(line, sizeof(line), detail);
+	printf("%-4s  %s: %s", verdict, what, line);
+	if (fix != NULL)
+		printf("  \xe2\x86\x92 %s", fix);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void
+ok(const char *what, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	finding("ok", what, NULL, fmt, args);
+	va_end(args);
+}
+
+static void
+warn(Check *check, const char *what, const char *fix, const char *fmt, ...)
+{
+	va_list args;
+
+	check->warnings++;
+	va_start(args, fmt);
+	finding("warn", what, fix, fmt, args);
+	va_end(args);
+}
+
+static void
+failed(Check *check, const char *what, const char *fix, const char *fmt, ...)
+{
+	va_list args;
+
+	check->failures++;
+	va_start(args, fmt);
+	finding("FAIL", what, fix, fmt, args);
+	va_end(args);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------------------
+ * PostgreSQL
+ * ------------------------------------------------------------------------ */
+
+/* Drive the connection to its end; true when it is there. */
+static bool
+wait_connected(PGconn *conn)
+{
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+	int64_t deadline = now_ms() + CONNECT_TIMEOUT_MS;
+
+	while (PQstatus(conn) != CONNECTION_BAD && status != PGRES_POLLING_OK)
+	{
+		struct pollfd fd = {.fd = PQsocket(conn),
+							.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+		int64_t left = deadline - now_ms();
+		int n;
+
+		if (left <= 0)
+			return false;
+		n = poll(&fd, 1, (int) left);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return false;
+		if (n < 0)
+			continue;
+		status = PQconnectPoll(conn);
+		if (status == PGRES_POLLING_FAILED)
+			return false;
+	}
+	return PQstatus(conn) == CONNECTION_OK;
+}
+
+/* What libpq says, or that it took too long; one line by way of finding(). */
+static const char *
+connection_error(const PGconn *conn)
+{
+	const char *text = PQerrorMessage(conn);
+
+	return text[0] != '\0' ? text : "no answer in time";
+}
+
+/* NULL after a finding. */
+static PGresult *
+query(Check *check, const char *what, const char *sql)
+{
+	PGresult *res = PQexec(check->conn, sql);
+
+	if (PQresultStatus(res) == PGRES_TUPLES_OK)
+		return res;
+	failed(check, what, "see the server's log", "%s", PQerrorMessage(check->conn));
+	PQclear(res);
+	return NULL;
+}
+
+static bool
+check_connection(Check *check)
+{
+	const char *host = config_pair(&check->cfg->pg, "host");
+	const char *port = config_pair(&check->cfg->pg, "port");
+	PGresult *res;
+	int version;
+
+	check->conn = pgstream_connect_start(check->cfg, false);
+	if (check->conn == NULL || !wait_connected(check->conn))
+	{
+		failed(check, "PostgreSQL",
+			   "check database.* in the configuration, the network and pg_hba.conf", "%s:%s: %s",
+			   host, port, check->conn == NULL ? "out of memory" : connection_error(check->conn));
+		return false;
+	}
+	version = PQserverVersion(check->conn);
+	if (version < 140000)
+		warn(check, "PostgreSQL", "use version 14 or later", "%s:%s: version %d is not supported",
+			 host, port, version / 10000);
+	else
+		ok("PostgreSQL", "%s:%s, version %s, database %s", host, port,
+		   PQparameterStatus(check->conn, "server_version"), PQdb(check->conn));
+	/* Our names must not be taken for somebody else's, nor hang. */
+	res = query(check, "PostgreSQL",
+				"SELECT pg_catalog.set_config('search_path', 'pg_catalog', false), "
+				"pg_catalog.set_config('statement_timeout', '10s', false)");
+	PQclear(res);
+	return res != NULL;
+}
+
+/* May this role open a replication connection to this database? */
+static void
+check_replication_connection(Check *check)
+{
+	PGconn *conn = pgstream_connect_start(check->cfg, true);
+	char fix[256];
+
+	if (conn != NULL && wait_connected(conn))
+		ok("replication connection", "role %s may replicate", PQuser(conn));
+	else
+	{
+		snprintf(fix, sizeof(fix),
+				 "ALTER ROLE \"%s\" WITH REPLICATION; allow it in pg_hba.conf; see max_wal_senders",
+				 config_pair(&check->cfg->pg, "user"));
+		failed(check, "replication connection", fix, "%s",
+			   conn == NULL ? "out of memory" : connection_error(conn));
+	}
+	PQfinish(conn);
+}
+
+static void
+check_role(Check *check)
+{
+	PGresult *res = query(check, "role",
+						  "SELECT rolreplication OR rolsuper, quote_ident(rolname) FROM pg_roles "
+						  "WHERE rolname = current_user");
+	char fix[256];
+
+	if (res == NULL)
+		return;
+	if (PQntuples(res) == 1 && strcmp(PQgetvalue(res, 0, 0), "t") == 0)
+		ok("role", "%s has REPLICATION", PQgetvalue(res, 0, 1));
+	else
+	{
+		snprintf(fix, sizeof(fix), "ALTER ROLE %s WITH REPLICATION;",
+				 PQntuples(res) == 1 ? PQgetvalue(res, 0, 1) : "…");
+		failed(check, "role", fix, "REPLICATION is missing");
+	}
+	PQclear(res);
+}
+
+static void
+check_wal_level(Check *check)
+{
+	PGresult *res = query(check, "wal_level", "SELECT current_setting('wal_level')");
+
+	if (res == NULL)
+		return;
+	if (strcmp(PQgetvalue(res, 0, 0), "logical") == 0)
+		ok("wal_level", "logical");
+	else
+		failed(check, "wal_level", "ALTER SYSTEM SET wal_level = logical; then restart the server",
+			   "%s, must be logical", PQgetvalue(res, 0, 0));
+	PQclear(res);
+}
+
+/* Is name one of the items of a comma-separated setting? */
+static bool
+list_names(const char *list, const char *name)
+{
+	size_t namelen = strlen(name);
+
+	while (*list != '\0')
+	{
+		size_t len = strcspn(list, ",");
+		const char *item = list + strspn(list, " ");
+		const char *end = list + len;
+
+		while (end > item && end[-1] == ' ')
+			end--;
+		/* A quoted item that holds just the name is the name. */
+		if (end - item >= 2 && *item == '"' && end[-1] == '"')
+		{
+			item++;
+			end--;
+		}
+		if ((size_t) (end > item ? end - item : 0) == namelen && strncmp(item, name, namelen) == 0)
+			return true;
+		list += len + (list[len] == ',');
+	}
+	return false;
+}
+
+/* list is what the server has; a list setting: one quoted string is one name. */
+static void
+judge_plugin_libraries(Check *check, const char *list)
+{
+	char fix[512];
+
+	if (list_names(list, PLUGIN_NAME))
+	{
+		ok("output_plugin_libraries", "lists " PLUGIN_NAME);
+		return;
+	}
+	snprintf(fix, sizeof(fix),
+			 "ALTER SYSTEM SET output_plugin_libraries = %s%s" PLUGIN_NAME
+			 "; SELECT pg_reload_conf(); (items unquoted)",
+			 strchr(list, '"') == NULL ? list : "pgoutput, test_decoding",
+			 list[0] != '\0' ? ", " : "");
+	failed(check, "output_plugin_libraries", fix, "does not list " PLUGIN_NAME ": %s", list);
+}
+
+/* Servers before August 2026 do not know it; only some roles may read it. */
+static void
+check_plugin_libraries(Check *check)
+{
+	PGresult *res = PQexec(check->conn, "SELECT current_setting('output_plugin_libraries', true)");
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	char fix[256];
+
+	if (PQresultStatus(res) == PGRES_TUPLES_OK && PQgetisnull(res, 0, 0))
+		ok("output_plugin_libraries", "not known to this server, every plugin may be loaded");
+	else if (PQresultStatus(res) == PGRES_TUPLES_OK)
+		judge_plugin_libraries(check, PQgetvalue(res, 0, 0));
+	else if (state != NULL && strcmp(state, SQLSTATE_NO_PRIVILEGE) == 0)
+	{
+		snprintf(fix, sizeof(fix), "GRANT pg_read_all_settings TO \"%s\"; and check again",
+				 PQuser(check->conn));
+		warn(check, "output_plugin_libraries", fix,
+			 "this role may not read it; it must list " PLUGIN_NAME);
+	}
+	else
+		failed(check, "output_plugin_libraries", "see the server's log", "%s",
+			   PQerrorMessage(check->conn));
+	PQclear(res);
+}
+
+/* The control file is installed beside the library, and can be asked for. */
+static void
+check_library(Check *check)
+{
+	PGresult *res = query(check, "plugin",
+						  "SELECT default_version, installed_version FROM pg_available_extensions "
+						  "WHERE name = '" PLUGIN_NAME "'");
+
+	if (res == NULL)
+		return;
+	if (PQntuples(res) == 0)
+		failed(check, "plugin", "install nova_decoder on the database server (make install)",
+			   PLUGIN_NAME " is not installed on the server");
+	else
+		ok("plugin", PLUGIN_NAME " %s is installed%s", PQgetvalue(res, 0, 0),
+		   PQgetisnull(res, 0, 1) ? " (its extension is not created; streaming does without)" : "");
+	PQclear(res);
+}
+
+/* Columns: plugin, database matches, active pid, wal_status, confirmed LSN. */
+static void
+judge_slot(Check *check, const PGresult *res)
+{
+	const char *name = check->cfg->slot_name;
+	const char *plugin = PQgetvalue(res, 0, 0);
+	const char *wal_status = PQgetvalue(res, 0, 3);
+	char fix[512];
+
+	snprintf(fix, sizeof(fix),
+			 "take another slot.name, or, once nobody needs it: SELECT "
+			 "pg_drop_replication_slot('%s'); changes since its last position are then only in "
+			 "the tables (snapshot.mode)",
+			 name);
+	if (plugin[0] == '\0')
+		failed(check, "slot", "take another slot.name", "%s exists and is a physical slot", name);
+	else if (strcmp(plugin, PLUGIN_NAME) != 0)
+		failed(check, "slot", fix, "%s exists and belongs to the plugin %s", name, plugin);
+	else if (strcmp(PQgetvalue(res, 0, 1), "t") != 0)
+		failed(check, "slot", fix, "%s exists in another database", name);
+	else if (strcmp(wal_status, "lost") == 0)
+		failed(check, "slot", fix, "%s has lost WAL that it needs (max_slot_wal_keep_size)", name);
+	else if (strcmp(wal_status, "unreserved") == 0)
+		warn(check, "slot", "start the relay soon, or raise max_slot_wal_keep_size",
+			 "%s will lose WAL at the next checkpoint", name);
+	else if (!PQgetisnull(res, 0, 2))
+		warn(check, "slot", "stop the other one, if it is not meant to run",
+			 "%s is in use by process %s; a second relay waits for it", name,
+			 PQgetvalue(res, 0, 2));
+	else
+		ok("slot", "%s exists, confirmed up to %s, WAL %s", name, PQgetvalue(res, 0, 4),
+		   wal_status);
+}
+
+static void
+check_free_slots(Check *check)
+{
+	PGresult *res = query(check, "max_replication_slots",
+						  "SELECT current_setting('max_replication_slots')::int - count(*), "
+						  "current_setting('max_replication_slots') FROM pg_replication_slots");
+
+	if (res == NULL)
+		return;
+	if (strtol(PQgetvalue(res, 0, 0), NULL, 10) > 0)
+		ok("slot", "%s will be created (%s of %s slots are free)", check->cfg->slot_name,
+		   PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1));
+	else
+		failed(check, "max_replication_slots",
+			   "raise max_replication_slots and restart the server, or drop a slot nobody uses",
+			   "all %s slots are taken, %s cannot be created", PQgetvalue(res, 0, 1),
+			   check->cfg->slot_name);
+	PQclear(res);
+}
+
+static void
+check_slot(Check *check)
+{
+	char sql[512];
+	PGresult *res;
+
+	/* slot.name has been checked: no character of it needs quoting. */
+	snprintf(sql, sizeof(sql),
+			 "SELECT plugin, database = current_database(), active_pid, wal_status, "
+			 "confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '%s'",
+			 check->cfg->slot_name);
+	res = query(check, "slot", sql);
+	if (res == NULL)
+		return;
+	if (PQntuples(res) == 1)
+		judge_slot(check, res);
+	else
+		check_free_slots(check);
+	PQclear(res);
+}
+
+static void
+check_wal_senders(Check *check)
+{
+	PGresult *res = query(check, "max_wal_senders",
+						  "SELECT current_setting('max_wal_senders')::int - count(*), "
+						  "current_setting('max_wal_senders') FROM pg_stat_replication");
+
+	if (res == NULL)
+		return;
+	if (strtol(PQgetvalue(res, 0, 0), NULL, 10) > 0)
+		ok("max_wal_senders", "%s of %s are free", PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1));
+	else
+		failed(check, "max_wal_senders", "raise max_wal_senders and restart the server",
+			   "all %s are taken", PQgetvalue(res, 0, 1));
+	PQclear(res);
+}
+
+static void
+check_timeout(Check *check)
+{
+	PGresult *res = query(check, "wal_sender_timeout",
+						  "SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'");
+	long timeout;
+
+	if (res == NULL)
+		return;
+	timeout = PQntuples(res) == 1 ? strtol(PQgetvalue(res, 0, 0), NULL, 10) : 0;
+	PQclear(res);
+	if (timeout > 0 && timeout < 2L * check->cfg->status_interval_ms)
+		warn(check, "wal_sender_timeout",
+			 "set status.update.interval.ms to a third of it, or raise wal_sender_timeout",
+			 "%ld ms is less than twice status.update.interval.ms (%d)", timeout,
+			 check->cfg->status_interval_ms);
+	else
+		ok("wal_sender_timeout", "%ld ms%s", timeout, timeout == 0 ? " (off)" : "");
+}
+
+/* The include lists are the plugin's; the operator knows which of these count. */
+static void
+check_identities(Check *check)
+{
+	PGresult *res =
+		query(check, "replica identity",
+			  "SELECT count(*), string_agg(name, ', ') FILTER (WHERE n <= 20) FROM ("
+			  "SELECT format('%I.%I', n.nspname, c.relname) AS name, "
+			  "row_number() OVER (ORDER BY n.nspname, c.relname) AS n "
+			  "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+			  "WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' "
+			  "AND n.nspname NOT IN ('pg_catalog', 'information_schema') "
+			  "AND (c.relreplident = 'n' OR (c.relreplident = 'd' AND NOT EXISTS ("
+			  "SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)))) AS t");
+	long n;
+
+	if (res == NULL)
+		return;
+	n = strtol(PQgetvalue(res, 0, 0), NULL, 10);
+	if (n == 0)
+		ok("replica identity", "every table has a primary key or a replica identity");
+	else
+		warn(check, "replica identity",
+			 "for those that are captured: add a primary key, or ALTER TABLE … REPLICA IDENTITY "
+			 "FULL",
+			 "%ld table%s without: %s%s; deletes there carry nothing", n, n == 1 ? "" : "s",
+			 PQgetvalue(res, 0, 1), n > 20 ? ", …" : "");
+	PQclear(res);
+}
+
+static void
+check_postgres(Check *check)
+{
+	if (check_connection(check))
+	{
+		check_wal_level(check);
+		check_role(check);
+		check_plugin_libraries(check);
+		check_library(check);
+		check_slot(check);
+		check_wal_senders(check);
+		check_timeout(check);
+		check_identities(check);
+		check_replication_connection(check);
+	}
+	PQfinish(check->conn);
+	check->conn = NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Kafka
+ * ------------------------------------------------------------------------ */
+
+/* The last thing librdkafka complained of; its errors come on its callback. */
+typedef struct KafkaError
+{
+	char text[512];
+} KafkaError;
+
+static void
+on_kafka_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
+{
+	KafkaError *last = opaque;
+
+	(void) rk;
+	/* "all brokers down" adds nothing to the reason that came before. */
+	if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || last->text[0] == '\0')
+		pgstream_one_line(last->text, sizeof(last->text), reason);
+}
+
+static void
+on_kafka_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	(void) rk;
+	(void) level;
+	(void) facility;
+	(void) text;
+}
+
+/* A client with the relay's own properties; NULL after a finding. */
+static rd_kafka_t *
+kafka_client(Check *check, KafkaError *last)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_t *rk;
+	char text[512];
+
+	for (size_t i = 0; i < check->cfg->kafka.count; i++)
+	{
+		const ConfigPair *pair = &check->cfg->kafka.items[i];
+
+		if (rd_kafka_conf_set(conf, pair->name, pair->value, text, sizeof(text)) !=
+			RD_KAFKA_CONF_OK)
+		{
+			failed(check, "Kafka", "correct or remove that key", "%s: %s", pair->origin, text);
+			rd_kafka_conf_destroy(conf);
+			return NULL;
+		}
+	}
+	rd_kafka_conf_set_opaque(conf, last);
+	rd_kafka_conf_set_error_cb(conf, on_kafka_error);
+	rd_kafka_conf_set_log_cb(conf, on_kafka_log);
+	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	if (rk == NULL)
+	{
+		failed(check, "Kafka", "correct the producer settings", "%s", text);
+		rd_kafka_conf_destroy(conf);
+	}
+	return rk;
+}
+
+static const rd_kafka_metadata_topic_t *
+find_topic(const rd_kafka_metadata_t *metadata, const char *name)
+{
+	for (int i = 0; i < metadata->topic_cnt; i++)
+		if (strcmp(metadata->topics[i].topic, name) == 0)
+			return &metadata->topics[i];
+	return NULL;
+}
+
+static void
+check_topic(Check *check, const TopicGroup *group, const char *name,
+			const rd_kafka_metadata_t *metadata)
+{
+	const rd_kafka_metadata_topic_t *topic = find_topic(metadata, name);
+	char what[300];
+	char fix[512];
+
+	snprintf(what, sizeof(what), "topic %s", name);
+	if (topic == NULL)
+	{
+		snprintf(fix, sizeof(fix),
+				 "kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d",
+				 name, group->partitions > 0 ? group->partitions : 1,
+				 group->replication_factor > 0 ? group->replication_factor : 1);
+		warn(check, what, fix,
+			 "does not exist; made by the brokers it may not have the partitions you want");
+		if (group->replication_factor > metadata->broker_cnt)
+			failed(check, what, "lower replication.factor (REPLICATION_FACTOR) or add brokers",
+				   "replication.factor %d with %d brokers", group->replication_factor,
+				   metadata->broker_cnt);
+	}
+	else if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		failed(check, what, "see the brokers' logs and the user's rights", "%s",
+			   rd_kafka_err2str(topic->err));
+	else if (group->partitions > 0 && topic->partition_cnt != group->partitions)
+		warn(check, what,
+			 "correct topic.creation.*.partitions; adding partitions to a live topic moves keys",
+			 "has %d partitions, the configuration says %d", topic->partition_cnt,
+			 group->partitions);
+	else
+		ok(what, "%d partitions", topic->partition_cnt);
+}
+
+/*
+ * The next topic of an anchored expression that is only names, as in
+ * ^(cdc\.users|cdc\.posts)$; false at its end, or when it is a real pattern.
+ */
+static bool
+next_literal(const char **ere, char *name, size_t size)
+{
+	size_t n = 0;
+	const char *p = *ere;
+
+	while (*p == '^' || *p == '(' || *p == '|')
+		p++;
+	if (*p == ')' || *p == '\0')
+		return false;
+	for (; *p != '\0' && *p != '|' && *p != ')'; p++)
+	{
+		if (*p == '\\' && p[1] != '\0' && strchr("._-", p[1]) != NULL)
+			p++;
+		else if (strchr(".[]()*+?{}\\^$", *p) != NULL)
+			return false;
+		if (n + 1 >= size)
+			return false;
+		name[n++] = *p;
+	}
+	name[n] = '\0';
+	*ere = p;
+	return true;
+}
+
+static void
+check_topics(Check *check, const rd_kafka_metadata_t *metadata)
+{
+	for (size_t i = 0; i < check->cfg->ngroups; i++)
+	{
+		const TopicGroup *group = &check->cfg->groups[i];
+		const char *ere = group->include;
+		char name[250];
+
+		while (ere != NULL && next_literal(&ere, name, sizeof(name)))
+			check_topic(check, group, name, metadata);
+	}
+}
+
+static void
+check_kafka(Check *check)
+{
+	const char *brokers = config_pair(&check->cfg->kafka, "bootstrap.servers");
+	const struct rd_kafka_metadata *metadata = NULL;
+	KafkaError last = {""};
+	rd_kafka_t *rk = kafka_client(check, &last);
+	rd_kafka_resp_err_t err;
+
+	if (brokers == NULL)
+		brokers = "the brokers";
+	if (rk == NULL)
+		return;
+	err = rd_kafka_metadata(rk, 1, NULL, &metadata, KAFKA_TIMEOUT_MS);
+	/* The reasons wait in the queue until they are asked for. */
+	rd_kafka_poll(rk, 0);
+	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		failed(check, "Kafka", "check bootstrap.servers, the network, TLS and SASL settings",
+			   "%s: %s%s%s", brokers, rd_kafka_err2str(err), last.text[0] != '\0' ? ": " : "",
+			   last.text);
+	else
+	{
+		ok("Kafka", "%s, %d broker%s, %d topics", brokers, metadata->broker_cnt,
+		   metadata->broker_cnt == 1 ? "" : "s", metadata->topic_cnt);
+		check_topics(check, metadata);
+		rd_kafka_metadata_destroy(metadata);
+	}
+	rd_kafka_destroy(rk);
+}
+
+int
+relay_check(const RelayConfig *cfg, const RelayArgs *args)
+{
+	Check check = {.cfg = cfg};
+
+	ok("configuration", "connector %s, slot %s, topics %s.*, %zu topic group%s", cfg->name,
+	   cfg->slot_name, cfg->topic_prefix, cfg->ngroups, cfg->ngroups == 1 ? "" : "s");
+	check_postgres(&check);
+	if (args->sink == SINK_STDOUT)
+		ok("Kafka", "not used, records go to standard output");
+	else if (args->embedded_broker)
+		ok("Kafka", "not used, records go to the embedded broker");
+	else
+		check_kafka(&check);
+	printf("%d failure%s, %d warning%s\n", check.failures, check.failures == 1 ? "" : "s",
+		   check.warnings, check.warnings == 1 ? "" : "s");
+	return check.failures == 0 ? EXIT_OK : EXIT_FAILED;
+}

@@ -1,0 +1,490 @@
+/*-------------------------------------------------------------------------
+ *
+ * delivery.c
+ *		From a received payload to the sink, and back as a safe LSN.
+ *
+ * Records are collected in runs that share a buffer and go to the sink
+ * together.  A COMMIT does not end a run: it only marks the unit, and a unit
+ * counts when all of it is acked.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "delivery.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "copydata.h"
+#include "frame.h"
+#include "log.h"
+#include "tracker.h"
+
+#define RUN_RECORDS 512
+
+typedef struct DeliveryRoute
+{
+	char *topic;
+	char *table; /* schema.table */
+	uint64_t dropped;
+} DeliveryRoute;
+
+struct Delivery
+{
+	Sink *sink;
+	BufferPool pool;
+	Tracker tracker;
+	FrameReader reader;
+	Buffer *payload;  /* being worked off; we hold one reference */
+	bool payload_end; /* the reader is through with it */
+
+	NovaRecord run[RUN_RECORDS];
+	size_t run_next; /* records before it are accepted */
+	size_t run_len;
+	Buffer *run_buf; /* payload, or an assembled value with our reference */
+	NovaFrame held;  /* came behind the run and must wait for it */
+	bool holding;
+
+	BufferBuilder large; /* headers, key, value so far */
+	NovaRecord large_record;
+
+	DeliveryRoute *routes;
+	size_t nroutes;
+	uint64_t received_lsn;
+	uint64_t dropped_unknown;
+	bool books_wrong; /* the tracker refused an ack */
+	DeliveryCounts counts;
+	char error[1024];
+};
+
+Delivery *
+delivery_new(void)
+{
+	return calloc(1, sizeof(Delivery));
+}
+
+void
+delivery_free(Delivery *d)
+{
+	if (d == NULL)
+		return;
+	for (size_t i = 0; i < d->nroutes; i++)
+	{
+		free(d->routes[i].topic);
+		free(d->routes[i].table);
+	}
+	free(d->routes);
+	builder_reset(&d->large);
+	frame_free(&d->reader);
+	tracker_free(&d->tracker);
+	if (d->run_buf != NULL && d->run_buf != d->payload)
+		buffer_drop(&d->pool, d->run_buf, 1);
+	if (d->payload != NULL)
+		buffer_drop(&d->pool, d->payload, 1);
+	/* a buffer that its producer did not give back goes with the process */
+	if (d->pool.live == 0)
+		buffer_pool_free(&d->pool);
+	free(d);
+}
+
+static void
+on_acked(void *arg, Buffer *buf, uint32_t n)
+{
+	Delivery *d = arg;
+
+	if (!tracker_acked(&d->tracker, buf->unit, n))
+		d->books_wrong = true;
+	d->counts.acked += n;
+	buffer_drop(&d->pool, buf, n);
+}
+
+/* The tracker is not told: nothing from here on is confirmed. */
+static void
+on_given_up(void *arg, Buffer *buf, uint32_t n)
+{
+	Delivery *d = arg;
+
+	buffer_drop(&d->pool, buf, n);
+}
+
+SinkEvents
+delivery_events(Delivery *d)
+{
+	return (SinkEvents){.arg = d, .acked = on_acked, .given_up = on_given_up};
+}
+
+void
+delivery_set_sink(Delivery *d, Sink *sink)
+{
+	d->sink = sink;
+}
+
+void
+delivery_stream_begin(Delivery *d)
+{
+	frame_stream_begin(&d->reader);
+	builder_reset(&d->large);
+}
+
+bool
+delivery_take(Delivery *d, char *message, BufferFree free_fn, const char *payload, size_t len,
+			  uint64_t lsn)
+{
+	uint64_t unit;
+	Buffer *buf;
+
+	if (!tracker_begin(&d->tracker, &unit))
+		return false;
+	buf = buffer_wrap(&d->pool, message, len + (size_t) (payload - message), free_fn);
+	if (buf == NULL)
+	{
+		tracker_end(&d->tracker);
+		return false;
+	}
+	buf->unit = unit;
+	buf->lsn = lsn;
+	d->payload = buf;
+	d->payload_end = false;
+	d->counts.bytes += len;
+	frame_payload_begin(&d->reader, payload, len, lsn);
+	return true;
+}
+
+static bool
+fail_memory(Delivery *d)
+{
+	snprintf(d->error, sizeof(d->error),
+			 "out of memory at LSN " LSN_FORMAT "; nothing behind it is confirmed",
+			 LSN_ARGS(d->payload->lsn));
+	return false;
+}
+
+static bool
+ensure_route(Delivery *d, uint32_t id)
+{
+	size_t n = (size_t) id + 64;
+	DeliveryRoute *grown;
+
+	if (id < d->nroutes)
+		return true;
+	grown = realloc(d->routes, n * sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	memset(grown + d->nroutes, 0, (n - d->nroutes) * sizeof(*grown));
+	d->routes = grown;
+	d->nroutes = n;
+	return true;
+}
+
+/* Names come from the database: printable they are, terminated they are not. */
+static char *
+name_of(NovaBytes schema, NovaBytes table)
+{
+	size_t size = (size_t) schema.len + table.len + 2;
+	char *name = malloc(size);
+
+	if (name != NULL)
+		snprintf(name, size, "%.*s%s%.*s", (int) schema.len, schema.data, schema.len > 0 ? "." : "",
+				 (int) table.len, table.data);
+	return name;
+}
+
+static bool
+take_route(Delivery *d, const NovaRoute *r)
+{
+	DeliveryRoute *route;
+
+	if (!ensure_route(d, r->route))
+		return fail_memory(d);
+	route = &d->routes[r->route];
+	free(route->topic);
+	free(route->table);
+	route->topic = strndup(r->topic.data, r->topic.len);
+	route->table = name_of(r->schema, r->table);
+	route->dropped = 0;
+	if (route->topic == NULL || route->table == NULL)
+		return fail_memory(d);
+	if (sink_route(d->sink, r->route, route->topic) == SINK_OK)
+		return true;
+	snprintf(d->error, sizeof(d->error), "%s", d->sink->error);
+	return false;
+}
+
+static void
+take_dropped(Delivery *d, const NovaDropped *dropped)
+{
+	bool known = dropped->route != NOVA_NO_ROUTE && dropped->route < d->nroutes;
+	uint64_t *count = known ? &d->routes[dropped->route].dropped : &d->dropped_unknown;
+	const char *table = known ? d->routes[dropped->route].table : "(no table)";
+
+	d->counts.dropped += dropped->count;
+	*count += dropped->count;
+	if (*count > dropped->count)
+		return;
+	if (dropped->reason == NOVA_DROP_NO_IDENTITY)
+		log_warn("table %s: a delete at LSN " LSN_FORMAT " has no key and makes no record, because "
+				 "the table has no replica identity; more of them are only counted; to get them: "
+				 "ALTER TABLE %s REPLICA IDENTITY FULL, or give it a primary key",
+				 table, LSN_ARGS(d->payload->lsn), table);
+	else
+		log_warn("%s: %" PRIu64 " change(s) at LSN " LSN_FORMAT " make no record (reason %u); a "
+				 "nova message must be written with nova.publish(); more of them are only counted",
+				 table, dropped->count, LSN_ARGS(d->payload->lsn), dropped->reason);
+}
+
+static void
+take_commit(Delivery *d, const NovaCommit *commit)
+{
+	tracker_commit(&d->tracker, commit->end_lsn);
+	d->counts.transactions++;
+	if (commit->end_lsn > d->received_lsn)
+		d->received_lsn = commit->end_lsn;
+}
+
+static bool
+append_large(Delivery *d, NovaBytes part)
+{
+	size_t size = d->large.len - d->large_record.headers.len;
+	size_t max = sink_max_record(d->sink);
+
+	if (part.len > max || size > max - part.len)
+	{
+		snprintf(d->error, sizeof(d->error),
+				 "a record for topic %s (from LSN " LSN_FORMAT ") is too large: %zu bytes so far, "
+				 "%zu are possible; it is not confirmed; raise max.message.bytes on the topic and "
+				 "producer.override.max.request.size, then start again",
+				 d->routes[d->large_record.route].topic, LSN_ARGS(d->payload->lsn), size + part.len,
+				 max);
+		return false;
+	}
+	return builder_append(&d->large, part.data, part.len) || fail_memory(d);
+}
+
+/* Headers and key go into the same memory: their payload may be gone first. */
+static bool
+begin_large(Delivery *d, const NovaRecord *r)
+{
+	builder_reset(&d->large);
+	d->large_record = *r;
+	if (!builder_append(&d->large, r->headers.data, r->headers.len))
+		return fail_memory(d);
+	return append_large(d, r->key) && append_large(d, r->value);
+}
+
+/* The value is complete: it becomes a run of one. */
+static bool
+finish_large(Delivery *d)
+{
+	Buffer *buf = builder_finish(&d->large, &d->pool);
+	NovaRecord *r = &d->run[0];
+	size_t before;
+
+	if (buf == NULL)
+		return fail_memory(d);
+	*r = d->large_record;
+	r->flags &= (uint16_t) ~NOVA_RF_MORE;
+	before = (size_t) r->headers.len + r->key.len;
+	if (r->headers.data != NULL)
+		r->headers.data = buf->data;
+	if (r->key.data != NULL)
+		r->key.data = buf->data + r->headers.len;
+	r->value = (NovaBytes){buf->data + before, (uint32_t) (buf->len - before)};
+	buf->unit = d->payload->unit;
+	buf->lsn = d->payload->lsn;
+	d->run_buf = buf;
+	d->run_next = 0;
+	d->run_len = 1;
+	return true;
+}
+
+/* A frame that is not to overtake the records before it. */
+static bool
+take_held(Delivery *d)
+{
+	const NovaFrame *f = &d->held;
+
+	d->holding = false;
+	if (f->type == NOVA_FRAME_ROUTE)
+		return take_route(d, &f->u.route);
+	if (f->type == NOVA_FRAME_RECORD)
+		return begin_large(d, &f->u.record);
+	if (!append_large(d, f->u.more.part))
+		return false;
+	return !f->u.more.last || finish_large(d);
+}
+
+/* Give the run to the sink.  DELIVERY_IDLE: all of it was accepted. */
+static DeliveryStatus
+send_run(Delivery *d)
+{
+	size_t accepted;
+	SinkStatus status;
+
+	status = sink_produce(d->sink, d->run + d->run_next, d->run_len - d->run_next, d->run_buf,
+						  &accepted);
+	if (accepted > 0)
+	{
+		buffer_hold(d->run_buf, (uint32_t) accepted);
+		tracker_sent(&d->tracker, (uint32_t) accepted);
+		d->counts.records += accepted;
+		d->run_next += accepted;
+	}
+	if (status == SINK_FAILED)
+	{
+		snprintf(d->error, sizeof(d->error), "%s", d->sink->error);
+		return DELIVERY_FAILED;
+	}
+	if (status != SINK_OK)
+		return DELIVERY_FULL;
+	if (d->run_buf != d->payload)
+		buffer_drop(&d->pool, d->run_buf, 1);
+	d->run_buf = NULL;
+	d->run_next = d->run_len = 0;
+	return DELIVERY_IDLE;
+}
+
+/* One frame; the inner loop of everything.  False ends the run. */
+static inline bool
+take_frame(Delivery *d)
+{
+	NovaFrame *f = &d->held;
+
+	switch (f->type)
+	{
+		case NOVA_FRAME_RECORD:
+			if (f->u.record.flags & NOVA_RF_MORE)
+				break;
+			d->run[d->run_len++] = f->u.record;
+			return true;
+		case NOVA_FRAME_COMMIT:
+			take_commit(d, &f->u.commit);
+			return true;
+		case NOVA_FRAME_DROPPED:
+			take_dropped(d, &f->u.dropped);
+			return true;
+		case NOVA_FRAME_HELLO:
+			log_info("plugin nova_decoder %.*s on server %" PRIu32 ", protocol %u",
+					 (int) f->u.hello.plugin_version.len, f->u.hello.plugin_version.data,
+					 f->u.hello.server_version_num, f->u.hello.protocol);
+			return true;
+		default:
+			break;
+	}
+	d->holding = true;
+	return false;
+}
+
+static bool
+fill_run(Delivery *d)
+{
+	FrameStatus status = FRAME_READ;
+
+	d->run_buf = d->payload;
+	while (d->run_len < RUN_RECORDS && (status = frame_next(&d->reader, &d->held)) == FRAME_READ)
+		if (!take_frame(d))
+			break;
+	if (status == FRAME_BAD)
+	{
+		snprintf(d->error, sizeof(d->error),
+				 "%s; nothing of this transaction is confirmed; if it happens again at the same "
+				 "place, report it with this line",
+				 d->reader.error);
+		return false;
+	}
+	d->payload_end = status == FRAME_END;
+	return true;
+}
+
+static void
+end_payload(Delivery *d)
+{
+	tracker_end(&d->tracker);
+	buffer_drop(&d->pool, d->payload, 1);
+	d->payload = NULL;
+	d->run_buf = NULL;
+}
+
+DeliveryStatus
+delivery_pump(Delivery *d)
+{
+	if (d->books_wrong)
+	{
+		snprintf(
+			d->error, sizeof(d->error),
+			"the sink acknowledged records that were not outstanding; nothing more is confirmed; "
+			"report this as a bug");
+		return DELIVERY_FAILED;
+	}
+	if (d->error[0] != '\0')
+		return DELIVERY_FAILED;
+	while (d->payload != NULL)
+	{
+		if (d->run_len > 0)
+		{
+			DeliveryStatus status = send_run(d);
+
+			if (status != DELIVERY_IDLE)
+				return status;
+		}
+		else if (d->holding)
+		{
+			if (!take_held(d))
+				return DELIVERY_FAILED;
+		}
+		else if (d->payload_end)
+			end_payload(d);
+		else if (!fill_run(d))
+			return DELIVERY_FAILED;
+	}
+	return DELIVERY_IDLE;
+}
+
+bool
+delivery_adopt(Delivery *d, uint64_t lsn)
+{
+	return delivery_idle(d) && d->error[0] == '\0' &&
+		   tracker_adopt(&d->tracker, lsn, d->reader.in_transaction);
+}
+
+bool
+delivery_idle(const Delivery *d)
+{
+	return d->payload == NULL && tracker_idle(&d->tracker);
+}
+
+uint64_t
+delivery_safe_lsn(const Delivery *d)
+{
+	return tracker_safe_lsn(&d->tracker);
+}
+
+uint64_t
+delivery_received_lsn(const Delivery *d)
+{
+	return d->received_lsn;
+}
+
+uint64_t
+delivery_in_flight(const Delivery *d)
+{
+	return d->tracker.outstanding;
+}
+
+size_t
+delivery_lent_bytes(const Delivery *d)
+{
+	return d->pool.bytes;
+}
+
+const DeliveryCounts *
+delivery_counts(const Delivery *d)
+{
+	return &d->counts;
+}
+
+const char *
+delivery_error(const Delivery *d)
+{
+	return d->error;
+}

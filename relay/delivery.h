@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * delivery.h
+ *		From a received payload to the sink, and back as a safe LSN.
+ *
+ *	payload ──frame──▶ records ──sink──▶ Kafka
+ *	   │                  │ sent            │ acked
+ *	   └─────────────── tracker ◀───────────┘ ──▶ delivery_safe_lsn()
+ *
+ * delivery_take() takes one payload over, delivery_pump() works it off.  When
+ * the sink is full, pump stops in the middle of the payload, at a record, and
+ * goes on there when it is called again.
+ *
+ * Traps: one payload at a time; take the next only after pump said
+ * DELIVERY_IDLE.  A value that comes in parts is held in memory up to the
+ * sink's largest record, and belongs to the unit it is completed in.  A new
+ * stream (delivery_stream_begin) forgets what was half received: it comes
+ * again.  Of the acknowledgements only the sink decides.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_RELAY_DELIVERY_H
+#define NOVA_RELAY_DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "sink.h"
+
+typedef enum DeliveryStatus
+{
+	DELIVERY_IDLE,  /* nothing left of the payload */
+	DELIVERY_FULL,  /* the sink takes no more now */
+	DELIVERY_FAILED /* see delivery_error() */
+} DeliveryStatus;
+
+/* Since the start of the process. */
+typedef struct DeliveryCounts
+{
+	uint64_t records;      /* handed to the sink */
+	uint64_t acked;        /* of these */
+	uint64_t bytes;        /* payload bytes received */
+	uint64_t transactions; /* commits received */
+	uint64_t dropped;      /* changes the plugin could not make records of */
+} DeliveryCounts;
+
+typedef struct Delivery Delivery;
+
+/* NULL when out of memory. */
+extern Delivery *delivery_new(void);
+
+/* The sink must be closed before. */
+extern void delivery_free(Delivery *d);
+
+/* What to open the sink with, and the sink once it is open. */
+extern SinkEvents delivery_events(Delivery *d);
+extern void delivery_set_sink(Delivery *d, Sink *sink);
+
+/* A new connection: HELLO comes again, route ids mean something new. */
+extern void delivery_stream_begin(Delivery *d);
+
+/*
+ * Take over a message (free_fn frees it) whose frames start at payload.
+ * False when out of memory; then it is still the caller's.
+ */
+extern bool delivery_take(Delivery *d, char *message, BufferFree free_fn, const char *payload,
+						  size_t len, uint64_t lsn);
+
+extern DeliveryStatus delivery_pump(Delivery *d);
+
+/* The server has nothing before lsn: confirm it too, if nothing is in flight. */
+extern bool delivery_adopt(Delivery *d, uint64_t lsn);
+
+/* Everything received is safe, and no payload is being worked off. */
+extern bool delivery_idle(const Delivery *d);
+
+extern uint64_t delivery_safe_lsn(const Delivery *d);
+
+/* Last byte of a commit received, for the write position. */
+extern uint64_t delivery_received_lsn(const Delivery *d);
+
+/* Records and memory that are with the sink. */
+extern uint64_t delivery_in_flight(const Delivery *d);
+extern size_t delivery_lent_bytes(const Delivery *d);
+
+extern const DeliveryCounts *delivery_counts(const Delivery *d);
+extern const char *delivery_error(const Delivery *d);
+
+#endif /* NOVA_RELAY_DELIVERY_H */

@@ -1,0 +1,844 @@
+/*-------------------------------------------------------------------------
+ *
+ * pgstream.c
+ *		The replication connection: connect, slot, stream, feedback.
+ *
+ * A connection goes through steps (the table below), each a query and what to
+ * make of its answer.  Failures are looked up in one table of advice.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pgstream.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libpq-fe.h>
+
+#include "copydata.h"
+
+/* Seconds between the Unix epoch and PostgreSQL's, 2000-01-01. */
+#define PG_EPOCH_SECONDS   946684800
+
+#define CONNECT_TIMEOUT_S  10    /* unless connect_timeout says otherwise */
+#define QUERY_TIMEOUT_MS   30000 /* a catalog query that takes longer hangs */
+#define MAX_CONNECT_PARAMS 96
+
+typedef enum PgStep
+{
+	STEP_NONE,
+	STEP_CONNECT,
+	STEP_IDENTIFY,
+	STEP_SLOT,
+	STEP_CREATE,
+	STEP_PREPARED, /* waits for pgstream_start() */
+	STEP_START,
+	STEP_STREAM,
+	STEP_ENDED, /* the server ended the stream; its reason is being read */
+	STEP_STOP,  /* we ended it; waiting for the server's word */
+	STEP_DROP,
+	STEP_STOPPED
+} PgStep;
+
+struct PgStream
+{
+	const RelayConfig *cfg;
+	PGconn *conn;
+	PgStep step;
+	PostgresPollingStatusType polling; /* STEP_CONNECT */
+	bool may_create_slot;
+	bool drop_slot;
+	bool copy_over;   /* STEP_STOP: the server's CopyDone has come */
+	bool answered;    /* the query of the step had its result */
+	bool pending_out; /* libpq holds bytes the socket did not take */
+	uint64_t start_lsn;
+	int64_t deadline;
+	PgServer server;
+	PgStatus failure; /* of the step; PG_READY if none */
+	char error[1024];
+};
+
+/*
+ * What a failure means.  The first row whose conditions all hold applies;
+ * text is looked for in the server's message and helps where one SQLSTATE has
+ * several meanings.
+ */
+typedef struct PgAdvice
+{
+	PgStep step; /* STEP_NONE: any */
+	const char *sqlstate;
+	const char *text;
+	PgStatus status;
+	const char *advice;
+} PgAdvice;
+
+static const PgAdvice advices[] = {
+	{STEP_NONE, "28P01", NULL, PG_STOP, "check database.user and database.password"},
+	{STEP_NONE, "28000", "pg_hba.conf", PG_STOP,
+	 "add a pg_hba.conf line for this user and the database (not \"replication\") and reload"},
+	{STEP_NONE, "28000", NULL, PG_STOP, "check database.user and its right to log in"},
+	{STEP_NONE, "3D000", NULL, PG_STOP, "check database.dbname"},
+	{STEP_NONE, "42501", "output plugin", PG_STOP,
+	 "run: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, nova_decoder; "
+	 "SELECT pg_reload_conf();"},
+	{STEP_NONE, "42501", NULL, PG_STOP,
+	 "give the role the right to replicate: ALTER ROLE <user> REPLICATION"},
+	{STEP_NONE, "58P01", "nova_decoder", PG_STOP,
+	 "install the nova_decoder extension package on the database server"},
+	{STEP_NONE, "55000", "wal_level", PG_STOP,
+	 "run: ALTER SYSTEM SET wal_level = logical; and restart the server"},
+	{STEP_NONE, "53400", "replication slots", PG_STOP,
+	 "drop a slot that nobody uses or raise max_replication_slots and restart the server"},
+	{STEP_NONE, "55006", NULL, PG_RETRY,
+	 "another process uses the slot; it is taken over as soon as it is free"},
+	{STEP_NONE, "55000", "can no longer", PG_STOP,
+	 "the slot is invalidated and its changes are gone: drop it, let the relay make a new one and "
+	 "take a new snapshot"},
+	{STEP_NONE, "55000", "invalidated", PG_STOP,
+	 "the slot is invalidated and its changes are gone: drop it, let the relay make a new one and "
+	 "take a new snapshot"},
+	{STEP_NONE, "55000", "was not created in this database", PG_STOP,
+	 "use another slot.name, or the database the slot was made in"},
+	{STEP_START, "42704", "replication slot", PG_RETRY, "the slot is looked up again"},
+	{STEP_START, "22023", NULL, PG_STOP, "correct this option in the connector configuration"},
+	{STEP_START, "22P02", NULL, PG_STOP, "correct this option in the connector configuration"},
+	{STEP_START, "22003", NULL, PG_STOP, "correct this option in the connector configuration"},
+	{STEP_START, "42601", NULL, PG_STOP, "correct this option in the connector configuration"},
+	{STEP_START, "42704", NULL, PG_STOP, "correct this option in the connector configuration"},
+	{STEP_START, "2201B", NULL, PG_STOP, "correct this expression in the connector configuration"},
+	{STEP_CREATE, "42602", NULL, PG_STOP, "slot.name may have a-z, 0-9 and _ only"},
+	{STEP_NONE, "57P01", NULL, PG_RETRY, "the connection was ended by an administrator"},
+	{STEP_NONE, "57P03", NULL, PG_RETRY, "the server is starting up or shutting down"},
+	{STEP_NONE, "53300", NULL, PG_RETRY, "raise max_wal_senders or max_connections if this lasts"},
+	/* what we do not know may be a passing trouble; it is said every time */
+	{STEP_NONE, NULL, NULL, PG_RETRY, NULL},
+};
+
+void
+pgstream_one_line(char *out, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	while (*text != '\0' && n + 3 < size)
+	{
+		if (*text != '\n')
+			out[n++] = *text++;
+		else
+		{
+			while (isspace((unsigned char) *text))
+				text++;
+			if (*text != '\0')
+			{
+				out[n++] = ';';
+				out[n++] = ' ';
+			}
+		}
+	}
+	out[n] = '\0';
+}
+
+static bool
+advice_applies(const PgAdvice *a, PgStep step, const char *sqlstate, const char *text)
+{
+	return (a->step == STEP_NONE || a->step == step) &&
+		   (a->sqlstate == NULL || strcmp(a->sqlstate, sqlstate) == 0) &&
+		   (a->text == NULL || strstr(text, a->text) != NULL);
+}
+
+/* Set error and return the class of a failure. */
+static PgStatus
+fail_with(PgStream *pg, const char *sqlstate, const char *text)
+{
+	const PgAdvice *a = advices;
+	char line[640];
+
+	while (!advice_applies(a, pg->step, sqlstate, text))
+		a++;
+	pgstream_one_line(line, sizeof(line), text);
+	snprintf(pg->error, sizeof(pg->error), "%s%s%s%s%s%s", line, *sqlstate ? " (SQLSTATE " : "",
+			 sqlstate, *sqlstate ? ")" : "", a->advice ? "; " : "", a->advice ? a->advice : "");
+	return pg->failure = a->status;
+}
+
+__attribute__((format(printf, 3, 4))) static PgStatus
+fail_plainly(PgStream *pg, PgStatus status, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(pg->error, sizeof(pg->error), fmt, args);
+	va_end(args);
+	return pg->failure = status;
+}
+
+/*
+ * Before there is a result to ask, the SQLSTATE is in the text only, and only
+ * with verbose messages: "FATAL:  28P01: password …\nLOCATION: …".
+ */
+static PgStatus
+fail_connection(PgStream *pg)
+{
+	char text[640];
+	char sqlstate[6] = "";
+	char *at;
+	char *location;
+
+	snprintf(text, sizeof(text), "%s", PQerrorMessage(pg->conn));
+	for (at = strstr(text, ":  "); at != NULL; at = strstr(at + 1, ":  "))
+		if (strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && at[8] == ':')
+		{
+			memcpy(sqlstate, at + 3, 5);
+			memmove(at + 3, at + 10, strlen(at + 10) + 1);
+			break;
+		}
+	location = strstr(text, "\nLOCATION:");
+	if (location != NULL)
+		*location = '\0';
+	return fail_with(pg, sqlstate, text[0] != '\0' ? text : "the connection was lost");
+}
+
+static PgStatus
+fail_result(PgStream *pg, const PGresult *res)
+{
+	const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+	char text[640];
+
+	if (primary == NULL)
+		return fail_connection(pg);
+	snprintf(text, sizeof(text), "%s%s%s%s%s", primary, detail ? "\n" : "", detail ? detail : "",
+			 hint ? "\n" : "", hint ? hint : "");
+	return fail_with(pg, sqlstate ? sqlstate : "", text);
+}
+
+/* A growing query; libpq wants a string. */
+typedef struct QueryText
+{
+	char *text;
+	size_t size;
+	FILE *out;
+} QueryText;
+
+static bool
+query_open(QueryText *q)
+{
+	*q = (QueryText){0};
+	q->out = open_memstream(&q->text, &q->size);
+	return q->out != NULL;
+}
+
+/* Both grammars double the quote and know no other escape. */
+static void
+query_quoted(QueryText *q, const char *text, char quote)
+{
+	putc(quote, q->out);
+	for (; *text != '\0'; text++)
+	{
+		if (*text == quote)
+			putc(quote, q->out);
+		putc(*text, q->out);
+	}
+	putc(quote, q->out);
+}
+
+static void
+build_identify(PgStream *pg, QueryText *q)
+{
+	(void) pg;
+	fputs("IDENTIFY_SYSTEM", q->out);
+}
+
+static void
+build_slot(PgStream *pg, QueryText *q)
+{
+	fputs("SELECT slot_type, plugin, database, active_pid, wal_status, confirmed_flush_lsn "
+		  "FROM pg_catalog.pg_replication_slots WHERE slot_name = ",
+		  q->out);
+	query_quoted(q, pg->cfg->slot_name, '\'');
+}
+
+static void
+build_create(PgStream *pg, QueryText *q)
+{
+	fputs("CREATE_REPLICATION_SLOT ", q->out);
+	query_quoted(q, pg->cfg->slot_name, '"');
+	if (pg->cfg->slot_failover && pg->server.version_num >= 170000)
+		fputs(" LOGICAL nova_decoder (SNAPSHOT 'nothing', FAILOVER true)", q->out);
+	else
+		fputs(" LOGICAL nova_decoder NOEXPORT_SNAPSHOT", q->out);
+}
+
+static void
+build_start(PgStream *pg, QueryText *q)
+{
+	const ConfigPairs *options = &pg->cfg->plugin;
+
+	fputs("START_REPLICATION SLOT ", q->out);
+	query_quoted(q, pg->cfg->slot_name, '"');
+	fprintf(q->out, " LOGICAL " LSN_FORMAT, LSN_ARGS(pg->start_lsn));
+	for (size_t i = 0; i < options->count; i++)
+	{
+		fputs(i == 0 ? " (" : ", ", q->out);
+		query_quoted(q, options->items[i].name, '"');
+		putc(' ', q->out);
+		query_quoted(q, options->items[i].value, '\'');
+	}
+	if (options->count > 0)
+		putc(')', q->out);
+}
+
+static void
+build_drop(PgStream *pg, QueryText *q)
+{
+	fputs("DROP_REPLICATION_SLOT ", q->out);
+	query_quoted(q, pg->cfg->slot_name, '"');
+}
+
+static bool
+parse_lsn(const char *text, uint64_t *lsn)
+{
+	unsigned hi;
+	unsigned lo;
+
+	if (sscanf(text, "%X/%X", &hi, &lo) != 2)
+		return false;
+	*lsn = (uint64_t) hi << 32 | lo;
+	return true;
+}
+
+static PgStatus
+answer_identify(PgStream *pg, const PGresult *res)
+{
+	if (PQntuples(res) != 1 || PQnfields(res) < 4 || PQgetisnull(res, 0, 3))
+		return fail_plainly(pg, PG_STOP,
+							"this is not a PostgreSQL replication connection: check "
+							"database.hostname, database.port and any pooler between");
+	snprintf(pg->server.system_id, sizeof(pg->server.system_id), "%s", PQgetvalue(res, 0, 0));
+	snprintf(pg->server.timeline, sizeof(pg->server.timeline), "%s", PQgetvalue(res, 0, 1));
+	snprintf(pg->server.database, sizeof(pg->server.database), "%s", PQgetvalue(res, 0, 3));
+	pg->server.version_num = PQserverVersion(pg->conn);
+	pg->step = STEP_SLOT;
+	return PG_AGAIN;
+}
+
+static PgStatus
+answer_no_slot(PgStream *pg)
+{
+	if (!pg->may_create_slot)
+		return fail_plainly(pg, PG_STOP,
+							"slot \"%s\" is gone: it was dropped, or this server was promoted "
+							"without it; changes since then are lost, so start the relay again to "
+							"make a new slot and take a new snapshot",
+							pg->cfg->slot_name);
+	pg->step = STEP_CREATE;
+	return PG_AGAIN;
+}
+
+static PgStatus
+answer_slot(PgStream *pg, const PGresult *res)
+{
+	const char *slot = pg->cfg->slot_name;
+	const char *plugin;
+	const char *database;
+
+	if (PQntuples(res) == 0)
+		return answer_no_slot(pg);
+	plugin = PQgetvalue(res, 0, 1);
+	database = PQgetvalue(res, 0, 2);
+	if (strcmp(PQgetvalue(res, 0, 0), "logical") != 0)
+		return fail_plainly(pg, PG_STOP, "slot \"%s\" is a physical slot; use another slot.name",
+							slot);
+	if (strcmp(database, pg->server.database) != 0)
+		return fail_plainly(pg, PG_STOP,
+							"slot \"%s\" belongs to database \"%s\", not \"%s\"; use another "
+							"slot.name or that database.dbname",
+							slot, database, pg->server.database);
+	if (strcmp(plugin, "nova_decoder") != 0)
+		return fail_plainly(
+			pg, PG_STOP,
+			"slot \"%s\" was made for the plugin %s; use another slot.name, or, when "
+			"its present user is stopped for good, drop it: SELECT "
+			"pg_drop_replication_slot('%s')",
+			slot, plugin, slot);
+	if (strcmp(PQgetvalue(res, 0, 4), "lost") == 0)
+		return fail_plainly(
+			pg, PG_STOP,
+			"slot \"%s\" is invalidated (wal_status lost) and its changes are gone: "
+			"drop it, let the relay make a new one and take a new snapshot; raise "
+			"max_slot_wal_keep_size to prevent this",
+			slot);
+	if (!parse_lsn(PQgetvalue(res, 0, 5), &pg->server.confirmed_lsn))
+		return fail_plainly(pg, PG_RETRY, "slot \"%s\" is still being made by another session",
+							slot);
+	pg->step = STEP_PREPARED;
+	return PG_READY;
+}
+
+static PgStatus
+answer_create(PgStream *pg, const PGresult *res)
+{
+	if (PQntuples(res) != 1 || !parse_lsn(PQgetvalue(res, 0, 1), &pg->server.confirmed_lsn))
+		return fail_plainly(pg, PG_RETRY, "unexpected answer to CREATE_REPLICATION_SLOT");
+	pg->server.slot_created = true;
+	pg->step = STEP_PREPARED;
+	return PG_READY;
+}
+
+static PgStatus
+answer_start(PgStream *pg, const PGresult *res)
+{
+	(void) res;
+	pg->step = STEP_STREAM;
+	return PG_READY;
+}
+
+static PgStatus
+answer_drop(PgStream *pg, const PGresult *res)
+{
+	(void) res;
+	pg->step = STEP_STOPPED;
+	return PG_READY;
+}
+
+/* Every step that is a query. */
+typedef struct PgQuery
+{
+	void (*build)(PgStream *pg, QueryText *q);
+	ExecStatusType expected;
+	PgStatus (*answer)(PgStream *pg, const PGresult *res);
+	int timeout_ms; /* 0: waits for other transactions, as long as they take */
+} PgQuery;
+
+static const PgQuery queries[STEP_STOPPED + 1] = {
+	[STEP_IDENTIFY] = {build_identify, PGRES_TUPLES_OK, answer_identify, QUERY_TIMEOUT_MS},
+	[STEP_SLOT] = {build_slot, PGRES_TUPLES_OK, answer_slot, QUERY_TIMEOUT_MS},
+	[STEP_CREATE] = {build_create, PGRES_TUPLES_OK, answer_create, 0},
+	[STEP_START] = {build_start, PGRES_COPY_BOTH, answer_start, 0},
+	[STEP_DROP] = {build_drop, PGRES_COMMAND_OK, answer_drop, QUERY_TIMEOUT_MS},
+};
+
+static PgStatus
+send_query(PgStream *pg, int64_t now)
+{
+	const PgQuery *query = &queries[pg->step];
+	QueryText q;
+	int sent;
+
+	if (!query_open(&q))
+		return fail_plainly(pg, PG_RETRY, "out of memory");
+	query->build(pg, &q);
+	if (fclose(q.out) != 0)
+	{
+		free(q.text);
+		return fail_plainly(pg, PG_RETRY, "out of memory");
+	}
+	sent = PQsendQuery(pg->conn, q.text);
+	free(q.text);
+	if (!sent)
+		return fail_connection(pg);
+	pg->answered = false;
+	pg->deadline = query->timeout_ms > 0 ? now + query->timeout_ms : INT64_MAX;
+	return pgstream_flush(pg) == PG_READY ? PG_AGAIN : pg->failure;
+}
+
+/*
+ * One result of the step's query.  Errors are kept and not returned, so that
+ * the connection is read to the end of the answer.
+ */
+static PgStatus
+take_result(PgStream *pg, PGresult *res)
+{
+	const PgQuery *query = &queries[pg->step];
+	PgStatus status = PG_AGAIN;
+
+	if (PQresultStatus(res) == query->expected)
+		status = query->answer(pg, res);
+	else if (PQresultStatus(res) == PGRES_FATAL_ERROR)
+		status = fail_result(pg, res);
+	else
+		status = fail_plainly(pg, PG_RETRY, "unexpected answer from the server: %s",
+							  PQresStatus(PQresultStatus(res)));
+	pg->answered = true;
+	PQclear(res);
+	return status;
+}
+
+/* The other results of an answered query: nothing of interest. */
+static void
+skip_results(PgStream *pg)
+{
+	PGresult *res;
+
+	while ((res = PQgetResult(pg->conn)) != NULL)
+		PQclear(res);
+}
+
+static PgStatus
+advance_query(PgStream *pg, int64_t now)
+{
+	for (;;)
+	{
+		PgStep step = pg->step;
+		PgStatus status;
+
+		if (!PQconsumeInput(pg->conn))
+			return fail_connection(pg);
+		if (pgstream_flush(pg) != PG_READY)
+			return pg->failure;
+		if (PQisBusy(pg->conn))
+			return now < pg->deadline
+					   ? PG_AGAIN
+					   : fail_plainly(pg, PG_RETRY, "the server does not answer in time");
+		status = take_result(pg, PQgetResult(pg->conn));
+		if (step == STEP_START)
+			return status;
+		if (status == PG_RETRY || status == PG_STOP)
+			return status;
+		skip_results(pg);
+		if (status == PG_READY)
+			return status;
+		status = send_query(pg, now);
+		if (status != PG_AGAIN)
+			return status;
+	}
+}
+
+/* PQconnectPoll() takes being called for proof that the socket is ready. */
+static bool
+socket_ready(const PgStream *pg)
+{
+	struct pollfd fd = {.fd = PQsocket(pg->conn), .events = pgstream_events(pg)};
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+static PgStatus
+advance_connect(PgStream *pg, int64_t now)
+{
+	if (now >= pg->deadline)
+		return fail_plainly(pg, PG_RETRY, "no connection to PostgreSQL at %s:%s in time",
+							PQhost(pg->conn), PQport(pg->conn));
+	if (!socket_ready(pg))
+		return PG_AGAIN;
+	pg->polling = PQconnectPoll(pg->conn);
+	if (pg->polling == PGRES_POLLING_FAILED)
+		return fail_connection(pg);
+	if (pg->polling != PGRES_POLLING_OK)
+		return PG_AGAIN;
+	PQsetErrorVerbosity(pg->conn, PQERRORS_DEFAULT);
+	if (PQsetnonblocking(pg->conn, 1) != 0)
+		return fail_connection(pg);
+	pg->step = STEP_IDENTIFY;
+	return send_query(pg, now);
+}
+
+PGconn *
+pgstream_connect_start(const RelayConfig *cfg, bool replication)
+{
+	/* TCP settings so that a dead peer is noticed in half a minute. */
+	static const char *const defaults[][2] = {
+		{"keepalives_idle", "10"},
+		{"keepalives_interval", "5"},
+		{"keepalives_count", "3"},
+		{"tcp_user_timeout", "30000"},
+	};
+	const char *names[MAX_CONNECT_PARAMS];
+	const char *values[MAX_CONNECT_PARAMS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+	{
+		names[n] = defaults[i][0];
+		values[n++] = defaults[i][1];
+	}
+	names[n] = "application_name";
+	values[n++] = cfg->name;
+	/* of a name that comes twice libpq takes the later one */
+	for (size_t i = 0; i < cfg->pg.count && n < MAX_CONNECT_PARAMS - 2; i++)
+	{
+		names[n] = cfg->pg.items[i].name;
+		values[n++] = cfg->pg.items[i].value;
+	}
+	if (replication)
+	{
+		names[n] = "replication";
+		values[n++] = "database";
+	}
+	names[n] = NULL;
+	values[n] = NULL;
+	return PQconnectStartParams(names, values, 0);
+}
+
+static int64_t
+connect_timeout_ms(const RelayConfig *cfg)
+{
+	const char *text = config_pair(&cfg->pg, "connect_timeout");
+	long seconds = text != NULL ? strtol(text, NULL, 10) : 0;
+
+	return (seconds > 0 && seconds < 3600 ? seconds : CONNECT_TIMEOUT_S) * INT64_C(1000);
+}
+
+PgStream *
+pgstream_new(const RelayConfig *cfg)
+{
+	PgStream *pg = calloc(1, sizeof(*pg));
+
+	if (pg != NULL)
+		pg->cfg = cfg;
+	return pg;
+}
+
+void
+pgstream_free(PgStream *pg)
+{
+	if (pg == NULL)
+		return;
+	pgstream_disconnect(pg);
+	free(pg);
+}
+
+void
+pgstream_disconnect(PgStream *pg)
+{
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+	pg->step = STEP_NONE;
+	pg->pending_out = false;
+}
+
+/* Server notices are debugging aids of the server's log, not of ours. */
+static void
+ignore_notice(void *arg, const PGresult *res)
+{
+	(void) arg;
+	(void) res;
+}
+
+void
+pgstream_connect(PgStream *pg, bool may_create_slot, int64_t now)
+{
+	pgstream_disconnect(pg);
+	pg->server = (PgServer){0};
+	pg->failure = PG_READY;
+	pg->may_create_slot = may_create_slot;
+	pg->copy_over = false;
+	pg->conn = pgstream_connect_start(pg->cfg, true);
+	pg->step = STEP_CONNECT;
+	pg->polling = PGRES_POLLING_WRITING;
+	pg->deadline = now + connect_timeout_ms(pg->cfg);
+	if (pg->conn == NULL)
+		(void) fail_plainly(pg, PG_RETRY, "out of memory");
+	else if (PQstatus(pg->conn) == CONNECTION_BAD)
+		(void) fail_connection(pg);
+	else
+	{
+		PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);
+		PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
+	}
+}
+
+void
+pgstream_start(PgStream *pg, uint64_t lsn, int64_t now)
+{
+	pg->start_lsn = lsn;
+	pg->step = STEP_START;
+	(void) send_query(pg, now);
+}
+
+void
+pgstream_stop(PgStream *pg, bool drop_slot, int64_t now)
+{
+	pg->drop_slot = drop_slot;
+	pg->step = STEP_STOP;
+	pg->deadline = now + QUERY_TIMEOUT_MS;
+	if (PQputCopyEnd(pg->conn, NULL) < 0)
+		(void) fail_connection(pg);
+	else
+		(void) pgstream_flush(pg);
+}
+
+/* Everything still on its way is dropped: it is not confirmed and comes again. */
+static PgStatus
+advance_stop(PgStream *pg, int64_t now)
+{
+	char *data;
+	int n = 0;
+	PGresult *res;
+
+	if (!PQconsumeInput(pg->conn))
+		return fail_connection(pg);
+	if (pgstream_flush(pg) != PG_READY)
+		return pg->failure;
+	while (!pg->copy_over && (n = PQgetCopyData(pg->conn, &data, 1)) > 0)
+		PQfreemem(data);
+	if (n < 0)
+		pg->copy_over = true;
+	while (pg->copy_over && !PQisBusy(pg->conn))
+	{
+		res = PQgetResult(pg->conn);
+		if (res == NULL)
+		{
+			pg->step = pg->drop_slot ? STEP_DROP : STEP_STOPPED;
+			return pg->drop_slot ? send_query(pg, now) : PG_READY;
+		}
+		PQclear(res);
+	}
+	return now < pg->deadline ? PG_AGAIN
+							  : fail_plainly(pg, PG_RETRY, "the server does not end the stream");
+}
+
+PgStatus
+pgstream_advance(PgStream *pg, int64_t now)
+{
+	if (pg->failure != PG_READY)
+		return pg->failure;
+	switch (pg->step)
+	{
+		case STEP_CONNECT:
+			return advance_connect(pg, now);
+		case STEP_IDENTIFY:
+		case STEP_SLOT:
+		case STEP_CREATE:
+		case STEP_START:
+		case STEP_DROP:
+			return advance_query(pg, now);
+		case STEP_STOP:
+			return advance_stop(pg, now);
+		default:
+			return PG_READY;
+	}
+}
+
+PgStatus
+pgstream_consume(PgStream *pg)
+{
+	if (!PQconsumeInput(pg->conn))
+		return fail_connection(pg);
+	return PG_READY;
+}
+
+/* The server ended the stream: find out why. */
+static PgStatus
+read_end(PgStream *pg)
+{
+	while (!PQisBusy(pg->conn))
+	{
+		PGresult *res = PQgetResult(pg->conn);
+		ExecStatusType status = PQresultStatus(res);
+		PgStatus failure;
+
+		if (res == NULL)
+			return fail_plainly(pg, PG_RETRY, "the server ended the stream; it is shutting down");
+		if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH)
+		{
+			PQclear(res);
+			if (PQputCopyEnd(pg->conn, NULL) < 0)
+				return fail_connection(pg);
+			(void) pgstream_flush(pg);
+			continue;
+		}
+		failure =
+			status == PGRES_FATAL_ERROR
+				? fail_result(pg, res)
+				: fail_plainly(pg, PG_RETRY, "the server ended the stream; it is shutting down");
+		PQclear(res);
+		return failure;
+	}
+	return PG_AGAIN;
+}
+
+PgStatus
+pgstream_receive(PgStream *pg, char **data, size_t *len)
+{
+	int n;
+
+	if (pg->step == STEP_ENDED)
+		return read_end(pg);
+	n = PQgetCopyData(pg->conn, data, 1);
+	if (n > 0)
+	{
+		*len = (size_t) n;
+		return PG_READY;
+	}
+	if (n == 0)
+		return PG_AGAIN;
+	if (n < -1)
+		return fail_connection(pg);
+	pg->step = STEP_ENDED;
+	return read_end(pg);
+}
+
+void
+pgstream_free_message(void *data)
+{
+	PQfreemem(data);
+}
+
+static int64_t
+server_time(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ((int64_t) ts.tv_sec - PG_EPOCH_SECONDS) * 1000000 + ts.tv_nsec / 1000;
+}
+
+PgStatus
+pgstream_send_status(PgStream *pg, uint64_t write, uint64_t flush)
+{
+	char status[COPYDATA_STATUS_SIZE];
+
+	copydata_build_status(status, write, flush, flush, server_time());
+	if (PQputCopyData(pg->conn, status, sizeof(status)) < 0)
+		return fail_connection(pg);
+	return pgstream_flush(pg);
+}
+
+PgStatus
+pgstream_flush(PgStream *pg)
+{
+	int rest = PQflush(pg->conn);
+
+	pg->pending_out = rest > 0;
+	return rest < 0 ? fail_connection(pg) : PG_READY;
+}
+
+int
+pgstream_socket(const PgStream *pg)
+{
+	return pg->conn != NULL ? PQsocket(pg->conn) : -1;
+}
+
+short
+pgstream_events(const PgStream *pg)
+{
+	if (pg->step == STEP_CONNECT)
+		return pg->polling == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+	return (short) (POLLIN | (pg->pending_out ? POLLOUT : 0));
+}
+
+int64_t
+pgstream_deadline(const PgStream *pg)
+{
+	return pg->step == STEP_STREAM || pg->step == STEP_NONE ? INT64_MAX : pg->deadline;
+}
+
+const PgServer *
+pgstream_server(const PgStream *pg)
+{
+	return &pg->server;
+}
+
+const char *
+pgstream_error(const PgStream *pg)
+{
+	return pg->error;
+}

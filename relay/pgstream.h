@@ -1,0 +1,117 @@
+/*-------------------------------------------------------------------------
+ *
+ * pgstream.h
+ *		The replication connection: connect, slot, stream, feedback.
+ *
+ * Nothing here blocks (except the resolver, inside libpq).  The caller polls
+ * pgstream_socket() for pgstream_events() until pgstream_deadline() and calls
+ * again while the answer is PG_AGAIN:
+ *
+ *	pgstream_connect(pg, may_create_slot, now);
+ *	pgstream_advance(pg, now)	… PG_READY: connected, slot there; see pg->server
+ *	pgstream_start(pg, lsn, now);
+ *	pgstream_advance(pg, now)	… PG_READY: streaming
+ *	pgstream_receive(pg, …)		… PG_READY: one message, free with pgstream_free_message
+ *	pgstream_stop(pg, drop, now);
+ *	pgstream_advance(pg, now)	… PG_READY: the server has taken the last status
+ *	pgstream_disconnect(pg);
+ *
+ * Failures come classified: PG_RETRY can heal without anybody's help, PG_STOP
+ * cannot.  pgstream_error() is one line with the fix in it.  What to do about
+ * it is decided in relay.c only.
+ *
+ * Traps: times are milliseconds of the monotonic clock; messages are libpq's
+ * memory; the socket may change while connecting.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_RELAY_PGSTREAM_H
+#define NOVA_RELAY_PGSTREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+
+typedef enum PgStatus
+{
+	PG_READY,
+	PG_AGAIN, /* poll, then call again */
+	PG_RETRY, /* failed; can heal */
+	PG_STOP   /* failed; cannot heal by itself */
+} PgStatus;
+
+/* What the server said about itself and the slot. */
+typedef struct PgServer
+{
+	char system_id[32]; /* of the cluster; "" before the first connection */
+	char timeline[16];
+	char database[64];
+	int version_num;        /* as PQserverVersion() */
+	uint64_t confirmed_lsn; /* the slot's */
+	bool slot_created;      /* by this connection */
+} PgServer;
+
+typedef struct PgStream PgStream;
+
+/* NULL when out of memory.  cfg must outlive the stream. */
+extern PgStream *pgstream_new(const RelayConfig *cfg);
+
+extern void pgstream_free(PgStream *pg);
+
+/*
+ * Begin to connect.  If the slot is missing it is created, or, without
+ * may_create_slot, that is a PG_STOP: the changes since are gone.
+ */
+extern void pgstream_connect(PgStream *pg, bool may_create_slot, int64_t now);
+
+/* START_REPLICATION at lsn, or at the slot's own position if that is later. */
+extern void pgstream_start(PgStream *pg, uint64_t lsn, int64_t now);
+
+/* End the stream in order, and drop the slot if asked to. */
+extern void pgstream_stop(PgStream *pg, bool drop_slot, int64_t now);
+
+/* Go on with whichever of the three was begun last. */
+extern PgStatus pgstream_advance(PgStream *pg, int64_t now);
+
+/* Take in what the socket has; call when it is readable. */
+extern PgStatus pgstream_consume(PgStream *pg);
+
+/*
+ * The next message of the stream.  PG_READY sets data, which the caller owns.
+ * The server ending the stream is PG_RETRY.
+ */
+extern PgStatus pgstream_receive(PgStream *pg, char **data, size_t *len);
+
+extern void pgstream_free_message(void *data);
+
+/* Send a standby status update; write and flush as in copydata.h. */
+extern PgStatus pgstream_send_status(PgStream *pg, uint64_t write, uint64_t flush);
+
+/* Push out what did not fit into the socket before. */
+extern PgStatus pgstream_flush(PgStream *pg);
+
+extern void pgstream_disconnect(PgStream *pg);
+
+/* For poll(): -1 when there is no connection. */
+extern int pgstream_socket(const PgStream *pg);
+extern short pgstream_events(const PgStream *pg);
+
+/* When the current step has taken too long; INT64_MAX for never. */
+extern int64_t pgstream_deadline(const PgStream *pg);
+
+extern const PgServer *pgstream_server(const PgStream *pg);
+extern const char *pgstream_error(const PgStream *pg);
+
+/*
+ * Also for the heartbeat's connection: libpq's arrays from the configuration,
+ * with our defaults.  Returns the result of PQconnectStartParams().
+ */
+struct pg_conn;
+extern struct pg_conn *pgstream_connect_start(const RelayConfig *cfg, bool replication);
+
+/* Copy text as one line: line ends become "; ".  Always terminated. */
+extern void pgstream_one_line(char *out, size_t size, const char *text);
+
+#endif /* NOVA_RELAY_PGSTREAM_H */

@@ -1,0 +1,889 @@
+/*-------------------------------------------------------------------------
+ *
+ * relay.c
+ *		The relay's loop: from the slot to the sink, with all retry policy.
+ *
+ * One thread.  Every turn waits once in poll() for PostgreSQL, the sink, a
+ * signal or the nearest deadline, and then does a bounded amount of work: take
+ * acknowledgements, let the state's handler run, send what is due.  The states
+ * are in one table below; only this file decides what is tried again and what
+ * stops the relay.
+ *
+ * Positions.  "write" is what was received, "flush" and "apply" are what is
+ * safe in the sink, and only that lets the server throw WAL away.  A
+ * keepalive's position is adopted only when nothing is in flight, and one that
+ * asks for a reply may have overtaken data the plugin holds back, so that one
+ * only when it comes twice in a row (the server shutting down).
+ *
+ * Traps: back-pressure means that libpq's socket is not polled for reading, so
+ * nothing but our own timer keeps the walsender from timing us out.  Memory is
+ * bounded by the sink's queue and by LENT_BYTES_MAX, because one slow record
+ * pins the whole payload it came in.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "copydata.h"
+#include "delivery.h"
+#include "heartbeat.h"
+#include "log.h"
+#include "pgstream.h"
+#include "sink.h"
+
+/* Messages taken in one turn; acknowledgements and signals wait that long. */
+#define MESSAGES_PER_TURN 64
+
+/* Lent to the sink in total; above it nothing is read.  Twice its queue. */
+#define LENT_BYTES_MAX  ((size_t) 64 * 1024 * 1024)
+
+#define STATUS_MIN_MS   100   /* between two status updates that nobody asked for */
+#define PROGRESS_MS     60000 /* between two progress lines */
+#define RETRY_LOG_MS    30000 /* the same failure is said again after this */
+#define STEADY_MS       30000 /* a stream that lived so long resets the back-off */
+#define BACKOFF_SHIFTS  16
+#define LONGEST_WAIT_MS 60000
+
+typedef enum RelayState
+{
+	STATE_CONNECT,
+	STATE_SNAPSHOT,
+	STATE_STREAM,
+	STATE_DRAIN,
+	STATE_FAILED,
+	STATE_END
+} RelayState;
+
+typedef struct Relay
+{
+	const RelayConfig *cfg;
+	const RelayArgs *args;
+	RelayState state;
+	RelayState told; /* the state the debug log knows */
+	int exit_status;
+	int64_t now;   /* monotonic, ms; read once a turn */
+	int64_t wake;  /* when the next turn is due at the latest */
+	int64_t began; /* the process */
+
+	Sink *sink;
+	Delivery *delivery;
+	PgStream *pg;
+	Heartbeat *heartbeat; /* NULL without a query */
+
+	/* connection */
+	bool connecting; /* an attempt is under way */
+	bool streaming;  /* START_REPLICATION was answered */
+	bool streamed;   /* once in this process: the slot must not vanish any more */
+	bool readable;   /* libpq's socket, this turn */
+	bool blocked;    /* back-pressure: do not read */
+	int attempt;     /* since the last steady stream */
+	int64_t retry_at;
+	int64_t stream_began;
+	char system_id[32]; /* of the first connection */
+	char timeline[16];
+	char last_failure[256];
+	int64_t last_failure_logged;
+
+	/* positions */
+	uint64_t ping_lsn;      /* of the last message, if it was a ping to adopt */
+	uint64_t repeated_ping; /* of the last message, if it asked for a reply */
+	uint64_t written_lsn;   /* received */
+	uint64_t confirmed_lsn; /* last flush position sent on this connection */
+	int64_t last_status;
+	bool status_now;
+
+	/* timers */
+	int64_t next_heartbeat;
+	int64_t next_progress;
+	int64_t drain_until;
+	bool draining_stream; /* final status and CopyDone sent */
+	uint64_t progress_records;
+	uint64_t reconnects;
+	unsigned seed;
+} Relay;
+
+/* Signals: the handler only counts, wakes the loop, and on the second one ends it all. */
+static volatile sig_atomic_t signals_seen;
+static int signal_pipe[2] = {-1, -1};
+
+static void
+on_signal(int number)
+{
+	static const char text[] = "nova-relay: second signal, stopping without draining\n";
+	int saved = errno;
+	ssize_t ignored;
+
+	(void) number;
+	if (++signals_seen >= 2)
+	{
+		ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+		_exit(EXIT_FORCED);
+	}
+	ignored = write(signal_pipe[1], "", 1);
+	(void) ignored;
+	errno = saved;
+}
+
+static bool
+install_signals(void)
+{
+	struct sigaction stop = {.sa_handler = on_signal};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	sigemptyset(&stop.sa_mask);
+	sigemptyset(&ignore.sa_mask);
+	return pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) == 0 &&
+		   sigaction(SIGTERM, &stop, NULL) == 0 && sigaction(SIGINT, &stop, NULL) == 0 &&
+		   sigaction(SIGPIPE, &ignore, NULL) == 0;
+}
+
+static int64_t
+clock_ms(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void
+wake_by(Relay *r, int64_t when)
+{
+	if (when < r->wake)
+		r->wake = when;
+}
+
+/* A change of state is worked on at once. */
+static void
+enter(Relay *r, RelayState state)
+{
+	r->state = state;
+	r->wake = r->now;
+}
+
+__attribute__((format(printf, 2, 3))) static void
+fail(Relay *r, const char *fmt, ...)
+{
+	char text[1200];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_error("stopping: %s", text);
+	r->exit_status = EXIT_FAILED;
+	enter(r, STATE_FAILED);
+}
+
+/*
+ * Reconnecting
+ */
+
+/* Half of the wait is chance, so that many relays do not come back together. */
+static int
+backoff_ms(Relay *r)
+{
+	int shift = r->attempt < BACKOFF_SHIFTS ? r->attempt : BACKOFF_SHIFTS;
+	int64_t wait = (int64_t) r->cfg->retry_backoff_ms << shift;
+
+	if (wait > r->cfg->retry_backoff_max_ms)
+		wait = r->cfg->retry_backoff_max_ms;
+	if (wait < 1)
+		wait = 1;
+	return (int) (wait / 2 + rand_r(&r->seed) % (wait / 2 + 1));
+}
+
+/* One line per attempt, but the same line not all the time. */
+static void
+log_retry(Relay *r, const char *reason, int wait)
+{
+	if (strncmp(reason, r->last_failure, sizeof(r->last_failure) - 1) == 0 &&
+		r->now - r->last_failure_logged < RETRY_LOG_MS)
+		return;
+	snprintf(r->last_failure, sizeof(r->last_failure), "%s", reason);
+	r->last_failure_logged = r->now;
+	log_warn("PostgreSQL: %s; attempt %d, next in %d ms, safe up to LSN " LSN_FORMAT, reason,
+			 r->attempt, wait, LSN_ARGS(delivery_safe_lsn(r->delivery)));
+}
+
+static void
+reconnect_later(Relay *r)
+{
+	int wait;
+
+	if (r->streaming)
+	{
+		r->reconnects++;
+		if (r->now - r->stream_began >= STEADY_MS)
+			r->attempt = 0;
+	}
+	wait = backoff_ms(r);
+	r->attempt++;
+	log_retry(r, pgstream_error(r->pg), wait);
+	pgstream_disconnect(r->pg);
+	r->connecting = false;
+	r->streaming = false;
+	r->blocked = false;
+	r->retry_at = r->now + wait;
+	/* a stop that was asked for goes on: what is in flight still counts */
+	enter(r, r->drain_until > 0 ? STATE_DRAIN : STATE_CONNECT);
+}
+
+/* What a failed call of pgstream means for us.  PG_READY and PG_AGAIN: nothing. */
+static void
+judge(Relay *r, PgStatus status)
+{
+	if (status == PG_RETRY)
+		reconnect_later(r);
+	else if (status == PG_STOP)
+		fail(r, "PostgreSQL: %s", pgstream_error(r->pg));
+}
+
+/*
+ * Feedback
+ */
+
+/*
+ * A quiet database sends keepalives only: confirm them, or it would keep WAL
+ * for us for ever.  The ping stays valid until data comes, so one that arrived
+ * too early is adopted when the last record is acknowledged.
+ */
+static void
+adopt_ping(Relay *r)
+{
+	if (r->ping_lsn != 0)
+		(void) delivery_adopt(r->delivery, r->ping_lsn);
+}
+
+static void
+send_status(Relay *r)
+{
+	uint64_t safe = delivery_safe_lsn(r->delivery);
+	uint64_t write = r->written_lsn > safe ? r->written_lsn : safe;
+
+	r->last_status = r->now;
+	r->status_now = false;
+	r->confirmed_lsn = safe;
+	judge(r, pgstream_send_status(r->pg, write, safe));
+}
+
+static void
+send_status_if_due(Relay *r)
+{
+	int64_t due = r->last_status + r->cfg->status_interval_ms;
+
+	adopt_ping(r);
+	if (delivery_safe_lsn(r->delivery) > r->confirmed_lsn && due > r->last_status + STATUS_MIN_MS)
+		due = r->last_status + STATUS_MIN_MS;
+	if (r->status_now || r->now >= due)
+	{
+		send_status(r);
+		due = r->last_status + r->cfg->status_interval_ms;
+	}
+	if (r->state == STATE_STREAM || r->state == STATE_DRAIN)
+		wake_by(r, due);
+}
+
+static void
+take_ping(Relay *r, const CopyDataMessage *m)
+{
+	bool repeated = m->reply_requested && r->repeated_ping == m->wal_end;
+
+	r->repeated_ping = m->reply_requested ? m->wal_end : 0;
+	r->ping_lsn = !m->reply_requested || repeated ? m->wal_end : 0;
+	if (m->reply_requested)
+		r->status_now = true;
+}
+
+static void
+take_data(Relay *r, char *message, const CopyDataMessage *m)
+{
+	r->ping_lsn = 0;
+	r->repeated_ping = 0;
+	if (m->lsn > r->written_lsn)
+		r->written_lsn = m->lsn;
+	if (!delivery_take(r->delivery, message, pgstream_free_message, m->payload, m->payload_len,
+					   m->lsn))
+	{
+		pgstream_free_message(message);
+		fail(r, "out of memory at LSN " LSN_FORMAT "; nothing behind it is confirmed",
+			 LSN_ARGS(m->lsn));
+	}
+}
+
+static void
+take_message(Relay *r, char *message, size_t len)
+{
+	CopyDataMessage m;
+
+	switch (copydata_parse(message, len, &m))
+	{
+		case COPYDATA_DATA:
+			take_data(r, message, &m);
+			break;
+		case COPYDATA_PING:
+			take_ping(r, &m);
+			pgstream_free_message(message);
+			break;
+		case COPYDATA_IMPOSSIBLE:
+			fail(r,
+				 "the server sent a replication message of %zu bytes that is cut short or of an "
+				 "unknown kind (first byte 0x%02x); is there a proxy between?",
+				 len, len > 0 ? (unsigned char) message[0] : 0U);
+			pgstream_free_message(message);
+			break;
+	}
+}
+
+/*
+ * Work off what was received.  Returns true when the next message may be read.
+ */
+static bool
+pump(Relay *r)
+{
+	switch (delivery_pump(r->delivery))
+	{
+		case DELIVERY_IDLE:
+			if (delivery_received_lsn(r->delivery) > r->written_lsn)
+				r->written_lsn = delivery_received_lsn(r->delivery);
+			return delivery_lent_bytes(r->delivery) <= LENT_BYTES_MAX;
+		case DELIVERY_FULL:
+			return false;
+		default:
+			if (r->state != STATE_FAILED)
+				fail(r, "%s", delivery_error(r->delivery));
+			return false;
+	}
+}
+
+/*
+ * The states' handlers
+ */
+
+static void
+begin_connect(Relay *r)
+{
+	r->connecting = true;
+	r->ping_lsn = 0;
+	r->repeated_ping = 0;
+	pgstream_connect(r->pg, !r->streamed, r->now);
+	wake_by(r, r->now);
+}
+
+/* First let everything in flight be acknowledged, so that little comes twice. */
+static void
+turn_connect(Relay *r)
+{
+	PgStatus status;
+
+	if (!r->connecting)
+	{
+		if (!pump(r) || !delivery_idle(r->delivery))
+			return;
+		if (r->now < r->retry_at)
+		{
+			wake_by(r, r->retry_at);
+			return;
+		}
+		begin_connect(r);
+	}
+	status = pgstream_advance(r->pg, r->now);
+	if (status == PG_READY)
+		enter(r, STATE_SNAPSHOT);
+	else if (status == PG_AGAIN)
+		wake_by(r, pgstream_deadline(r->pg));
+	else
+		judge(r, status);
+}
+
+/* An LSN means something in one cluster only. */
+static bool
+same_cluster(Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	if (r->system_id[0] == '\0')
+	{
+		snprintf(r->system_id, sizeof(r->system_id), "%s", server->system_id);
+		snprintf(r->timeline, sizeof(r->timeline), "%s", server->timeline);
+		return true;
+	}
+	if (strcmp(r->system_id, server->system_id) != 0)
+	{
+		fail(r,
+			 "PostgreSQL: this is another cluster: system identifier %s, it was %s; point "
+			 "database.hostname at the old one, or start again with a new slot and a new snapshot",
+			 server->system_id, r->system_id);
+		return false;
+	}
+	if (strcmp(r->timeline, server->timeline) != 0)
+	{
+		log_warn("PostgreSQL: timeline %s, it was %s: a standby was promoted; going on from "
+				 "LSN " LSN_FORMAT " with its slot",
+				 server->timeline, r->timeline, LSN_ARGS(delivery_safe_lsn(r->delivery)));
+		snprintf(r->timeline, sizeof(r->timeline), "%s", server->timeline);
+	}
+	return true;
+}
+
+static void
+log_new_slot(const Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	if (!server->slot_created)
+		return;
+	if (r->cfg->snapshot_mode == SNAPSHOT_NO_DATA)
+		log_info("created slot %s at LSN " LSN_FORMAT, r->cfg->slot_name,
+				 LSN_ARGS(server->confirmed_lsn));
+	else
+		log_warn("created slot %s at LSN " LSN_FORMAT
+				 "; rows that exist already are not copied yet, changes from here on are streamed",
+				 r->cfg->slot_name, LSN_ARGS(server->confirmed_lsn));
+	if (r->cfg->slot_failover && server->version_num < 170000)
+		log_warn(
+			"slot.failover needs PostgreSQL 17; slot %s will not be there on a promoted standby",
+			r->cfg->slot_name);
+}
+
+static void
+turn_snapshot(Relay *r)
+{
+	uint64_t safe = delivery_safe_lsn(r->delivery);
+
+	if (!same_cluster(r))
+		return;
+	log_new_slot(r);
+	delivery_stream_begin(r->delivery);
+	/* the slot is never asked to go back: the server takes the later of the two */
+	if (pgstream_server(r->pg)->confirmed_lsn > safe)
+		(void) delivery_adopt(r->delivery, pgstream_server(r->pg)->confirmed_lsn);
+	r->confirmed_lsn = pgstream_server(r->pg)->confirmed_lsn;
+	pgstream_start(r->pg, delivery_safe_lsn(r->delivery), r->now);
+	enter(r, STATE_STREAM);
+}
+
+static void
+begin_stream(Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	r->streaming = true;
+	r->streamed = true;
+	r->stream_began = r->now;
+	r->last_failure[0] = '\0';
+	r->last_status = r->now;
+	r->next_heartbeat = r->now;
+	log_info("streaming from slot %s at LSN " LSN_FORMAT
+			 ", database %s, server %d, system %s, timeline %s, replication protocol of nova %d",
+			 r->cfg->slot_name, LSN_ARGS(delivery_safe_lsn(r->delivery)), server->database,
+			 server->version_num, server->system_id, server->timeline, NOVA_PROTOCOL_VERSION);
+}
+
+/* Take messages until there are none, the sink is full or the turn is over. */
+static void
+read_stream(Relay *r)
+{
+	if (r->readable)
+		judge(r, pgstream_consume(r->pg));
+	for (int i = 0; i < MESSAGES_PER_TURN && r->state == STATE_STREAM; i++)
+	{
+		PgStatus status;
+		char *message;
+		size_t len;
+
+		r->blocked = !pump(r);
+		if (r->blocked)
+			return;
+		status = pgstream_receive(r->pg, &message, &len);
+		if (status == PG_AGAIN)
+			return;
+		if (status == PG_READY)
+			take_message(r, message, len);
+		else
+			judge(r, status);
+	}
+	wake_by(r, r->now);
+}
+
+static void
+beat(Relay *r)
+{
+	char key[512];
+	char value[64];
+
+	if (r->cfg->heartbeat_interval_ms <= 0)
+		return;
+	if (r->now >= r->next_heartbeat)
+	{
+		r->next_heartbeat = r->now + r->cfg->heartbeat_interval_ms;
+		if (r->cfg->heartbeat_topic != NULL)
+		{
+			snprintf(key, sizeof(key), "{\"serverName\":\"%s\"}", r->cfg->topic_prefix);
+			snprintf(value, sizeof(value), "{\"ts_ms\":%" PRId64 "}", clock_ms(CLOCK_REALTIME));
+			sink_heartbeat(r->sink, r->cfg->heartbeat_topic, key, value);
+		}
+		if (r->heartbeat != NULL)
+			heartbeat_beat(r->heartbeat, r->now);
+	}
+	wake_by(r, r->next_heartbeat);
+}
+
+static void
+turn_stream(Relay *r)
+{
+	if (!r->streaming)
+	{
+		PgStatus status = pgstream_advance(r->pg, r->now);
+
+		judge(r, status);
+		if (status != PG_READY)
+			return;
+		begin_stream(r);
+	}
+	read_stream(r);
+	if (r->state == STATE_STREAM)
+		send_status_if_due(r);
+	if (r->state == STATE_STREAM)
+		beat(r);
+}
+
+static void
+begin_drain(Relay *r, const char *why)
+{
+	if (r->state == STATE_DRAIN || r->state == STATE_FAILED || r->state == STATE_END)
+		return;
+	log_info("%s: no more reading, waiting for %" PRIu64 " records to be acknowledged", why,
+			 delivery_in_flight(r->delivery));
+	r->drain_until = r->now + r->cfg->shutdown_timeout_ms;
+	enter(r, STATE_DRAIN);
+}
+
+static void
+end_drain(Relay *r, const char *trouble)
+{
+	if (trouble != NULL)
+	{
+		log_warn("stopped with a rest: %s; records from LSN " LSN_FORMAT
+				 " on will be sent again after the next start",
+				 trouble, LSN_ARGS(r->confirmed_lsn));
+		r->exit_status = EXIT_FAILED;
+	}
+	enter(r, STATE_END);
+}
+
+/* The stream's end: last status, CopyDone, and the server's word that it is done. */
+static void
+drain_stream(Relay *r)
+{
+	PgStatus status;
+
+	if (!r->draining_stream)
+	{
+		adopt_ping(r);
+		send_status(r);
+		if (!r->streaming)
+			return;
+		pgstream_stop(r->pg, r->cfg->slot_drop_on_stop, r->now);
+		r->draining_stream = true;
+	}
+	status = pgstream_advance(r->pg, r->now);
+	if (status == PG_AGAIN)
+	{
+		wake_by(r, pgstream_deadline(r->pg));
+		wake_by(r, r->drain_until);
+	}
+	else if (status != PG_READY)
+		end_drain(r, pgstream_error(r->pg));
+	else
+	{
+		if (r->cfg->slot_drop_on_stop)
+			log_info("dropped slot %s, as slot.drop.on.stop says", r->cfg->slot_name);
+		end_drain(r, NULL);
+	}
+}
+
+static void
+turn_drain(Relay *r)
+{
+	bool idle = pump(r) && delivery_idle(r->delivery);
+
+	if (r->state != STATE_DRAIN)
+		return;
+	if (idle && r->streaming)
+		drain_stream(r);
+	else if (idle)
+		end_drain(r, r->draining_stream || delivery_safe_lsn(r->delivery) > r->confirmed_lsn
+						 ? "the connection to PostgreSQL was lost before everything was confirmed"
+						 : NULL);
+	else if (r->streaming)
+		send_status_if_due(r);
+	if (r->state != STATE_DRAIN)
+		return;
+	wake_by(r, r->drain_until);
+	if (r->now >= r->drain_until)
+		end_drain(r, idle ? "the server did not end the stream in time"
+						  : "not everything was acknowledged in time");
+}
+
+/* What is safe is confirmed even now; the rest comes again. */
+static void
+turn_failed(Relay *r)
+{
+	if (r->streaming)
+	{
+		(void) pgstream_send_status(r->pg, delivery_safe_lsn(r->delivery),
+									delivery_safe_lsn(r->delivery));
+		r->streaming = false;
+	}
+	enter(r, STATE_END);
+}
+
+typedef struct RelayStateRow
+{
+	const char *name;
+	void (*turn)(Relay *r);
+	bool polls_pg;
+	const char *explanation;
+} RelayStateRow;
+
+static const RelayStateRow states[] = {
+	[STATE_CONNECT] =
+		{"CONNECT", turn_connect, true,
+		 "wait for what is in flight, then for the back-off, then connect and find or "
+		 "make the slot; → SNAPSHOT, → CONNECT on what can heal, → FAILED"},
+	[STATE_SNAPSHOT] =
+		{"SNAPSHOT", turn_snapshot, true,
+		 "the slot is there: same cluster?  start at the safe LSN; → STREAM, → FAILED"},
+	[STATE_STREAM] =
+		{"STREAM", turn_stream, true,
+		 "receive, deliver, confirm, beat; → CONNECT when the stream ends, → DRAIN on a "
+		 "signal, → FAILED"},
+	[STATE_DRAIN] = {"DRAIN", turn_drain, true,
+					 "read no more, wait for the acknowledgements, confirm, end the stream; → END"},
+	[STATE_FAILED] = {"FAILED", turn_failed, false,
+					  "the reason is logged; confirm what is safe, nothing behind it; → END"},
+	[STATE_END] = {"END", NULL, false, "close everything and exit"},
+};
+
+/*
+ * The loop
+ */
+
+static void
+take_signal(Relay *r)
+{
+	char bytes[16];
+
+	if (read(signal_pipe[0], bytes, sizeof(bytes)) > 0)
+		begin_drain(r, "stop requested");
+}
+
+static void
+serve_sink(Relay *r)
+{
+	size_t acks;
+
+	switch (sink_poll(r->sink, &acks))
+	{
+		case SINK_FAILED:
+			if (r->state != STATE_FAILED && r->state != STATE_END)
+				fail(r, "%s", r->sink->error);
+			break;
+		case SINK_CLOSED:
+			/* nobody reads any more: nothing in flight can be acked */
+			log_info("standard output was closed by its reader: stopping");
+			enter(r, STATE_FAILED);
+			break;
+		default:
+			break;
+	}
+	if (r->sink->more)
+		wake_by(r, r->now);
+}
+
+static void
+log_progress(Relay *r)
+{
+	const DeliveryCounts *counts = delivery_counts(r->delivery);
+
+	if (r->now >= r->next_progress)
+	{
+		r->next_progress = r->now + PROGRESS_MS;
+		log_info("%s: %" PRIu64 " records acknowledged (%" PRIu64 " since the last line), %" PRIu64
+				 " in flight, %" PRIu64 " transactions, safe LSN " LSN_FORMAT "%s",
+				 states[r->state].name, counts->acked, counts->acked - r->progress_records,
+				 delivery_in_flight(r->delivery), counts->transactions,
+				 LSN_ARGS(delivery_safe_lsn(r->delivery)),
+				 r->blocked ? ", waiting for Kafka to take more" : "");
+		r->progress_records = counts->acked;
+	}
+	wake_by(r, r->next_progress);
+}
+
+enum
+{
+	FD_SIGNAL,
+	FD_SINK,
+	FD_PG,
+	FD_HEARTBEAT,
+	FD_COUNT
+};
+
+static struct pollfd
+pg_pollfd(const Relay *r)
+{
+	struct pollfd fd = {.fd = -1};
+
+	if (!states[r->state].polls_pg || pgstream_socket(r->pg) < 0)
+		return fd;
+	fd.events = pgstream_events(r->pg);
+	/* full, or draining before the end of the stream: the rest waits in the server */
+	if (r->streaming && (r->blocked || (r->state == STATE_DRAIN && !r->draining_stream)))
+		fd.events = (short) (fd.events & ~POLLIN);
+	if (fd.events != 0)
+		fd.fd = pgstream_socket(r->pg);
+	return fd;
+}
+
+static void
+wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
+{
+	int64_t timeout = r->wake - r->now;
+
+	fds[FD_SIGNAL] = (struct pollfd){.fd = signal_pipe[0], .events = POLLIN};
+	fds[FD_SINK] = sink_pollfd(r->sink);
+	fds[FD_PG] = pg_pollfd(r);
+	fds[FD_HEARTBEAT] =
+		r->heartbeat != NULL ? heartbeat_pollfd(r->heartbeat) : (struct pollfd){.fd = -1};
+	if (timeout < 0)
+		timeout = 0;
+	if (poll(fds, FD_COUNT, (int) timeout) < 0)
+		for (int i = 0; i < FD_COUNT; i++)
+			fds[i].revents = 0; /* EINTR: the signal's byte is there next time */
+}
+
+static void
+relay_turn(Relay *r)
+{
+	struct pollfd fds[FD_COUNT];
+
+	wait_for_events(r, fds);
+	r->now = clock_ms(CLOCK_MONOTONIC);
+	r->wake = r->now + LONGEST_WAIT_MS;
+	r->readable = (fds[FD_PG].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+	if (fds[FD_SIGNAL].revents != 0)
+		take_signal(r);
+	if (fds[FD_SINK].revents != 0 || r->sink->more)
+		serve_sink(r);
+	if (r->streaming && (fds[FD_PG].revents & POLLOUT))
+		judge(r, pgstream_flush(r->pg));
+	if (fds[FD_HEARTBEAT].revents != 0)
+		heartbeat_turn(r->heartbeat, r->now);
+	if (r->state != r->told)
+		log_debug("%s: %s", states[r->state].name, states[r->state].explanation);
+	r->told = r->state;
+	if (r->state != STATE_END)
+		states[r->state].turn(r);
+	if (r->state != STATE_END)
+		log_progress(r);
+}
+
+static void
+log_summary(const Relay *r)
+{
+	const DeliveryCounts *counts = delivery_counts(r->delivery);
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	log_info("stopped: %" PRIu64 " records acknowledged of %" PRIu64 " sent, %" PRIu64
+			 " bytes received, %" PRIu64 " transactions, %" PRIu64 " dropped changes, %" PRIu64
+			 " reconnects, %.1f s, %.2f s CPU, peak RSS %ld MB, confirmed LSN " LSN_FORMAT,
+			 counts->acked, counts->records, counts->bytes, counts->transactions, counts->dropped,
+			 r->reconnects, (double) (r->now - r->began) / 1000.0,
+			 (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+				 (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+			 usage.ru_maxrss / 1024, LSN_ARGS(r->confirmed_lsn));
+}
+
+static bool
+relay_open(Relay *r)
+{
+	char err[512] = "out of memory";
+
+	r->delivery = delivery_new();
+	r->pg = pgstream_new(r->cfg);
+	if (r->cfg->heartbeat_action_query != NULL && r->cfg->heartbeat_interval_ms > 0)
+		r->heartbeat = heartbeat_new(r->cfg);
+	if (r->delivery == NULL || r->pg == NULL)
+		;
+	else if (!install_signals())
+		snprintf(err, sizeof(err), "cannot install signal handlers: %s", strerror(errno));
+	else if (r->args->sink == SINK_STDOUT)
+		r->sink = sink_stdout_open(delivery_events(r->delivery), err, sizeof(err));
+	else
+		r->sink = sink_kafka_open(r->cfg, r->args, delivery_events(r->delivery), err, sizeof(err));
+	if (r->sink == NULL)
+	{
+		log_error("cannot start: %s", err);
+		return false;
+	}
+	delivery_set_sink(r->delivery, r->sink);
+	return true;
+}
+
+static void
+relay_close(Relay *r)
+{
+	/* the producer first: it may hold on to buffers of the delivery */
+	if (r->sink != NULL)
+		sink_close(r->sink);
+	heartbeat_free(r->heartbeat);
+	pgstream_free(r->pg);
+	delivery_free(r->delivery);
+	if (signal_pipe[0] >= 0)
+	{
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGINT, SIG_DFL);
+		close(signal_pipe[0]);
+		close(signal_pipe[1]);
+		signal_pipe[0] = signal_pipe[1] = -1;
+	}
+}
+
+int
+relay_run(const RelayConfig *cfg, const RelayArgs *args)
+{
+	Relay r = {.cfg = cfg,
+			   .args = args,
+			   .state = STATE_CONNECT,
+			   .told = STATE_END,
+			   .exit_status = EXIT_OK};
+
+	r.now = r.began = r.wake = clock_ms(CLOCK_MONOTONIC);
+	r.next_progress = r.now + PROGRESS_MS;
+	r.seed = (unsigned) getpid() ^ (unsigned) clock_ms(CLOCK_REALTIME);
+	if (relay_open(&r))
+	{
+		while (r.state != STATE_END)
+			relay_turn(&r);
+		log_summary(&r);
+	}
+	else
+		r.exit_status = EXIT_USAGE;
+	relay_close(&r);
+	return r.exit_status;
+}

@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * sink.h
+ *		Where records go: Kafka, or lines on standard output.
+ *
+ *	sink = sink_kafka_open(cfg, args, events, err, sizeof(err));
+ *	sink_route(sink, id, topic);					whenever a ROUTE frame says so
+ *	sink_produce(sink, records, n, buf, &accepted);	n records that share a buffer
+ *	sink_poll(sink, &acks);							when its descriptor is ready, or sink->more
+ *	sink_close(sink);
+ *
+ * Contract of every sink:
+ *	- Records are taken from the front: accepted says how many.  The bytes of an
+ *	  accepted record are lent until events.acked() names its buffer; the caller
+ *	  holds a reference per accepted record before it calls sink_poll().
+ *	- acked() is called from sink_poll() only, never from sink_produce(), with
+ *	  runs of records put together.  It means: safe, as safe as it gets.
+ *	- A record that fails is never acked but given up: its bytes are no longer
+ *	  lent, and it is not safe.  sink_poll() or sink_produce() then
+ *	  returns SINK_FAILED, and sink->error is one line that names topic, LSN,
+ *	  reason and what to do.  Nothing heals a failed sink.
+ *	- What can heal (brokers away, leaders moving) the sink bears in silence or
+ *	  with a log line; the caller sees only SINK_FULL.
+ *
+ * There is no flush: whoever wants everything acked polls until it is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_RELAY_SINK_H
+#define NOVA_RELAY_SINK_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../src/wire.h"
+#include "buffer.h"
+#include "relay.h"
+
+typedef enum SinkStatus
+{
+	SINK_OK,
+	SINK_FULL,   /* not all accepted; try again after acks */
+	SINK_FAILED, /* see error */
+	SINK_CLOSED  /* the reader went away: stop in order */
+} SinkStatus;
+
+typedef struct SinkEvents
+{
+	void *arg;
+	void (*acked)(void *arg, Buffer *buf, uint32_t n);
+	void (*given_up)(void *arg, Buffer *buf, uint32_t n); /* failed, or the sink closes */
+} SinkEvents;
+
+typedef struct Sink Sink;
+
+typedef struct SinkOps
+{
+	const char *name;
+	SinkStatus (*route)(Sink *sink, uint32_t id, const char *topic);
+	SinkStatus (*produce)(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf,
+						  size_t *accepted);
+	void (*heartbeat)(Sink *sink, const char *topic, const char *key, const char *value);
+	SinkStatus (*poll)(Sink *sink, size_t *acks);
+	struct pollfd (*pollfd)(const Sink *sink);
+	size_t (*max_record)(const Sink *sink);
+	void (*close)(Sink *sink);
+} SinkOps;
+
+struct Sink
+{
+	const SinkOps *ops;
+	SinkEvents events;
+	bool more; /* sink_poll() left something: do not wait before the next */
+	char error[1024];
+};
+
+/* NULL after writing one line to err. */
+extern Sink *sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, SinkEvents events,
+							 char *err, size_t errsize);
+extern Sink *sink_stdout_open(SinkEvents events, char *err, size_t errsize);
+
+/* Records of this route go to this topic from now on; topic is copied. */
+static inline SinkStatus
+sink_route(Sink *sink, uint32_t id, const char *topic)
+{
+	return sink->ops->route(sink, id, topic);
+}
+
+/* Every route was announced with sink_route(). */
+static inline SinkStatus
+sink_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
+{
+	return sink->ops->produce(sink, records, n, buf, accepted);
+}
+
+/*
+ * A record beside the stream, to partition 0; copied.  It is not acked, and a
+ * failure is a log line.
+ */
+static inline void
+sink_heartbeat(Sink *sink, const char *topic, const char *key, const char *value)
+{
+	sink->ops->heartbeat(sink, topic, key, value);
+}
+
+/* Bounded work; acks counts the records that acked() was told of. */
+static inline SinkStatus
+sink_poll(Sink *sink, size_t *acks)
+{
+	return sink->ops->poll(sink, acks);
+}
+
+/* What to wait for; fd is -1 for nothing. */
+static inline struct pollfd
+sink_pollfd(const Sink *sink)
+{
+	return sink->ops->pollfd(sink);
+}
+
+/* Key and value together may have this many bytes. */
+static inline size_t
+sink_max_record(const Sink *sink)
+{
+	return sink->ops->max_record(sink);
+}
+
+/* What is not acked yet is given up. */
+static inline void
+sink_close(Sink *sink)
+{
+	sink->ops->close(sink);
+}
+
+#endif /* NOVA_RELAY_SINK_H */

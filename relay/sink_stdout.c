@@ -1,0 +1,368 @@
+/*-------------------------------------------------------------------------
+ *
+ * sink_stdout.c
+ *		Records as JSON lines on standard output.
+ *
+ *	{"topic":"cdc.users","op":"c","key":{"id":1},"value":{"id":1,…}}
+ *	{"topic":"events","op":"m","key":null,"value":"free text","headers":{"a":"b"}}
+ *
+ * Keys and values are JSON already and are copied as they are, unless the
+ * record is marked opaque: then they become JSON strings.  A record is acked
+ * when its line has been written.
+ *
+ * Traps: the descriptor stays blocking, because it is shared with whoever
+ * started us.  A pipe or terminal gets at most PIPE_BUF bytes at a time, and
+ * only when poll() says that many fit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FULL_BYTES      ((size_t) 256 * 1024) /* no more records until written */
+#define WRITES_PER_POLL 64
+#define MAX_RECORD      ((size_t) 1 << 30)
+
+/* Records of a buffer whose lines end at a place in the output. */
+typedef struct PendingAck
+{
+	Buffer *buf;
+	uint32_t n;
+	size_t end;
+} PendingAck;
+
+typedef struct StdoutSink
+{
+	Sink sink;
+	bool regular; /* a file: never blocks */
+	BufferBuilder out;
+	size_t written; /* of out */
+	PendingAck *pending;
+	size_t npending;
+	size_t pending_capacity;
+	char **topics; /* by route id */
+	size_t ntopics;
+} StdoutSink;
+
+static StdoutSink *
+stdout_sink(Sink *sink)
+{
+	return (StdoutSink *) sink;
+}
+
+static bool
+put_text(StdoutSink *s, const char *text)
+{
+	return builder_append(&s->out, text, strlen(text));
+}
+
+/*
+ * Length of the UTF-8 sequence at p, or 0 if it is none.  Overlong forms,
+ * surrogates and what is above U+10FFFF are none.
+ */
+static size_t
+utf8_length(const unsigned char *p, size_t left)
+{
+	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+
+	if (len == 0 || len > left || p[0] > 0xF4)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+	if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
+		(p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
+		return 0;
+	return len;
+}
+
+/* Bytes that need no escape, as many as there are in front. */
+static size_t
+plain_length(const unsigned char *p, size_t left)
+{
+	size_t n = 0;
+	size_t len;
+
+	while (n < left && p[n] >= 0x20 && p[n] != '"' && p[n] != '\\' &&
+		   (len = utf8_length(p + n, left - n)) > 0)
+		n += len;
+	return n;
+}
+
+static bool
+put_string(StdoutSink *s, NovaBytes bytes)
+{
+	const unsigned char *p = (const unsigned char *) bytes.data;
+	size_t left = bytes.len;
+	bool ok = put_text(s, "\"");
+
+	while (ok && left > 0)
+	{
+		size_t n = plain_length(p, left);
+		char escape[8];
+
+		ok = builder_append(&s->out, p, n);
+		p += n;
+		left -= n;
+		if (left == 0)
+			break;
+		if (*p == '"' || *p == '\\')
+			snprintf(escape, sizeof(escape), "\\%c", *p);
+		else if (*p < 0x20)
+			snprintf(escape, sizeof(escape), "\\u%04X", *p);
+		else
+			snprintf(escape, sizeof(escape), "\xEF\xBF\xBD"); /* U+FFFD */
+		ok = ok && put_text(s, escape);
+		p++;
+		left--;
+	}
+	return ok && put_text(s, "\"");
+}
+
+static bool
+put_bytes(StdoutSink *s, NovaBytes bytes, bool opaque)
+{
+	if (bytes.data == NULL)
+		return put_text(s, "null");
+	return opaque ? put_string(s, bytes) : builder_append(&s->out, bytes.data, bytes.len);
+}
+
+static bool
+put_headers(StdoutSink *s, NovaBytes block)
+{
+	NovaCursor c = {block.data, block.len};
+	NovaBytes name;
+	NovaBytes value;
+	uint16_t count = 0;
+	bool ok = put_text(s, ",\"headers\":{");
+
+	(void) nova_get_u16(&c, &count);
+	for (uint16_t i = 0; ok && i < count && nova_read_header(&c, &name, &value); i++)
+		ok = put_text(s, i > 0 ? "," : "") && put_string(s, name) && put_text(s, ":") &&
+			 put_bytes(s, value, true);
+	return ok && put_text(s, "}");
+}
+
+static bool
+put_record(StdoutSink *s, const NovaRecord *r)
+{
+	const char *topic = s->topics[r->route];
+	bool opaque = (r->flags & NOVA_RF_OPAQUE) != 0;
+	char op[] = {(char) r->op};
+
+	return put_text(s, "{\"topic\":") &&
+		   put_string(s, (NovaBytes){topic, (uint32_t) strlen(topic)}) && put_text(s, ",\"op\":") &&
+		   put_string(s, (NovaBytes){op, 1}) && put_text(s, ",\"key\":") &&
+		   put_bytes(s, r->key, opaque) && put_text(s, ",\"value\":") &&
+		   put_bytes(s, r->value, opaque) &&
+		   (!(r->flags & NOVA_RF_HEADERS) || put_headers(s, r->headers)) && put_text(s, "}\n");
+}
+
+/* Remember whom to tell when everything up to here is written. */
+static bool
+expect_ack(StdoutSink *s, Buffer *buf, uint32_t n)
+{
+	if (s->npending == s->pending_capacity)
+	{
+		size_t capacity = s->pending_capacity > 0 ? s->pending_capacity * 2 : 256;
+		PendingAck *grown = realloc(s->pending, capacity * sizeof(*grown));
+
+		if (grown == NULL)
+			return false;
+		s->pending = grown;
+		s->pending_capacity = capacity;
+	}
+	s->pending[s->npending++] = (PendingAck){buf, n, s->out.len};
+	return true;
+}
+
+static SinkStatus
+out_of_memory(Sink *sink)
+{
+	snprintf(sink->error, sizeof(sink->error), "out of memory for standard output");
+	return SINK_FAILED;
+}
+
+static SinkStatus
+stdout_route(Sink *sink, uint32_t id, const char *topic)
+{
+	StdoutSink *s = stdout_sink(sink);
+
+	if (id >= s->ntopics)
+	{
+		size_t n = (size_t) id + 64;
+		char **grown = realloc(s->topics, n * sizeof(*grown));
+
+		if (grown == NULL)
+			return out_of_memory(sink);
+		memset(grown + s->ntopics, 0, (n - s->ntopics) * sizeof(*grown));
+		s->topics = grown;
+		s->ntopics = n;
+	}
+	free(s->topics[id]);
+	s->topics[id] = strdup(topic);
+	return s->topics[id] != NULL ? SINK_OK : out_of_memory(sink);
+}
+
+static SinkStatus
+stdout_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
+{
+	StdoutSink *s = stdout_sink(sink);
+
+	*accepted = 0;
+	while (*accepted < n && s->out.len - s->written < FULL_BYTES)
+	{
+		if (!put_record(s, &records[*accepted]))
+			return out_of_memory(sink);
+		(*accepted)++;
+	}
+	if (*accepted > 0 && !expect_ack(s, buf, (uint32_t) *accepted))
+		return out_of_memory(sink);
+	return *accepted == n ? SINK_OK : SINK_FULL;
+}
+
+static void
+stdout_heartbeat(Sink *sink, const char *topic, const char *key, const char *value)
+{
+	StdoutSink *s = stdout_sink(sink);
+
+	if (s->out.len - s->written < FULL_BYTES && put_text(s, "{\"topic\":") &&
+		put_string(s, (NovaBytes){topic, (uint32_t) strlen(topic)}) &&
+		put_text(s, ",\"op\":\"m\",\"key\":") && put_text(s, key) && put_text(s, ",\"value\":") &&
+		put_text(s, value))
+		(void) put_text(s, "}\n");
+}
+
+/* Tell of what is written, and move the rest to the front. */
+static size_t
+take_written(StdoutSink *s)
+{
+	size_t done = 0;
+	size_t acks = 0;
+
+	while (done < s->npending && s->pending[done].end <= s->written)
+	{
+		acks += s->pending[done].n;
+		s->sink.events.acked(s->sink.events.arg, s->pending[done].buf, s->pending[done].n);
+		done++;
+	}
+	for (size_t i = done; i < s->npending; i++)
+	{
+		s->pending[i - done] = s->pending[i];
+		s->pending[i - done].end -= s->written;
+	}
+	s->npending -= done;
+	memmove(s->out.data, s->out.data + s->written, s->out.len - s->written);
+	s->out.len -= s->written;
+	s->written = 0;
+	return acks;
+}
+
+static bool
+writable(void)
+{
+	struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+static SinkStatus
+stdout_poll(Sink *sink, size_t *acks)
+{
+	StdoutSink *s = stdout_sink(sink);
+	SinkStatus status = SINK_OK;
+
+	*acks = 0;
+	for (int i = 0; i < WRITES_PER_POLL && s->written < s->out.len && writable(); i++)
+	{
+		size_t left = s->out.len - s->written;
+		ssize_t n;
+
+		if (!s->regular && left > PIPE_BUF)
+			left = PIPE_BUF;
+		n = write(STDOUT_FILENO, s->out.data + s->written, left);
+		if (n >= 0)
+			s->written += (size_t) n;
+		else if (errno == EPIPE)
+		{
+			status = SINK_CLOSED;
+			break;
+		}
+		else if (errno != EINTR && errno != EAGAIN)
+		{
+			snprintf(sink->error, sizeof(sink->error), "cannot write to standard output: %s",
+					 strerror(errno));
+			status = SINK_FAILED;
+			break;
+		}
+	}
+	if (s->written > 0)
+		*acks = take_written(s);
+	return status;
+}
+
+static struct pollfd
+stdout_pollfd(const Sink *sink)
+{
+	const StdoutSink *s = (const StdoutSink *) sink;
+
+	return (struct pollfd){.fd = s->written < s->out.len ? STDOUT_FILENO : -1, .events = POLLOUT};
+}
+
+static size_t
+stdout_max_record(const Sink *sink)
+{
+	(void) sink;
+	return MAX_RECORD;
+}
+
+static void
+stdout_close(Sink *sink)
+{
+	StdoutSink *s = stdout_sink(sink);
+
+	for (size_t i = 0; i < s->ntopics; i++)
+		free(s->topics[i]);
+	free(s->topics);
+	for (size_t i = 0; i < s->npending; i++)
+		sink->events.given_up(sink->events.arg, s->pending[i].buf, s->pending[i].n);
+	free(s->pending);
+	builder_reset(&s->out);
+	free(s);
+}
+
+static const SinkOps stdout_ops = {
+	.name = "stdout",
+	.route = stdout_route,
+	.produce = stdout_produce,
+	.heartbeat = stdout_heartbeat,
+	.poll = stdout_poll,
+	.pollfd = stdout_pollfd,
+	.max_record = stdout_max_record,
+	.close = stdout_close,
+};
+
+Sink *
+sink_stdout_open(SinkEvents events, char *err, size_t errsize)
+{
+	StdoutSink *s = calloc(1, sizeof(*s));
+	struct stat st;
+
+	if (s == NULL || fstat(STDOUT_FILENO, &st) != 0)
+	{
+		snprintf(err, errsize, "cannot use standard output: %s", strerror(errno));
+		free(s);
+		return NULL;
+	}
+	s->sink.ops = &stdout_ops;
+	s->sink.events = events;
+	s->regular = S_ISREG(st.st_mode);
+	return &s->sink;
+}
