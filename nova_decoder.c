@@ -324,15 +324,15 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 {
 	MemoryContext old = MemoryContextSwitchTo(ctx->context);
 	NovaState *state = palloc0(sizeof(NovaState));
-	bool text;
+	bool as_text;
 
 	ctx->output_plugin_private = state;
 	/* neither rows of uncommitted transactions nor of prepared ones */
 	ctx->streaming = false;
 	ctx->twophase = false;
 	state->options = nova_options_parse(ctx->output_plugin_options);
-	text = wants_text(state->options);
-	opt->output_type = text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
+	as_text = wants_text(state->options);
+	opt->output_type = as_text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
 	if (!is_init)
 	{
 		nova_json_setup();
@@ -341,7 +341,7 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 			AllocSetContextCreate(ctx->context, "nova change", ALLOCSET_DEFAULT_SIZES);
 		state->relcache = nova_relcache_create(ctx->context, state->options);
 		nova_meta_init(&state->meta, state->options, ctx->context);
-		nova_batch_init(&state->batch, ctx, state->options, text);
+		nova_batch_init(&state->batch, ctx, state->options, as_text);
 	}
 	MemoryContextSwitchTo(old);
 }

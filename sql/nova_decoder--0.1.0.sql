@@ -70,7 +70,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $doctor$
 DECLARE
-    libraries text := current_setting('output_plugin_libraries', true);
+    -- not current_setting(): roles that may not see this one get an ERROR from it
+    libraries text := (SELECT setting FROM pg_settings WHERE name = 'output_plugin_libraries');
     used integer;
     total integer;
     rec record;
@@ -95,6 +96,12 @@ BEGIN
             fix := format('ALTER SYSTEM SET output_plugin_libraries = %s; SELECT pg_reload_conf();',
                           concat_ws(', ', nullif(btrim(libraries), ''), 'nova_decoder'));
         END IF;
+        RETURN NEXT;
+    ELSIF NOT pg_has_role('pg_read_all_settings', 'MEMBER') THEN
+        subject := 'output_plugin_libraries';
+        finding := 'not visible to this role; servers from August 2026 on have it';
+        severity := 'warning';
+        fix := format('GRANT pg_read_all_settings TO %I', current_user);
         RETURN NEXT;
     END IF;
 

@@ -17,14 +17,14 @@ static void spill_text(NovaOut *out);
 
 void
 nova_batch_init(NovaBatch *batch, LogicalDecodingContext *ctx, const NovaOptions *options,
-				bool text)
+				bool as_text)
 {
 	memset(batch, 0, sizeof(*batch));
 	nova_out_init(&batch->out, ctx->out);
-	batch->out.spill = text ? spill_text : spill_frames;
+	batch->out.spill = as_text ? spill_text : spill_frames;
 	batch->ctx = ctx;
 	batch->options = options;
-	batch->text = text;
+	batch->text = as_text;
 	INIT_CRC32C(batch->crc);
 }
 

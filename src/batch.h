@@ -74,7 +74,7 @@ typedef struct NovaBatch
 } NovaBatch;
 
 extern void nova_batch_init(NovaBatch *batch, LogicalDecodingContext *ctx,
-							const NovaOptions *options, bool text);
+							const NovaOptions *options, bool as_text);
 extern NovaOut *nova_batch_record(NovaBatch *batch, NovaRouteState *route, char op, uint16 flags,
 								  NovaBytes headers);
 extern void nova_batch_key_done(NovaBatch *batch, bool is_null);

@@ -82,10 +82,10 @@ nova_pin_setup(MemoryContext context)
 char *
 nova_output(FmgrInfo *outfunc, Datum value)
 {
-	char *text;
+	char *result;
 
 	pin();
-	text = OutputFunctionCall(outfunc, value);
+	result = OutputFunctionCall(outfunc, value);
 	unpin(NULL);
-	return text;
+	return result;
 }

@@ -215,12 +215,12 @@ static void
 encode_char(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	unsigned char c = (unsigned char) DatumGetChar(value);
-	char text[5] = {(char) c, '\0'};
+	char shown[5] = {(char) c, '\0'};
 
 	if (c >= 0x80)
-		snprintf(text, sizeof(text), "\\%03o", c);
+		snprintf(shown, sizeof(shown), "\\%03o", c);
 	put_prefix(out, col);
-	nova_json_cstring(out, text);
+	nova_json_cstring(out, shown);
 }
 
 static void
@@ -377,10 +377,10 @@ encode_jsonb(NovaOut *out, const NovaColumn *col, Datum value)
 static void
 encode_output(NovaOut *out, const NovaColumn *col, Datum value)
 {
-	char *text = nova_output(unconstify(FmgrInfo *, &col->outfunc), value);
+	char *s = nova_output(unconstify(FmgrInfo *, &col->outfunc), value);
 
 	put_prefix(out, col);
-	nova_json_cstring(out, text);
+	nova_json_cstring(out, s);
 }
 
 static const struct
