@@ -1,0 +1,132 @@
+# nova: the plugin nova_decoder, the program nova-relay, and all that is done
+# with them.  The only build entry; "make help" lists the targets.
+#
+# The plugin is built by PGXS.  On a machine that has neither PGXS nor a
+# compiler yet, this file offers only what can be offered there: the targets
+# that get the packages (test/lib/deps) and then start make again.
+
+EXTENSION   = nova_decoder
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+
+PG_CONFIG ?= pg_config
+PGXS      := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+export PG_CONFIG
+
+# The order is the order in which they run.
+REGRESS_TESTS   = basic
+ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+
+SUITES = unit regress isolation tap
+# Targets that bring their own packages along, and the group of test/lib/deps.
+NEEDY        = test $(SUITES) demo lint bench-decode
+group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
+.PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
+
+ifeq ($(PGXS),)
+
+.DEFAULT_GOAL := all
+.PHONY: all install clean
+all install clean:
+	@echo 'make: $(PG_CONFIG) finds no PGXS; "make deps" installs what a build needs' >&2
+	@false
+
+# NOVA_DEPS: the packages are there, yet no PGXS; do not try for ever.
+$(NEEDY):
+	@test -z '$(NOVA_DEPS)' || { echo 'make: still no PGXS: set PG_CONFIG' >&2; false; }
+	@test/lib/deps $(call group_of,$@)
+	@+$(MAKE) --no-print-directory $@ NOVA_DEPS=1
+
+else
+
+MODULE_big = $(EXTENSION)
+OBJS       = nova_decoder.o $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+DATA       = $(wildcard sql/$(EXTENSION)--*.sql)
+
+PG_CPPFLAGS = -Isrc -DNOVA_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS   = -Wextra -Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+ifdef WERROR
+PG_CFLAGS += -Werror
+endif
+
+# Debian's PostgreSQL leaves dependency tracking off; without it an edited
+# header would rebuild nothing.
+override autodepend = yes
+# Bitcode for the JIT wants clang and gives an output plugin nothing.
+ifneq ($(origin with_llvm),command line)
+override with_llvm = no
+endif
+
+EXTRA_CLEAN = bench/nova_empty.so bench/nova_empty.o build/test-logs tmp_check tmp_check_iso results output_iso regression.diffs regression.out
+
+include $(PGXS)
+
+RELAY_MAKE = $(MAKE) --no-print-directory -C relay $(if $(WERROR),WERROR=1) $(if $(SAN),SAN=$(SAN))
+.PHONY: relay-all relay-install relay-clean unit-clean
+all: relay-all
+install: relay-install
+clean: relay-clean unit-clean
+relay-install: relay-all
+relay-all relay-install relay-clean:
+	+@$(RELAY_MAKE) $(@:relay-%=%)
+unit-clean:
+	+@$(MAKE) --no-print-directory -C test/unit clean
+
+.PHONY: deps-test deps-demo deps-lint deps-bench
+deps-test deps-demo deps-lint deps-bench:
+	@test/lib/deps $(@:deps-%=%)
+
+test: deps-test all
+	@test/kafka/kafka fetch
+	@test/run
+
+unit regress isolation: deps-test all
+	@T='$(T)' test/run $@
+
+tap: deps-test all
+	@test/kafka/kafka fetch
+	@T='$(T)' test/run $@
+
+demo: deps-demo all
+	@test/lib/stage deploy/demo
+
+# The plugin that emits nothing, found through dynamic_library_path.
+bench/nova_empty.so: bench/nova_empty.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+
+bench-decode: deps-bench all bench/nova_empty.so
+	@test/lib/stage bench/decode
+
+lint: deps-lint
+	@test/lib/lint
+
+endif
+
+deps:
+	@test/lib/deps build demo test lint bench
+
+format:
+	clang-format -i $$(test/lib/lint --list)
+
+distclean: clean
+	rm -rf .deps build
+
+list-regress:
+	@echo $(REGRESS_TESTS)
+
+list-isolation:
+	@echo $(ISOLATION_TESTS)
+
+help:
+	@echo 'all           the plugin and the relay (default); WERROR=1, COPT=…, SAN=address,undefined (relay)'
+	@echo 'install       into the PostgreSQL of PG_CONFIG, the relay into PREFIX/bin'
+	@echo 'clean         remove what was built; distclean also the Kafka fetched for tests'
+	@echo 'deps          install every package that building, testing and measuring need'
+	@echo 'demo          a private PostgreSQL, the relay and its embedded broker, working'
+	@echo 'test          every suite; ends with "N passed, N failed"'
+	@echo 'unit          pure modules; one program: T=test_tracker'
+	@echo 'regress       pg_regress; one file: T=types'
+	@echo 'isolation     concurrent sessions; one spec: T=concurrent_ddl'
+	@echo 'tap           end to end with a real Kafka; one file: T=001_basic'
+	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
+	@echo 'format        clang-format over all C'
+	@echo 'bench-decode  decoding speed beside the plugins of the field'

@@ -1,0 +1,701 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_config.c
+ *		The connector JSON: what works, what is ignored, what is refused.
+ *
+ * A case is the inner map's text beyond the smallest valid configuration, and
+ * a piece of the error that it must give (NULL: none).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../relay/config.h"
+#include "../../relay/log.h"
+
+#define MINIMAL                                                                                    \
+	"\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"nova\","           \
+	"\"topic.prefix\":\"cdc\",\"transforms\":\"unwrap\","                                          \
+	"\"transforms.unwrap.type\":\"io.debezium.transforms.ExtractNewRecordState\""
+#define ROUTED                                                                                     \
+	"\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"nova\","           \
+	"\"topic.prefix\":\"cdc\",\"transforms\":\"u, r\","                                            \
+	"\"transforms.u.type\":\"io.debezium.transforms.ExtractNewRecordState\","                      \
+	"\"transforms.r.type\":\"org.apache.kafka.connect.transforms.RegexRouter\""
+
+static char error_text[2048];
+
+static RelayConfig *
+parse(const char *json)
+{
+	return config_parse(json, strlen(json), "test", error_text, sizeof(error_text));
+}
+
+/* The smallest valid configuration and more keys. */
+static RelayConfig *
+parse_with(const char *more)
+{
+	char json[8192];
+
+	snprintf(json, sizeof(json), "{" MINIMAL "%s%s}", more[0] != '\0' ? "," : "", more);
+	return parse(json);
+}
+
+static void
+expect_error(const char *json, const char *piece)
+{
+	RelayConfig *cfg = parse(json);
+
+	if (cfg != NULL)
+		fail_msg("accepted: %s", json);
+	if (strstr(error_text, piece) == NULL)
+		fail_msg("%s gives \"%s\", not \"%s\"", json, error_text, piece);
+	assert_null(strchr(error_text, '\n'));
+}
+
+static void
+expect_refused(const char *more, const char *piece)
+{
+	char json[8192];
+
+	snprintf(json, sizeof(json), "{" MINIMAL ",%s}", more);
+	expect_error(json, piece);
+}
+
+static void
+expect_pair(const ConfigPairs *pairs, const char *name, const char *value)
+{
+	const char *found = config_pair(pairs, name);
+
+	if (value == NULL)
+		assert_null(found);
+	else
+	{
+		assert_non_null(found);
+		assert_string_equal(found, value);
+	}
+}
+
+static void
+expect_kafka(const char *more, const char *name, const char *value)
+{
+	RelayConfig *cfg = parse_with(more);
+
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	expect_pair(&cfg->kafka, name, value);
+	config_free(cfg);
+}
+
+static void
+expect_plugin(const char *more, const char *name, const char *value)
+{
+	RelayConfig *cfg = parse_with(more);
+
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	expect_pair(&cfg->plugin, name, value);
+	config_free(cfg);
+}
+
+static void
+test_defaults(void **state)
+{
+	RelayConfig *cfg = parse_with("");
+
+	(void) state;
+	assert_non_null(cfg);
+	assert_string_equal(cfg->name, "nova");
+	assert_string_equal(cfg->slot_name, "debezium");
+	assert_string_equal(cfg->heartbeat_topic, "__debezium-heartbeat.cdc");
+	assert_null(cfg->heartbeat_action_query);
+	assert_int_equal(cfg->heartbeat_interval_ms, 0);
+	assert_int_equal(cfg->status_interval_ms, 10000);
+	assert_int_equal(cfg->retry_backoff_ms, 500);
+	assert_int_equal(cfg->retry_backoff_max_ms, 10000);
+	assert_int_equal(cfg->shutdown_timeout_ms, 30000);
+	assert_int_equal(cfg->snapshot_mode, SNAPSHOT_INITIAL);
+	assert_false(cfg->slot_drop_on_stop);
+	assert_int_equal(cfg->ngroups, 1);
+	assert_string_equal(cfg->groups[0].name, "default");
+	assert_int_equal(cfg->groups[0].partitions, -1);
+	expect_pair(&cfg->pg, "port", "5432");
+	expect_pair(&cfg->pg, "keepalives", "1");
+	expect_pair(&cfg->pg, "password", NULL);
+	expect_pair(&cfg->plugin, "topic.prefix", "cdc");
+	expect_pair(&cfg->plugin, "tombstones.on.delete", "true");
+	expect_pair(&cfg->plugin, "skipped.operations", "t");
+	expect_pair(&cfg->plugin, "add.fields.prefix", "__");
+	expect_pair(&cfg->plugin, "batch.bytes", NULL);
+	expect_pair(&cfg->kafka, "bootstrap.servers", NULL);
+	config_free(cfg);
+}
+
+static void
+test_both_shapes(void **state)
+{
+	RelayConfig *cfg = parse("{\"name\":\"n\",\"config\":{" MINIMAL "}}");
+
+	(void) state;
+	assert_non_null(cfg);
+	assert_string_equal(cfg->name, "n");
+	config_free(cfg);
+	cfg = parse("{\"config\":{\"name\":\"n\"," MINIMAL "},\"name\":\"n\"}");
+	assert_non_null(cfg);
+	config_free(cfg);
+	expect_error("{\"name\":\"n\",\"config\":{\"name\":\"m\"," MINIMAL "}}", "differ");
+	expect_error("{\"slot.name\":\"n\",\"config\":{" MINIMAL "}}", "slot.name");
+	expect_error("{\"config\":{" MINIMAL "},\"config\":{}}", "twice");
+}
+
+static void
+test_value_kinds(void **state)
+{
+	RelayConfig *cfg =
+		parse_with("\"heartbeat.interval.ms\":10000,\"slot.drop.on.stop\":true,"
+				   "\"slot.failover\":\"TRUE\",\"database.port\":\"6432\","
+				   "\"heartbeat.action.query\":\"SELECT 1\",\"snapshot.mode\":\"No_Data\"");
+
+	(void) state;
+	assert_non_null(cfg);
+	assert_int_equal(cfg->heartbeat_interval_ms, 10000);
+	assert_true(cfg->slot_drop_on_stop);
+	assert_true(cfg->slot_failover);
+	assert_string_equal(cfg->heartbeat_action_query, "SELECT 1");
+	assert_int_equal(cfg->snapshot_mode, SNAPSHOT_NO_DATA);
+	expect_pair(&cfg->pg, "port", "6432");
+	config_free(cfg);
+	expect_refused("\"database.port\":0", "from 1 to 65535");
+	expect_refused("\"database.port\":\"65536\"", "from 1 to 65535");
+	expect_refused("\"database.port\":\" 1 x\"", "whole number");
+	expect_refused("\"database.port\":1e400", "out of range");
+	expect_refused("\"database.port\":\"99999999999999999999\"", "whole number");
+	expect_refused("\"database.port\":null", "null");
+	expect_refused("\"table.include.list\":[\"a\"]", "array");
+	expect_refused("\"table.include.list\":{}", "object");
+	expect_refused("\"slot.failover\":\"yes\"", "true or false");
+	expect_refused("\"slot.name\":\"Nova\"", "lower-case");
+	expect_refused("\"slot.name\":\"\"", "empty");
+}
+
+static void
+test_snapshot_modes(void **state)
+{
+	static const struct
+	{
+		const char *name;
+		SnapshotMode mode;
+	} modes[] = {
+		{"initial", SNAPSHOT_INITIAL},  {"initial_only", SNAPSHOT_INITIAL_ONLY},
+		{"always", SNAPSHOT_ALWAYS},    {"no_data", SNAPSHOT_NO_DATA},
+		{"never", SNAPSHOT_NO_DATA},    {"when_needed", SNAPSHOT_WHEN_NEEDED},
+		{"exported", SNAPSHOT_INITIAL},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+	{
+		char more[100];
+		RelayConfig *cfg;
+
+		snprintf(more, sizeof(more), "\"snapshot.mode\":\"%s\"", modes[i].name);
+		cfg = parse_with(more);
+		assert_non_null(cfg);
+		assert_int_equal(cfg->snapshot_mode, modes[i].mode);
+		config_free(cfg);
+	}
+	expect_refused("\"snapshot.mode\":\"custom\"", "refused");
+	expect_refused("\"snapshot.mode\":\"configuration_based\"", "refused");
+}
+
+static void
+test_not_json(void **state)
+{
+	static const char *const cases[][2] = {
+		{"", "line 1, column 1: not JSON: expected '{'"},
+		{"nonsense", "line 1, column 1: not JSON: expected '{'"},
+		{"{", "expected a key in double quotes, or '}', but the text ends here"},
+		{"{,}", "line 1, column 2: not JSON: expected a key"},
+		{"{\"a\" 1}", "line 1, column 6: not JSON: expected ':'"},
+		{"{\n\"a\":1,\n}", "line 3, column 1: not JSON: expected a key"},
+		{"{\"a\":}", "line 1, column 6: not JSON: expected a value"},
+		{"{\"a\":nul}", "line 1, column 6: not JSON: expected a value"},
+		{"{\"a\":1 \"b\":2}", "line 1, column 8: not JSON: expected ',' or '}'"},
+		{"{\"a\":1", "expected ',' or '}', but the text ends here"},
+		{"{\"a\":\"x", "line 1, column 6: not JSON: a text in double quotes is not closed"},
+		{"{}x", "line 1, column 3: not JSON: expected nothing"},
+		{"[1]", "expected an object"},
+		{"{\"a\":\"\\u0000\"}", "\\u0000"},
+		{"{\"a\":\"\xff\"}", "line 1, column 7: a byte that is not UTF-8"},
+		{"{\"a\":\"\xed\xa0\x80\"}", "not UTF-8"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_error(cases[i][0], cases[i][1]);
+	assert_null(config_parse("{\"a\":\0}", 7, "test", error_text, sizeof(error_text)));
+	assert_non_null(strstr(error_text, "column 6: a NUL byte"));
+}
+
+static void
+test_hostile(void **state)
+{
+	size_t len = 2000000;
+	char *deep = malloc(len);
+	char tiny[4];
+
+	(void) state;
+	assert_non_null(deep);
+	memset(deep, '[', len);
+	assert_null(config_parse(deep, len, "test", error_text, sizeof(error_text)));
+	assert_non_null(strstr(error_text, "longer than"));
+	assert_null(config_parse(deep, 100000, "test", error_text, sizeof(error_text)));
+	assert_null(config_parse(deep, 100000, "test", tiny, sizeof(tiny)));
+	assert_int_equal(strlen(tiny), 3);
+	assert_null(config_parse(deep, 100000, "test", NULL, 0));
+	/* A key longer than any that is known, with a line break in it. */
+	memset(deep, 'a', 1000);
+	memcpy(deep, "{\"\\n", 4);
+	memcpy(deep + 1000, "\":1}", 4);
+	assert_null(config_parse(deep, 1004, "test", error_text, sizeof(error_text)));
+	assert_non_null(strstr(error_text, "unknown key"));
+	assert_null(strchr(error_text, '\n'));
+	free(deep);
+}
+
+static void
+test_unknown_keys(void **state)
+{
+	static const char *const cases[][2] = {
+		{"\"databse.hostname\":\"x\"", "did you mean database.hostname?"},
+		{"\"transforms.unwrap.add.field\":\"x\"", "did you mean transforms.unwrap.add.fields?"},
+		{"\"topic.creation.group\":\"x\"", "did you mean topic.creation.groups?"},
+		{"\"table.include.lists\":\"x\"", "did you mean table.include.list?"},
+		{"\"linger.ms\":\"5\"", "did you mean producer.override.linger.ms?"},
+		{"\"producer.override.linger\":\"5\"", "did you mean producer.override.linger.ms?"},
+		{"\"\":\"5\"", "unknown key"},
+		{"\"kafka.\":\"5\"", "unknown key"},
+		{"\"*\":\"5\"", "unknown key"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_refused(cases[i][0], cases[i][1]);
+}
+
+static void
+test_duplicates_and_aliases(void **state)
+{
+	RelayConfig *cfg;
+
+	(void) state;
+	expect_refused("\"slot.name\":\"a\",\"slot.name\":\"a\"", "slot.name: appears twice");
+	expect_refused("\"database.server.name\":\"x\"", "contradicts topic.prefix");
+	expect_plugin("\"database.server.name\":\"cdc\"", "topic.prefix", "cdc");
+	expect_plugin("\"table.whitelist\":\"public.a\"", "table.include.list", "public.a");
+	expect_plugin("\"table.blacklist\":\"public.a\"", "table.exclude.list", "public.a");
+	cfg = parse("{\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"n\","
+				"\"database.server.name\":\"old\",\"transforms\":\"x\","
+				"\"transforms.x.type\":\"io.debezium.transforms.ExtractNewRecordState\"}");
+	assert_non_null(cfg);
+	assert_string_equal(cfg->topic_prefix, "old");
+	config_free(cfg);
+}
+
+static void
+test_required(void **state)
+{
+	(void) state;
+	expect_error("{}", "required and missing: topic.prefix, database.hostname, database.user, "
+					   "database.dbname");
+	expect_refused("\"database.password\":\"\"", "database.password: is empty");
+	expect_refused("\"topic.heartbeat.name\":\"a b\"", "topic name");
+	expect_error("{\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"n\","
+				 "\"topic.prefix\":\"cdc\"}",
+				 "ExtractNewRecordState");
+}
+
+static char *
+write_file(const char *content)
+{
+	static char path[] = "/tmp/nova_config_XXXXXX";
+	int fd;
+
+	strcpy(path + sizeof(path) - 7, "XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, strlen(content)), (ssize_t) strlen(content));
+	close(fd);
+	return path;
+}
+
+static void
+test_placeholders(void **state)
+{
+	char more[300];
+	char *path = write_file("# secrets\n! too\n  db.password = pa\\:ss\\\\word\nuser:u2\nempty=\n");
+	RelayConfig *cfg;
+
+	(void) state;
+	setenv("NOVA_TEST_HOST", "h1", 1);
+	setenv("NOVA_TEST_EMPTY", "", 1);
+	unsetenv("NOVA_TEST_UNSET");
+	snprintf(more, sizeof(more),
+			 "\"database.password\":\"${file:%s:db.password}\","
+			 "\"kafka.client.id\":\"a-${env:NOVA_TEST_HOST}-${env:NOVA_TEST_UNSET:-d}"
+			 "${env:NOVA_TEST_EMPTY:-e}\",\"kafka.x\":\"${file:%s:empty}\"",
+			 path, path);
+	cfg = parse_with(more);
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	expect_pair(&cfg->pg, "password", "pa:ss\\word");
+	expect_pair(&cfg->kafka, "client.id", "a-h1-de");
+	expect_pair(&cfg->kafka, "x", "");
+	config_free(cfg);
+	snprintf(more, sizeof(more), "\"database.password\":\"${file:%s:none}\"", path);
+	expect_refused(more, "has no property \"none\"");
+	unlink(path);
+	path = write_file(" \n whole secret \n\n");
+	snprintf(more, sizeof(more), "\"database.password\":\"${file:%s}\"", path);
+	cfg = parse_with(more);
+	assert_non_null(cfg);
+	expect_pair(&cfg->pg, "password", "whole secret");
+	config_free(cfg);
+	unlink(path);
+	expect_refused(more, "cannot read file");
+	expect_refused("\"kafka.x\":\"${file:/dev/null}\"", "not a regular file");
+	expect_refused("\"kafka.x\":\"${env:NOVA_TEST_UNSET}\"",
+				   "kafka.x: environment variable NOVA_TEST_UNSET is not set");
+	expect_refused("\"kafka.x\":\"${env:}\"", "is not set");
+	expect_refused("\"kafka.x\":\"${vault:a}\"", "placeholder ${vault:a} is not known");
+	expect_refused("\"kafka.x\":\"${HOST}\"", "is not known");
+	expect_refused("\"kafka.x\":\"a ${env:HOME\"", "not closed");
+}
+
+static void
+test_filters(void **state)
+{
+	(void) state;
+	expect_refused("\"table.include.list\":\"a\",\"table.exclude.list\":\"b\"",
+				   "exclude each other");
+	expect_refused("\"schema.include.list\":\"a\",\"schema.exclude.list\":\"b\"",
+				   "exclude each other");
+	expect_plugin("\"table.include.list\":\"\",\"table.exclude.list\":\"b\"", "table.exclude.list",
+				  "b");
+	expect_plugin("\"table.include.list\":\"\"", "table.include.list", NULL);
+	expect_plugin("\"skipped.operations\":\"c, u,d\"", "skipped.operations", "c, u,d");
+	expect_plugin("\"skipped.operations\":\"none\"", "skipped.operations", "none");
+	expect_refused("\"skipped.operations\":\"c,x\"", "c, u, d, t");
+	expect_refused("\"skipped.operations\":\"c,\"", "c, u, d, t");
+	expect_plugin("\"publish.via.partition.root\":true", "publish.via.partition.root", "true");
+	expect_plugin("\"publish.via.partition.root\":true", "add.fields", "");
+	expect_plugin("\"nova.batch.bytes\":4096", "batch.bytes", "4096");
+	expect_refused("\"nova.batch.bytes\":512", "1024 to 1048576");
+	expect_plugin("\"nova.unavailable.value.handling\":\"omit\"", "unavailable.value.handling",
+				  "omit");
+	expect_refused("\"unavailable.value.placeholder\":\"hex:00\"", "hex:");
+}
+
+static void
+test_transforms(void **state)
+{
+	RelayConfig *cfg;
+
+	(void) state;
+	cfg = parse("{" ROUTED ",\"transforms.r.regex\":\"(a)\\\\.b\",\"transforms.r.replacement\":"
+				"\"$1\",\"transforms.u.add.fields\":\"op,source.ts_ms\"}");
+	assert_non_null(cfg);
+	expect_pair(&cfg->plugin, "topic.regex", "(a)\\.b");
+	expect_pair(&cfg->plugin, "topic.replacement", "$1");
+	expect_pair(&cfg->plugin, "add.fields", "op,source.ts_ms");
+	config_free(cfg);
+	expect_error("{" ROUTED ",\"transforms.r.regex\":\"a\"}",
+				 "required and missing: transforms.r.replacement");
+	expect_error("{" ROUTED ",\"transforms.u.regex\":\"a\"}", "has no such option");
+	expect_refused("\"transforms.x.regex\":\"a\"", "transforms does not name \"x\"");
+	expect_error("{" MINIMAL ",\"transforms.q.type\":\"com.example.Mine\",\"transforms.q.a\":1}",
+				 "nova has no such transform");
+	expect_refused("\"transforms.unwrap.predicate\":\"p\"", "predicates");
+	expect_refused("\"transforms.unwrap.add.headers\":\"op\"", "headers");
+	expect_error("{\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"n\","
+				 "\"topic.prefix\":\"cdc\",\"transforms\":\"a,b\","
+				 "\"transforms.a.type\":\"io.debezium.transforms.ExtractNewRecordState\","
+				 "\"transforms.b.type\":\"io.debezium.transforms.ExtractNewRecordState\"}",
+				 "only one");
+	expect_error("{\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"n\","
+				 "\"topic.prefix\":\"cdc\",\"transforms\":\"a\"}",
+				 "transforms.a.type is missing");
+}
+
+static void
+test_deletes(void **state)
+{
+	(void) state;
+	expect_plugin("\"tombstones.on.delete\":\"false\"", "tombstones.on.delete", "false");
+	expect_plugin("\"transforms.unwrap.drop.tombstones\":true", "tombstones.on.delete", "false");
+	expect_plugin("\"transforms.unwrap.drop.tombstones\":false", "tombstones.on.delete", "true");
+	expect_plugin("\"transforms.unwrap.delete.handling.mode\":\"rewrite\"", "tombstones.on.delete",
+				  "true");
+	expect_plugin("\"transforms.unwrap.delete.handling.mode\":\"none\"", "tombstones.on.delete",
+				  "true");
+	expect_plugin("\"transforms.unwrap.delete.tombstone.handling.mode\":\"rewrite-with-tombstone\"",
+				  "tombstones.on.delete", "true");
+	expect_plugin("\"transforms.unwrap.delete.tombstone.handling.mode\":\"rewrite\"",
+				  "tombstones.on.delete", "false");
+	expect_refused("\"transforms.unwrap.delete.handling.mode\":\"drop\"", "not supported");
+	expect_refused("\"transforms.unwrap.delete.tombstone.handling.mode\":\"drop\"",
+				   "not supported");
+	expect_refused("\"transforms.unwrap.delete.tombstone.handling.mode\":\"tombstone\"",
+				   "not supported");
+	expect_refused("\"transforms.unwrap.delete.tombstone.handling.mode\":\"delete-to-tombstone\"",
+				   "not supported");
+}
+
+static void
+test_refused(void **state)
+{
+	static const char *const cases[] = {
+		"\"decimal.handling.mode\":\"string\"",
+		"\"time.precision.mode\":\"adaptive\"",
+		"\"binary.handling.mode\":\"hex\"",
+		"\"value.converter\":\"io.confluent.connect.avro.AvroConverter\"",
+		("\"value.converter.schema.registry.url\":\"x\","
+		 "\"value.converter\":\"io.confluent.connect.avro.AvroConverter\""),
+		"\"key.converter.schemas.enable\":\"true\"",
+		"\"column.exclude.list\":\"a.b.c\"",
+		"\"column.mask.with.5.chars\":\"a.b.c\"",
+		"\"column.truncate.to.5.chars\":\"a.b.c\"",
+		"\"message.key.columns\":\"a.b:c\"",
+		"\"exactly.once.support\":\"required\"",
+		"\"lsn.flush.mode\":\"manual\"",
+		"\"provide.transaction.metadata\":\"true\"",
+		"\"connector.class\":\"io.debezium.connector.mysql.MySqlConnector\"",
+		"\"producer.override.acks\":\"1\"",
+		"\"producer.override.enable.idempotence\":\"false\"",
+		"\"producer.override.delivery.timeout.ms\":\"1000\"",
+		"\"kafka.acks\":\"0\"",
+		"\"kafka.message.timeout.ms\":\"1000\"",
+		"\"snapshot.select.statement.overrides.public.users\":\"SELECT 1\"",
+		"\"plugin.name\":\"wal2json\"",
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_refused(cases[i], "refused: ");
+}
+
+/* What has no effect here, or says what nova does anyway, is no obstacle. */
+static void
+test_accepted(void **state)
+{
+	RelayConfig *cfg = parse_with(
+		"\"max.batch.size\":2048,\"poll.interval.ms\":\"500\",\"slot.max.retries\":6,"
+		"\"publication.name\":\"p\",\"decimal.handling.mode\":\"precise\","
+		"\"binary.handling.mode\":\"base64\",\"time.precision.mode\":\"connect\","
+		"\"column.exclude.list\":\"\",\"signal.kafka.topic\":\"t\",\"internal.x.y\":1,"
+		"\"offset.storage.topic\":\"t\",\"listeners\":\"http://:8083\",\"group.id\":\"g\","
+		"\"snapshot.locking.mode\":\"none\",\"lsn.flush.mode\":\"connector\",\"tasks.max\":1,"
+		"\"value.converter\":\"org.apache.kafka.connect.json.JsonConverter\","
+		"\"value.converter.schemas.enable\":false,\"driver.loginTimeout\":\"5\"");
+
+	(void) state;
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	config_free(cfg);
+}
+
+static void
+test_kafka_properties(void **state)
+{
+	(void) state;
+	expect_kafka("\"producer.override.linger.ms\":\"50\"", "linger.ms", "50");
+	expect_kafka("\"producer.linger.ms\":\"50\"", "linger.ms", "50");
+	expect_kafka("\"producer.override.compression.type\":\"ZSTD\"", "compression.codec", "zstd");
+	expect_kafka("\"producer.override.max.request.size\":\"2097152\"", "message.max.bytes",
+				 "2097152");
+	expect_kafka("\"producer.override.buffer.memory\":\"33554432\"", "queue.buffering.max.kbytes",
+				 "32768");
+	expect_kafka("\"producer.override.acks\":\"-1\"", "acks", "all");
+	expect_kafka("\"producer.override.ssl.endpoint.identification.algorithm\":\"\"",
+				 "ssl.endpoint.identification.algorithm", "none");
+	expect_kafka("\"security.protocol\":\"SASL_SSL\"", "security.protocol", "SASL_SSL");
+	/* kafka.* comes last and wins. */
+	expect_kafka("\"kafka.linger.ms\":\"7\",\"producer.override.linger.ms\":\"50\"", "linger.ms",
+				 "7");
+	expect_kafka("\"kafka.Any.Thing\":\"x\"", "Any.Thing", "x");
+	expect_kafka("\"bootstrap.servers\":\"k:9092\"", "bootstrap.servers", "k:9092");
+	expect_refused("\"producer.override.max.in.flight.requests.per.connection\":\"6\"", "1 to 5");
+	expect_refused("\"security.protocol\":\"SSL\",\"producer.security.protocol\":\"PLAINTEXT\"",
+				   "contradicts");
+}
+
+static void
+test_kafka_security(void **state)
+{
+	(void) state;
+	expect_kafka("\"sasl.jaas.config\":\"a.PlainLoginModule required username=\\\"joe\\\" "
+				 "password=\\\"p username='x' \\\\\\\"q;\\\";\"",
+				 "sasl.username", "joe");
+	expect_kafka("\"sasl.jaas.config\":\"a.ScramLoginModule required username=\\\"joe\\\" "
+				 "password=\\\"p username='x' \\\\\\\"q;\\\";\"",
+				 "sasl.password", "p username='x' \"q;");
+	expect_refused("\"sasl.jaas.config\":\"a.PlainLoginModule required username=x;\"",
+				   "found no password");
+	expect_refused("\"sasl.jaas.config\":\"a.PlainLoginModule required password='hush\"",
+				   "found no username");
+	assert_null(strstr(error_text, "hush"));
+	expect_refused("\"sasl.jaas.config\":\"com.Krb5LoginModule required;\"", "refused");
+	expect_refused("\"ssl.truststore.location\":\"t.jks\"", "PEM");
+	expect_kafka("\"ssl.truststore.location\":\"t.pem\",\"ssl.truststore.type\":\"PEM\"",
+				 "ssl.ca.location", "t.pem");
+	expect_kafka("\"ssl.keystore.location\":\"k.p12\",\"ssl.keystore.type\":\"PKCS12\"",
+				 "ssl.keystore.location", "k.p12");
+	expect_kafka("\"ssl.keystore.location\":\"k.pem\",\"ssl.keystore.type\":\"PEM\"",
+				 "ssl.key.location", "k.pem");
+	expect_refused("\"ssl.keystore.location\":\"k.jks\"", "PKCS12");
+}
+
+static void
+test_topic_groups(void **state)
+{
+	RelayConfig *cfg = parse_with(
+		"\"topic.creation.groups\":\"big, small\",\"topic.creation.default.partitions\":2,"
+		"\"topic.creation.big.include\":\"cdc\\\\.(posts|likes),cdc\\\\.t\\\\d+\","
+		"\"topic.creation.big.exclude\":\"cdc\\\\.t99\",\"topic.creation.big.partitions\":\"10\","
+		"\"topic.creation.big.cleanup.policy\":\"compact\","
+		"\"topic.creation.small.include\":\"cdc\\\\.[\\\\w-]{3}\","
+		"\"topic.creation.small.replication.factor\":3");
+
+	(void) state;
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	assert_int_equal(cfg->ngroups, 3);
+	assert_int_equal(config_topic_group(cfg, "cdc.posts")->partitions, 10);
+	assert_int_equal(config_topic_group(cfg, "cdc.t12")->partitions, 10);
+	assert_string_equal(config_topic_group(cfg, "cdc.t99")->name, "small");
+	assert_string_equal(config_topic_group(cfg, "cdcxposts")->name, "default");
+	assert_string_equal(config_topic_group(cfg, "a.cdc.posts")->name, "default");
+	assert_int_equal(config_topic_group(cfg, "other")->partitions, 2);
+	assert_int_equal(config_topic_group(cfg, "cdc.a-b")->replication_factor, 3);
+	expect_pair(&config_topic_group(cfg, "cdc.posts")->properties, "cleanup.policy", "compact");
+	config_free(cfg);
+}
+
+static void
+test_bad_topic_groups(void **state)
+{
+	static const char *const cases[][2] = {
+		{"\"topic.creation.groups\":\"a\"", "required and missing: topic.creation.a.include"},
+		{"\"topic.creation.a.partitions\":1", "does not name \"a\""},
+		{"\"topic.creation.default.partitions\":0", "-1 for the broker's default"},
+		{"\"topic.creation.default.include\":\"x\"", "takes every topic"},
+		{"\"topic.creation.groups\":\"a,a\",\"topic.creation.a.include\":\"x\"", "twice"},
+		{"\"topic.creation.groups\":\"a\",\"topic.creation.a.include\":\"(\"",
+		 "regular expression"},
+		{"\"topic.creation.groups\":\"a\",\"topic.creation.a.include\":\"(?i)x\"", "(?"},
+		{"\"topic.creation.groups\":\"a\",\"topic.creation.a.include\":\"x*?\"", "lazy"},
+		{"\"topic.creation.groups\":\"a\",\"topic.creation.a.include\":\"x\\\\p{L}\"", "escape"},
+		{"\"topic.creation.groups\":\"a\",\"topic.creation.a.include\":\"x{999}\"", "255"},
+		{"\"topic.creation.groups\":\"a\",\"topic.creation.a.include\":\"((x{9}){9}){9}\"", "255"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_refused(cases[i][0], cases[i][1]);
+}
+
+static char *
+printed(const RelayConfig *cfg)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	if (cfg != NULL)
+		config_print_effective(cfg, out);
+	else
+		config_print_options(out);
+	fclose(out);
+	return text;
+}
+
+static void
+test_printing(void **state)
+{
+	RelayConfig *cfg = parse_with(
+		"\"database.password\":\"hush1\",\"database.sslpassword\":\"hush2\","
+		"\"kafka.sasl.password\":\"hush3\",\"kafka.sasl.oauthbearer.client.secret\":\"hush4\","
+		"\"ssl.key.password\":\"hush5\",\"ssl.keystore.key\":\"hush6\",\"sasl.jaas.config\":"
+		"\"a.PlainLoginModule required username='user7' password='hush7';\"");
+	char *text;
+
+	(void) state;
+	assert_non_null(cfg);
+	text = printed(cfg);
+	assert_null(strstr(text, "hush"));
+	assert_non_null(strstr(text, "host = db"));
+	assert_non_null(strstr(text, "password = ********"));
+	assert_non_null(strstr(text, "snapshot.mode = initial\n"));
+	free(text);
+	config_free(cfg);
+	text = printed(NULL);
+	assert_non_null(strstr(text, "| `slot.name` | text | `debezium` | works |"));
+	assert_non_null(strstr(text, "| `poll.interval.ms` |"));
+	free(text);
+	config_free(NULL);
+}
+
+static void
+test_load(void **state)
+{
+	char *path = write_file("{" MINIMAL "}");
+	RelayConfig *cfg = config_load(path, error_text, sizeof(error_text));
+
+	(void) state;
+	assert_non_null(cfg);
+	config_free(cfg);
+	unlink(path);
+	assert_null(config_load(path, error_text, sizeof(error_text)));
+	assert_non_null(strstr(error_text, "cannot read the configuration: No such file"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_value_kinds),
+		cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_duplicates_and_aliases),
+		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_transforms),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_kafka_properties),
+		cmocka_unit_test(test_kafka_security),
+		cmocka_unit_test(test_topic_groups),
+		cmocka_unit_test(test_bad_topic_groups),
+		cmocka_unit_test(test_printing),
+		cmocka_unit_test(test_load),
+	};
+
+	log_setup(LOG_ERROR, LOG_PLAIN);
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

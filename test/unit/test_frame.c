@@ -1,0 +1,378 @@
+/*
+ * test_frame.c
+ *		The order of frames, counts and checksums, and every cut.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "crc32c.h"
+#include "frame.h"
+
+/* Writes payloads as the plugin does. */
+typedef struct Writer
+{
+	char bytes[4096];
+	char *pos;
+	uint32_t crc;
+	uint64_t records;
+} Writer;
+
+static NovaBytes
+text(const char *s)
+{
+	return (NovaBytes){s, (uint32_t) strlen(s)};
+}
+
+static void
+begin(Writer *w)
+{
+	w->pos = w->bytes;
+}
+
+static void
+hello(Writer *w, uint16_t protocol)
+{
+	NovaHello h = {protocol, 150020, text("0.1.0"), text("{}")};
+
+	w->pos = nova_write_hello(w->pos, &h);
+	w->crc = CRC32C_INIT;
+	w->records = 0;
+}
+
+static void
+sum(Writer *w, const char *start)
+{
+	w->crc = crc32c_update(w->crc, start, (size_t) (w->pos - start));
+}
+
+static void
+route(Writer *w, uint32_t id, const char *topic)
+{
+	NovaRoute r = {id, text(topic), text("public"), text("t")};
+	char *start = w->pos;
+
+	w->pos = nova_write_route(w->pos, &r);
+	sum(w, start);
+}
+
+static void
+record(Writer *w, uint32_t id, uint16_t flags, const char *key, const char *value)
+{
+	char *start = w->pos;
+
+	w->pos = nova_write_record_head(w->pos, NOVA_OP_CREATE, flags, id);
+	w->pos = nova_put_nbytes(w->pos, key, key != NULL ? (uint32_t) strlen(key) : 0);
+	w->pos = nova_put_nbytes(w->pos, value, value != NULL ? (uint32_t) strlen(value) : 0);
+	w->records++;
+	sum(w, start);
+}
+
+static void
+more(Writer *w, bool last, const char *part)
+{
+	char *start = w->pos;
+
+	w->pos = nova_write_more_head(w->pos, last, (uint32_t) strlen(part));
+	w->pos = nova_put_raw(w->pos, part, strlen(part));
+	sum(w, start);
+}
+
+static void
+commit_with(Writer *w, uint64_t records, uint32_t crc, uint64_t end_lsn)
+{
+	NovaCommit c = {0, 700, 1000, end_lsn, 0, records, crc};
+
+	w->pos = nova_write_commit(w->pos, &c);
+	w->crc = CRC32C_INIT;
+	w->records = 0;
+}
+
+static void
+commit(Writer *w)
+{
+	commit_with(w, w->records, CRC32C_FINAL(w->crc), 2000);
+}
+
+/* Reads all of a payload; the string of frame types ends with '.' or '!'. */
+static void
+read_types(FrameReader *r, const char *data, size_t len, char *types)
+{
+	NovaFrame f;
+	FrameStatus status;
+
+	frame_payload_begin(r, data, len, UINT64_C(0x1000000ABC));
+	while ((status = frame_next(r, &f)) == FRAME_READ)
+		*types++ = f.type;
+	*types++ = status == FRAME_END ? '.' : '!';
+	*types = '\0';
+}
+
+static void
+expect(FrameReader *r, const Writer *w, const char *expected)
+{
+	char types[256];
+
+	read_types(r, w->bytes, (size_t) (w->pos - w->bytes), types);
+	assert_string_equal(types, expected);
+}
+
+/* A fresh stream with one payload that ends badly; the reason is in the error. */
+static void
+expect_error(const Writer *w, const char *expected, const char *reason)
+{
+	FrameReader r = {0};
+
+	frame_stream_begin(&r);
+	expect(&r, w, expected);
+	if (strstr(r.error, reason) == NULL)
+		fail_msg("\"%s\" lacks \"%s\"", r.error, reason);
+	assert_non_null(strstr(r.error, "LSN 10/ABC"));
+	frame_free(&r);
+}
+
+static void
+whole_transactions(void **state)
+{
+	Writer w;
+	FrameReader r = {0};
+
+	(void) state;
+	frame_stream_begin(&r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "cdc.t");
+	record(&w, 0, 0, "{\"id\":1}", "{}");
+	record(&w, 0, 0, NULL, NULL);
+	commit(&w);
+	record(&w, 0, 0, "k", "");
+	commit(&w);
+	expect(&r, &w, "HTRRCRC.");
+	assert_false(r.in_transaction);
+	frame_free(&r);
+}
+
+static void
+a_transaction_over_payloads(void **state)
+{
+	Writer w;
+	FrameReader r = {0};
+
+	(void) state;
+	frame_stream_begin(&r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 3, "cdc.t");
+	record(&w, 3, 0, "a", "1");
+	expect(&r, &w, "HTR.");
+	assert_true(r.in_transaction);
+	begin(&w);
+	record(&w, 3, 0, "b", "2");
+	expect(&r, &w, "R.");
+	begin(&w);
+	commit(&w);
+	expect(&r, &w, "C.");
+	assert_false(r.in_transaction);
+	frame_free(&r);
+}
+
+static void
+values_that_go_on(void **state)
+{
+	Writer w;
+	FrameReader r = {0};
+
+	(void) state;
+	frame_stream_begin(&r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "t");
+	record(&w, 0, NOVA_RF_MORE, "k", "part");
+	more(&w, false, "of");
+	expect(&r, &w, "HTRM.");
+	begin(&w);
+	more(&w, true, "it");
+	commit(&w);
+	expect(&r, &w, "MC.");
+	frame_free(&r);
+}
+
+static void
+order_is_checked(void **state)
+{
+	Writer w;
+
+	(void) state;
+	begin(&w);
+	route(&w, 0, "t");
+	expect_error(&w, "!", "does not begin with HELLO");
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION + 1);
+	expect_error(&w, "!", "speaks protocol 2, this relay speaks protocol 1");
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	expect_error(&w, "H!", "second HELLO");
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	record(&w, 5, 0, NULL, "v");
+	expect_error(&w, "H!", "never announced");
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, FRAME_MAX_ROUTES, "t");
+	expect_error(&w, "H!", "route id out of range");
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	more(&w, true, "x");
+	expect_error(&w, "H!", "MORE without");
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "t");
+	record(&w, 0, NOVA_RF_MORE, NULL, "v");
+	commit(&w);
+	expect_error(&w, "HTR!", "no MORE follows");
+}
+
+static void
+commits_are_checked(void **state)
+{
+	Writer w;
+
+	(void) state;
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "t");
+	record(&w, 0, 0, NULL, "v");
+	commit_with(&w, 2, CRC32C_FINAL(w.crc), 2000);
+	expect_error(&w, "HTR!", "has 2 records by its commit, but 1 arrived");
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "t");
+	record(&w, 0, 0, NULL, "v");
+	commit_with(&w, 1, CRC32C_FINAL(w.crc) ^ 1, 2000);
+	expect_error(&w, "HTR!", "fails its checksum");
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	commit_with(&w, 0, CRC32C_FINAL(w.crc), 0);
+	expect_error(&w, "H!", "without an end LSN");
+}
+
+/* Bytes of the exact length, so that a sanitizer sees a read past the end. */
+static void
+every_cut_and_every_flipped_byte(void **state)
+{
+	Writer w;
+	size_t len;
+	char types[256];
+
+	(void) state;
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "cdc.t");
+	record(&w, 0, 0, "{\"id\":1}", "{\"id\":1}");
+	record(&w, 0, NOVA_RF_MORE, NULL, "x");
+	more(&w, true, "y");
+	commit(&w);
+	len = (size_t) (w.pos - w.bytes);
+	for (size_t cut = 0; cut < len; cut++)
+	{
+		char *copy = malloc(cut > 0 ? cut : 1);
+		FrameReader r = {0};
+
+		memcpy(copy, w.bytes, cut);
+		frame_stream_begin(&r);
+		read_types(&r, copy, cut, types);
+		assert_null(strchr(types, 'C'));
+		frame_free(&r);
+		free(copy);
+	}
+	/* HELLO is not covered by the checksum; everything else is, or is checked */
+	for (size_t at = nova_hello_size(&(NovaHello){0, 0, text("0.1.0"), text("{}")}); at < len; at++)
+	{
+		char *copy = malloc(len);
+		FrameReader r = {0};
+
+		memcpy(copy, w.bytes, len);
+		copy[at] = (char) (copy[at] ^ 0x41);
+		frame_stream_begin(&r);
+		read_types(&r, copy, len, types);
+		/* xid, LSNs, time and flags of the COMMIT are free to be anything */
+		if (at < len - NOVA_COMMIT_SIZE)
+			assert_null(strchr(types, 'C'));
+		frame_free(&r);
+		free(copy);
+	}
+}
+
+static void
+random_bytes_do_no_harm(void **state)
+{
+	char types[1024];
+
+	(void) state;
+	srand(7);
+	for (int round = 0; round < 20000; round++)
+	{
+		size_t len = (size_t) rand() % 64;
+		char *bytes = malloc(len > 0 ? len : 1);
+		FrameReader r = {0};
+
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = (char) (rand() % 4 == 0 ? rand() : "HTRMDC"[rand() % 6]);
+		frame_stream_begin(&r);
+		r.greeted = round % 2 == 0;
+		read_types(&r, bytes, len, types);
+		frame_free(&r);
+		free(bytes);
+	}
+}
+
+static void
+headers_are_checked(void **state)
+{
+	Writer w;
+	char *start;
+
+	(void) state;
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "t");
+	start = w.pos;
+	w.pos = nova_write_record_head(w.pos, NOVA_OP_MESSAGE, NOVA_RF_HEADERS, 0);
+	w.pos = nova_put_bytes32(w.pos, "\0\1\0\5ab", 6);
+	w.pos = nova_put_nbytes(w.pos, NULL, 0);
+	w.pos = nova_put_nbytes(w.pos, NULL, 0);
+	sum(&w, start);
+	expect_error(&w, "HT!", "headers are malformed");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_transactions),
+		cmocka_unit_test(a_transaction_over_payloads),
+		cmocka_unit_test(values_that_go_on),
+		cmocka_unit_test(order_is_checked),
+		cmocka_unit_test(commits_are_checked),
+		cmocka_unit_test(every_cut_and_every_flipped_byte),
+		cmocka_unit_test(random_bytes_do_no_harm),
+		cmocka_unit_test(headers_are_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
