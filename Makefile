@@ -18,7 +18,7 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 
 SUITES = unit regress isolation tap
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) demo lint bench-decode
+NEEDY        = test $(SUITES) demo lint docs bench-decode
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
 
@@ -99,6 +99,12 @@ bench-decode: deps-bench all bench/nova_empty.so
 lint: deps-lint
 	@test/lib/lint
 
+# The stage is a copy, so that the parts come back through a file.
+docs: deps-test all
+	@mkdir -p build
+	@test/lib/stage test/lib/docs-tables serve > build/docs.json
+	@test/lib/docs-tables apply build/docs.json
+
 endif
 
 deps:
@@ -129,4 +135,5 @@ help:
 	@echo 'tap           end to end with a real Kafka; one file: T=001_basic'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
+	@echo 'docs          the generated tables of README.md and docs/'
 	@echo 'bench-decode  decoding speed beside the plugins of the field'
