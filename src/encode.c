@@ -127,16 +127,6 @@ write_suffix(NovaOut *out, const NovaPlan *plan, NovaMeta *meta, char op)
 	out->skip = 0;
 }
 
-/* A value that the WAL does not hold, because the update did not change it. */
-static void
-write_unavailable(NovaOut *out, const NovaColumn *col, const NovaOptions *options)
-{
-	if (options->unavailable == NOVA_UNAVAILABLE_OMIT)
-		return;
-	nova_out_advance(out, nova_column_open(out, col, 0));
-	nova_json_cstring(out, options->placeholder);
-}
-
 static inline bool
 is_unavailable(const NovaColumn *col, Datum value)
 {
@@ -162,15 +152,6 @@ find_value(const NovaColumn *col, const NovaRow *row, Datum *value)
 	return !is_unavailable(col, *value);
 }
 
-static inline void
-write_null(NovaOut *out, const NovaColumn *col)
-{
-	char *p = nova_column_open(out, col, 4);
-
-	memcpy(p, "null", 4);
-	nova_out_advance(out, p + 4);
-}
-
 void
 nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
@@ -182,12 +163,20 @@ nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 		Datum value;
 
 		if (row->nulls[col->attidx] || !find_value(col, row, &value))
-			write_null(out, col);
+			nova_column_constant(out, col, col->null);
 		else
 			col->encode(out, col, value);
 	}
 	out->skip = 0;
 	nova_out_char(out, '}');
+}
+
+/* What stands for a value that is not known, or nothing at all. */
+static inline void
+write_substitute(NovaOut *out, const NovaColumn *col, const char *json)
+{
+	if (json)
+		nova_column_constant(out, col, json);
 }
 
 void
@@ -203,13 +192,13 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *row, NovaMe
 		Datum value;
 
 		if (row->identity_only && !col->in_identity)
-			continue;
-		if (row->nulls[col->attidx])
-			write_null(out, col);
+			write_substitute(out, col, col->unknown);
+		else if (row->nulls[col->attidx])
+			nova_column_constant(out, col, col->null);
 		else if (likely(find_value(col, row, &value)))
 			col->encode(out, col, value);
 		else
-			write_unavailable(out, col, meta->options);
+			write_substitute(out, col, col->unavailable);
 		nova_out_pressure(out);
 	}
 	write_suffix(out, plan, meta, op);

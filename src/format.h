@@ -109,54 +109,139 @@ nova_format_uuid(char *dst, const unsigned char *uuid)
 	return dst;
 }
 
-/* Room that nova_format_numeric() needs. */
-static inline size_t
-nova_numeric_room(int weight, int dscale)
+/*
+ * The stored form of numeric: struct NumericData in PostgreSQL's
+ * utils/adt/numeric.c, which has not changed since 9.1 and cannot without a
+ * dump.  A uint16 header whose top two bits tell a short form (sign, 6 bits
+ * dscale, 7 bits weight), a long form (sign and 14 bits dscale, then an int16
+ * weight) or a special one; then base-10000 digits, int16 in host order, of
+ * which the first counts 10000^weight.  dscale is the number of decimals.
+ */
+#define NOVA_NUM_FLAGS          0xC000
+#define NOVA_NUM_SHORT          0x8000
+#define NOVA_NUM_SPECIAL        0xC000
+#define NOVA_NUM_NEGATIVE       0x4000
+#define NOVA_NUM_NAN            0xC000
+#define NOVA_NUM_PINF           0xD000
+#define NOVA_NUM_SHORT_NEGATIVE 0x2000
+
+typedef enum NovaNumericKind
 {
-	return (size_t) (weight < 0 ? 1 : (weight + 1) * 4) + (size_t) dscale + 8;
+	NOVA_NUMERIC_FINITE,
+	NOVA_NUMERIC_NAN,
+	NOVA_NUMERIC_INFINITE
+} NovaNumericKind;
+
+typedef struct NovaNumeric
+{
+	NovaNumericKind kind;
+	bool negative;
+	int weight;
+	int dscale;
+	int ndigits;
+	const char *digits; /* may lie unaligned */
+} NovaNumeric;
+
+/* Take apart the size bytes behind a numeric's length word. */
+static inline void
+nova_numeric_read(NovaNumeric *n, const char *data, int size)
+{
+	uint16_t header;
+	int16_t weight;
+	int head = 2;
+
+	memcpy(&header, data, sizeof(header));
+	if ((header & NOVA_NUM_FLAGS) == NOVA_NUM_SPECIAL)
+	{
+		n->kind = header == NOVA_NUM_NAN ? NOVA_NUMERIC_NAN : NOVA_NUMERIC_INFINITE;
+		n->negative = header != NOVA_NUM_PINF;
+		return;
+	}
+	n->kind = NOVA_NUMERIC_FINITE;
+	if (header & NOVA_NUM_SHORT)
+	{
+		n->negative = (header & NOVA_NUM_SHORT_NEGATIVE) != 0;
+		n->dscale = (header & 0x1F80) >> 7;
+		n->weight = (int) (header & 0x003F) - (int) (header & 0x0040);
+	}
+	else
+	{
+		n->negative = (header & NOVA_NUM_FLAGS) == NOVA_NUM_NEGATIVE;
+		n->dscale = header & 0x3FFF;
+		memcpy(&weight, data + head, sizeof(weight));
+		n->weight = weight;
+		head += 2;
+	}
+	n->digits = data + head;
+	n->ndigits = (size - head) / 2;
 }
 
-/*
- * A numeric from its stored parts: ndigits base-10000 digits, of which the
- * first counts 10000^weight, and dscale decimal digits shown behind the point.
- * The digits are int16 in host order and may lie unaligned.  The layout is
- * that of NumericVar in PostgreSQL's utils/adt/numeric.c, and so is the text.
- */
+/* The base-10000 digit that counts 10000^(weight - i). */
+static inline uint16_t
+nova_numeric_digit(const NovaNumeric *n, int i)
+{
+	uint16_t digit = 0;
+
+	if (i >= 0 && i < n->ndigits)
+		memcpy(&digit, n->digits + 2 * i, sizeof(digit));
+	return digit;
+}
+
+/* Room that nova_format_numeric() needs. */
+static inline size_t
+nova_numeric_room(const NovaNumeric *n)
+{
+	return (size_t) (n->weight < 0 ? 1 : (n->weight + 1) * 4) + (size_t) n->dscale + 8;
+}
+
+/* A finite numeric as PostgreSQL prints it. */
 static inline char *
-nova_format_numeric(char *dst, const char *digits, int ndigits, int weight, int dscale,
-					bool negative)
+nova_format_numeric(char *dst, const NovaNumeric *n)
 {
 	char *point;
-	int i = 0;
 
-	if (negative)
+	if (n->negative)
 		*dst++ = '-';
-	if (weight < 0)
+	if (n->weight < 0)
 		*dst++ = '0';
-	for (; i <= weight; i++)
-	{
-		uint16_t digit = 0;
-
-		if (i < ndigits)
-			memcpy(&digit, digits + 2 * i, 2);
-		if (i == 0)
-			dst = nova_format_unsigned(dst, digit, 1);
-		else
-			dst = nova_format_digits(dst, digit, 4);
-	}
-	if (dscale == 0)
+	else
+		dst = nova_format_unsigned(dst, nova_numeric_digit(n, 0), 1);
+	for (int i = 1; i <= n->weight; i++)
+		dst = nova_format_digits(dst, nova_numeric_digit(n, i), 4);
+	if (n->dscale == 0)
 		return dst;
 	*dst++ = '.';
 	point = dst;
-	for (i = weight + 1; dst - point < dscale; i++)
-	{
-		uint16_t digit = 0;
+	for (int i = n->weight + 1; dst - point < n->dscale; i++)
+		dst = nova_format_digits(dst, nova_numeric_digit(n, i), 4);
+	return point + n->dscale;
+}
 
-		if (i >= 0 && i < ndigits)
-			memcpy(&digit, digits + 2 * i, 2);
-		dst = nova_format_digits(dst, digit, 4);
+/* Room that nova_format_decimal() needs. */
+#define NOVA_DECIMAL_ROOM(scale) ((size_t) (scale) + 24)
+
+/* An integer of 10^-scale units as a decimal: 12345, 2 -> 123.45 */
+static inline char *
+nova_format_decimal(char *dst, int64_t v, int scale)
+{
+	uint64_t rest = v < 0 ? 0 - (uint64_t) v : (uint64_t) v;
+	char tmp[64];
+	int n = 0;
+
+	if (v < 0)
+		*dst++ = '-';
+	while (rest != 0 || n <= scale)
+	{
+		tmp[n++] = (char) ('0' + rest % 10);
+		rest /= 10;
 	}
-	return point + dscale;
+	while (n > 0)
+	{
+		if (n == scale)
+			*dst++ = '.';
+		*dst++ = tmp[--n];
+	}
+	return dst;
 }
 
 #endif /* NOVA_FORMAT_H */

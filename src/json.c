@@ -11,6 +11,7 @@
 #include "catalog/pg_namespace.h"
 #include "common/base64.h"
 #include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "escape.h"
@@ -26,6 +27,7 @@ typedef enum TextSource
 
 static TextSource text_source = TEXT_UTF8;
 static Oid conversion_proc = InvalidOid;
+bool nova_json_is_utf8 = true;
 
 static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
@@ -44,6 +46,7 @@ nova_json_setup(void)
 		text_source = TEXT_UNCHECKED;
 	else
 		text_source = TEXT_CONVERT;
+	nova_json_is_utf8 = text_source == TEXT_UTF8;
 }
 
 void
@@ -264,9 +267,22 @@ nova_json_document(NovaOut *out, const char *s, Size len)
 	to_utf8(s, len, append_one_line, out);
 }
 
-/* Bytes as a JSON string of standard base64 with padding (RFC 4648). */
+/* RFC 4648's alphabet for URLs has two other characters. */
+static void
+base64_to_url(char *p, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (p[i] == '+')
+			p[i] = '-';
+		else if (p[i] == '/')
+			p[i] = '_';
+	}
+}
+
+/* Bytes as a JSON string of base64 with padding (RFC 4648), standard or for URLs. */
 void
-nova_json_base64(NovaOut *out, const char *s, Size len)
+nova_json_base64(NovaOut *out, const char *s, Size len, bool url)
 {
 	const Size slice = NOVA_SLICE / 3 * 3;
 
@@ -276,11 +292,32 @@ nova_json_base64(NovaOut *out, const char *s, Size len)
 		int n = (int) Min(len, slice);
 		int room = pg_b64_enc_len(n);
 		char *p = nova_out_reserve(out, room);
+		int written = pg_b64_encode((const void *) s, n, p, room);
 
-		nova_out_advance(out, p + pg_b64_encode((const void *) s, n, p, room));
+		if (url)
+			base64_to_url(p, written);
+		nova_out_advance(out, p + written);
 		nova_out_pressure(out);
 		s += n;
 		len -= n;
+	}
+	nova_out_char(out, '"');
+}
+
+/* Bytes as a JSON string of lower-case hexadecimal digits. */
+void
+nova_json_hex(NovaOut *out, const char *s, Size len)
+{
+	nova_out_char(out, '"');
+	while (len > 0)
+	{
+		Size slice = Min(len, NOVA_SLICE);
+		char *p = nova_out_reserve(out, 2 * slice);
+
+		nova_out_advance(out, p + hex_encode(s, slice, p));
+		nova_out_pressure(out);
+		s += slice;
+		len -= slice;
 	}
 	nova_out_char(out, '"');
 }

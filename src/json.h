@@ -38,6 +38,9 @@ typedef struct NovaOut
 /* How much of a long value goes into the buffer at a time. */
 #define NOVA_SLICE 8192
 
+/* The database's text is UTF-8, so that no conversion is needed. */
+extern bool nova_json_is_utf8;
+
 extern void nova_json_setup(void);
 extern void nova_out_init(NovaOut *out, StringInfo buf);
 extern void nova_json_text(NovaOut *out, const char *s, Size len);
@@ -46,7 +49,8 @@ extern void nova_json_cstring(NovaOut *out, const char *s);
 extern void nova_json_utf8(NovaOut *out, const char *s, Size len);
 extern void nova_out_slices(NovaOut *out, const char *s, Size len);
 extern void nova_json_document(NovaOut *out, const char *s, Size len);
-extern void nova_json_base64(NovaOut *out, const char *s, Size len);
+extern void nova_json_base64(NovaOut *out, const char *s, Size len, bool url);
+extern void nova_json_hex(NovaOut *out, const char *s, Size len);
 extern void nova_json_ascii(StringInfo buf, int from);
 extern void nova_utf8(StringInfo dst, const char *s, Size len);
 

@@ -35,6 +35,7 @@ typedef struct OptionRow
 	const char *name;
 	OptionType type;
 	const char *standard;
+	const char *debezium; /* the default of that profile, if it is another */
 	int min;
 	int max;
 	const char *words; /* of an enum, separated by '|' */
@@ -45,45 +46,68 @@ typedef struct OptionRow
 #define AT(member) offsetof(NovaOptions, member)
 
 static const OptionRow option_table[] = {
-	{"output", OPTION_ENUM, "auto", 0, 0, "auto|frames|text", AT(output),
+	/* first, because the defaults of others depend on it */
+	{"profile", OPTION_ENUM, "nova", NULL, 0, 0, "nova|debezium", AT(profile),
+	 "Sets the defaults of the options about values: what a JSON consumer wants, or what Debezium "
+	 "writes."},
+	{"output", OPTION_ENUM, "auto", NULL, 0, 0, "auto|frames|text", AT(output),
 	 "Frames for nova-relay, or one JSON line per record for people; auto is frames on the "
 	 "replication protocol and text through SQL."},
-	{"topic.prefix", OPTION_STRING, "", 0, 0, NULL, AT(topic_prefix),
+	{"topic.prefix", OPTION_STRING, "", NULL, 0, 0, NULL, AT(topic_prefix),
 	 "First part of every topic name: <topic.prefix>.<schema>.<table>."},
-	{"topic.regex", OPTION_REGEX, "", 0, 0, NULL, AT(topic_regex),
+	{"topic.regex", OPTION_REGEX, "", NULL, 0, 0, NULL, AT(topic_regex),
 	 "If it matches the whole topic name, topic.replacement takes the name's place "
 	 "(RegexRouter)."},
-	{"topic.replacement", OPTION_STRING, "", 0, 0, NULL, AT(topic_replacement),
+	{"topic.replacement", OPTION_STRING, "", NULL, 0, 0, NULL, AT(topic_replacement),
 	 "The new topic name; $1 to $99 stand for groups of topic.regex, \\$ for a dollar sign."},
-	{"schema.include.list", OPTION_REGEX_LIST, "", 0, 0, NULL, AT(schema_include),
+	{"schema.include.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(schema_include),
 	 "Capture only schemas whose name matches one of these."},
-	{"schema.exclude.list", OPTION_REGEX_LIST, "", 0, 0, NULL, AT(schema_exclude),
+	{"schema.exclude.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(schema_exclude),
 	 "Capture no schema whose name matches one of these."},
-	{"table.include.list", OPTION_REGEX_LIST, "", 0, 0, NULL, AT(table_include),
+	{"table.include.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(table_include),
 	 "Capture only tables whose schema.table matches one of these."},
-	{"table.exclude.list", OPTION_REGEX_LIST, "", 0, 0, NULL, AT(table_exclude),
+	{"table.exclude.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(table_exclude),
 	 "Capture no table whose schema.table matches one of these."},
-	{"publish.via.partition.root", OPTION_BOOL, "false", 0, 0, NULL, AT(via_root),
+	{"publish.via.partition.root", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(via_root),
 	 "Filter and name the topic of a partition by its topmost partitioned table."},
-	{"add.fields", OPTION_STRING, "op,source.ts_ms", 0, 0, NULL, AT(add_fields),
+	{"add.fields", OPTION_STRING, "op,source.ts_ms", NULL, 0, 0, NULL, AT(add_fields),
 	 "Fields about the change behind the columns: op, ts_ms, ts_us, ts_ns, and of source: ts_ms, "
 	 "ts_us, ts_ns, db, schema, table, txId, lsn, name, connector, version, snapshot; "
 	 "\"field:NAME\" renames."},
-	{"add.fields.prefix", OPTION_STRING, "__", 0, 0, NULL, AT(add_fields_prefix),
+	{"add.fields.prefix", OPTION_STRING, "__", NULL, 0, 0, NULL, AT(add_fields_prefix),
 	 "What the names of added fields begin with."},
-	{"tombstones.on.delete", OPTION_BOOL, "true", 0, 0, NULL, AT(tombstones),
+	{"tombstones.on.delete", OPTION_BOOL, "true", NULL, 0, 0, NULL, AT(tombstones),
 	 "After the record of a delete, send one with the same key and a null value, for log "
 	 "compaction."},
-	{"skipped.operations", OPTION_STRING, "t", 0, 0, NULL, AT(skipped_operations),
+	{"skipped.operations", OPTION_STRING, "t", NULL, 0, 0, NULL, AT(skipped_operations),
 	 "Operations that make no records: any of c, u, d, t, separated by commas, or none."},
-	{"unavailable.value.placeholder", OPTION_STRING, "__debezium_unavailable_value", 0, 0, NULL,
-	 AT(placeholder),
+	{"unavailable.value.placeholder", OPTION_STRING, "__debezium_unavailable_value", NULL, 0, 0,
+	 NULL, AT(placeholder),
 	 "Stands for a large value that an update did not change and that the WAL therefore does not "
 	 "hold."},
-	{"unavailable.value.handling", OPTION_ENUM, "placeholder", 0, 0, "placeholder|omit",
+	{"unavailable.value.handling", OPTION_ENUM, "placeholder", NULL, 0, 0, "placeholder|omit",
 	 AT(unavailable), "Write the placeholder for such a value, or leave the field out."},
-	{"batch.bytes", OPTION_INT, "8192", 1024, 1024 * 1024, NULL, AT(batch_bytes),
+	{"batch.bytes", OPTION_INT, "8192", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
 	 "Send what is pending when it is longer than this many bytes; it is always sent at commit."},
+	{"time.precision.mode", OPTION_ENUM, "nova", "adaptive", 0, 0,
+	 "nova|adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds",
+	 AT(time_mode),
+	 "Form of dates and times; nova: timestamps in milliseconds since 1970, dates and times in ISO "
+	 "8601; the others as in Debezium."},
+	{"decimal.handling.mode", OPTION_ENUM, "number", "precise", 0, 0,
+	 "number|precise|double|string", AT(decimal_mode),
+	 "Form of numeric and money; number: an exact JSON number; the others as in Debezium."},
+	{"binary.handling.mode", OPTION_ENUM, "bytes", NULL, 0, 0, "bytes|base64|base64-url-safe|hex",
+	 AT(binary_mode), "Form of bytea; bytes is base64."},
+	{"interval.handling.mode", OPTION_ENUM, "text", "numeric", 0, 0, "text|numeric|string",
+	 AT(interval_mode),
+	 "Form of interval: PostgreSQL's text, microseconds, or ISO 8601 as Debezium writes it."},
+	{"hstore.handling.mode", OPTION_ENUM, "map", "json", 0, 0, "map|json", AT(hstore_mode),
+	 "Form of hstore: a JSON object, or a string that holds one."},
+	{"json.handling.mode", OPTION_ENUM, "nested", "text", 0, 0, "nested|text", AT(json_mode),
+	 "Form of json and jsonb: nested, or a string with PostgreSQL's text."},
+	{"money.fraction.digits", OPTION_INT, "2", NULL, 0, 9, NULL, AT(money_digits),
+	 "Decimals of a money value, which depend on the server's lc_monetary."},
 };
 
 static const struct
@@ -364,6 +388,19 @@ derive_fields(NovaOptions *options)
 		add_field(options, item);
 }
 
+static void
+derive_placeholder(NovaOptions *options)
+{
+	StringInfoData json;
+	NovaOut out;
+
+	initStringInfo(&json);
+	nova_out_init(&out, &json);
+	nova_json_cstring(&out, options->placeholder);
+	nova_out_char(&out, '\0');
+	options->placeholder_json = json.data;
+}
+
 /* Options that only make sense together, or not together. */
 static void
 check_pairs(const NovaOptions *options)
@@ -398,15 +435,12 @@ find_option(const char *name)
 	return NULL;
 }
 
-NovaOptions *
-nova_options_parse(List *deflist)
+/* Apply what is given, and mark it in given[]. */
+static void
+set_given(NovaOptions *options, List *deflist, bool *given)
 {
-	NovaOptions *options = palloc0(sizeof(NovaOptions));
-	bool given[lengthof(option_table)] = {false};
 	ListCell *lc;
 
-	for (int i = 0; i < lengthof(option_table); i++)
-		set_option(options, &option_table[i], option_table[i].standard);
 	foreach (lc, deflist)
 	{
 		DefElem *elem = lfirst(lc);
@@ -421,9 +455,27 @@ nova_options_parse(List *deflist)
 			bad_value(row, "", valid_values(row));
 		set_option(options, row, strVal(elem->arg));
 	}
+}
+
+NovaOptions *
+nova_options_parse(List *deflist)
+{
+	NovaOptions *options = palloc0(sizeof(NovaOptions));
+	bool given[lengthof(option_table)] = {false};
+
+	set_given(options, deflist, given);
+	for (int i = 0; i < lengthof(option_table); i++)
+	{
+		const OptionRow *row = &option_table[i];
+		bool other = options->profile == NOVA_PROFILE_DEBEZIUM && row->debezium;
+
+		if (!given[i])
+			set_option(options, row, other ? row->debezium : row->standard);
+	}
 	check_pairs(options);
 	derive_skipped(options);
 	derive_fields(options);
+	derive_placeholder(options);
 	return options;
 }
 
@@ -487,7 +539,8 @@ nova_option_info(int i, NovaOptionInfo *info)
 		return false;
 	info->name = row->name;
 	info->type = option_types[row->type];
-	info->standard = row->standard;
+	info->standard =
+		row->debezium ? psprintf("%s (debezium: %s)", row->standard, row->debezium) : row->standard;
 	info->valid = valid_values(row);
 	info->help = row->help;
 	return true;

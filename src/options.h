@@ -26,6 +26,59 @@ typedef enum NovaOutput
 	NOVA_OUTPUT_TEXT
 } NovaOutput;
 
+/* The profile sets the defaults of the modes below it. */
+typedef enum NovaProfile
+{
+	NOVA_PROFILE_NOVA,
+	NOVA_PROFILE_DEBEZIUM
+} NovaProfile;
+
+typedef enum NovaTimeMode
+{
+	NOVA_TIME_NOVA, /* timestamps in ms, dates and times ISO 8601 */
+	NOVA_TIME_ADAPTIVE,
+	NOVA_TIME_ADAPTIVE_MICROSECONDS,
+	NOVA_TIME_CONNECT,
+	NOVA_TIME_ISOSTRING,
+	NOVA_TIME_MICROSECONDS,
+	NOVA_TIME_NANOSECONDS
+} NovaTimeMode;
+
+typedef enum NovaDecimalMode
+{
+	NOVA_DECIMAL_NUMBER, /* exact JSON numbers */
+	NOVA_DECIMAL_PRECISE,
+	NOVA_DECIMAL_DOUBLE,
+	NOVA_DECIMAL_STRING
+} NovaDecimalMode;
+
+typedef enum NovaBinaryMode
+{
+	NOVA_BINARY_BYTES, /* base64, as Kafka Connect's JSON converter writes bytes */
+	NOVA_BINARY_BASE64,
+	NOVA_BINARY_BASE64_URL,
+	NOVA_BINARY_HEX
+} NovaBinaryMode;
+
+typedef enum NovaIntervalMode
+{
+	NOVA_INTERVAL_TEXT, /* as PostgreSQL prints it */
+	NOVA_INTERVAL_NUMERIC,
+	NOVA_INTERVAL_STRING
+} NovaIntervalMode;
+
+typedef enum NovaHstoreMode
+{
+	NOVA_HSTORE_MAP,
+	NOVA_HSTORE_JSON
+} NovaHstoreMode;
+
+typedef enum NovaJsonMode
+{
+	NOVA_JSON_NESTED,
+	NOVA_JSON_TEXT
+} NovaJsonMode;
+
 typedef enum NovaUnavailable
 {
 	NOVA_UNAVAILABLE_PLACEHOLDER,
@@ -60,7 +113,8 @@ typedef struct NovaField
 typedef struct NovaOptions
 {
 	/* as given: the table fills these by offset */
-	int output; /* NovaOutput */
+	int profile; /* NovaProfile */
+	int output;  /* NovaOutput */
 	char *topic_prefix;
 	char *topic_regex;
 	char *topic_replacement;
@@ -76,8 +130,16 @@ typedef struct NovaOptions
 	char *placeholder;
 	int unavailable; /* NovaUnavailable */
 	int batch_bytes;
+	int time_mode;     /* NovaTimeMode */
+	int decimal_mode;  /* NovaDecimalMode */
+	int binary_mode;   /* NovaBinaryMode */
+	int interval_mode; /* NovaIntervalMode */
+	int hstore_mode;   /* NovaHstoreMode */
+	int json_mode;     /* NovaJsonMode */
+	int money_digits;
 
 	/* derived from them */
+	char *placeholder_json;
 	char skipped[5]; /* the skipped ops, e.g. "t" */
 	NovaField *fields;
 	int nfields;
@@ -97,7 +159,7 @@ typedef struct NovaOptionInfo
 {
 	const char *name;
 	const char *type;
-	const char *standard; /* the default */
+	const char *standard; /* the default, of both profiles if they differ */
 	const char *valid;
 	const char *help;
 } NovaOptionInfo;

@@ -166,35 +166,35 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	plan->topic = route_topic(sanitize_topic(topic), options);
 }
 
-static void
-plan_column(NovaColumn *col, Form_pg_attribute att)
+/* False: a column that the options leave out. */
+static bool
+plan_column(NovaPlan *plan, NovaColumn *col, Form_pg_attribute att, const NovaOptions *options)
 {
-	StringInfoData prefix;
-	NovaOut out;
+	NovaTypeContext context = {.options = options, .relids = plan->relids};
+	bool included;
 
-	initStringInfo(&prefix);
-	nova_out_init(&out, &prefix);
-	nova_out_char(&out, ',');
-	nova_json_cstring(&out, NameStr(att->attname));
-	nova_out_char(&out, ':');
-	enlargeStringInfo(&prefix, 2 * NOVA_PREFIX_PAD);
-	memset(prefix.data + prefix.len, 0, 2 * NOVA_PREFIX_PAD);
-	col->prefix = prefix.data;
-	col->prefix_len = prefix.len;
+	nova_column_name(col, NameStr(att->attname));
+	included = nova_type_column(col, att->atttypid, att->atttypmod, &context);
+	plan->relids = context.relids;
 	col->attidx = att->attnum - 1;
-	nova_type_column(col, att);
+	col->varlena = att->attlen == -1;
+	col->null = "null";
+	col->unavailable =
+		options->unavailable == NOVA_UNAVAILABLE_OMIT ? NULL : options->placeholder_json;
+	return included;
 }
 
 static void
-plan_columns(NovaPlan *plan, TupleDesc desc)
+plan_columns(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 {
 	plan->columns = palloc0(Max(desc->natts, 1) * sizeof(NovaColumn));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
-		if (!att->attisdropped && nova_column_is_stored(att))
-			plan_column(&plan->columns[plan->ncolumns++], att);
+		if (!att->attisdropped && nova_column_is_stored(att) &&
+			plan_column(plan, &plan->columns[plan->ncolumns], att, options))
+			plan->ncolumns++;
 	}
 	plan->values = palloc(Max(desc->natts, 1) * sizeof(Datum));
 	plan->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
@@ -287,7 +287,7 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 	plan_route(plan, rel, options);
 	if (plan->captured)
 	{
-		plan_columns(plan, RelationGetDescr(rel));
+		plan_columns(plan, RelationGetDescr(rel), options);
 		plan_key(plan, rel);
 	}
 	MemoryContextSwitchTo(old);

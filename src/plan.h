@@ -33,6 +33,7 @@ typedef struct NovaPlan
 	MemoryContext context;
 	bool captured; /* if false, nothing below is set */
 	Oid root;      /* the relation that gave the names */
+	List *relids;  /* composite types that columns are made of */
 	char *topic;   /* UTF-8, like the next two */
 	char *schema;
 	char *table;

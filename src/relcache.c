@@ -34,6 +34,7 @@ struct NovaRelCache
 	HTAB *topics;       /* made when the first message comes */
 	NovaRelEntry *last; /* the relation asked for last */
 	long ninvalid;
+	bool have_dependent; /* some plan depends on other relations */
 	uint32 next_route;
 	List *free_routes; /* ids of swept entries */
 };
@@ -59,16 +60,20 @@ mark_all(NovaRelCache *cache)
 		mark(cache, entry);
 }
 
-/* Partitions take their names from the root, so they follow its changes. */
+/*
+ * Plans that are made from this relation though it is not theirs: partitions
+ * take their names from the root, columns their fields from composite types.
+ */
 static void
-mark_partitions(NovaRelCache *cache, Oid root)
+mark_dependent(NovaRelCache *cache, Oid relid)
 {
 	HASH_SEQ_STATUS seq;
 	NovaRelEntry *entry;
 
 	hash_seq_init(&seq, cache->relations);
 	while ((entry = hash_seq_search(&seq)) != NULL)
-		if (entry->plan && entry->plan->root == root)
+		if (entry->plan &&
+			(entry->plan->root == relid || list_member_oid(entry->plan->relids, relid)))
 			mark(cache, entry);
 }
 
@@ -90,14 +95,14 @@ on_relation(Datum arg, Oid relid)
 		entry = hash_search(cache->relations, &relid, HASH_FIND, NULL);
 		if (entry)
 			mark(cache, entry);
-		if (cache->options->via_root)
-			mark_partitions(cache, relid);
+		if (cache->have_dependent)
+			mark_dependent(cache, relid);
 	}
 }
 
-/* A schema was renamed or dropped: topics may be named after it. */
+/* A schema was renamed, or the labels of an enum changed: who uses it is not known. */
 static void
-on_namespace(Datum arg, int cacheid, uint32 hashvalue)
+on_catalog(Datum arg, int cacheid, uint32 hashvalue)
 {
 	dlist_iter iter;
 
@@ -121,7 +126,8 @@ register_callbacks(void)
 	if (registered)
 		return;
 	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
-	CacheRegisterSyscacheCallback(NAMESPACEOID, on_namespace, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, on_catalog, (Datum) 0);
+	CacheRegisterSyscacheCallback(ENUMOID, on_catalog, (Datum) 0);
 	registered = true;
 }
 
@@ -184,6 +190,8 @@ rebuild(NovaRelCache *cache, NovaRelEntry *entry, Relation rel)
 	entry->valid = true;
 	entry->plan = NULL;
 	entry->plan = nova_plan_build(cache->context, rel, cache->options);
+	cache->have_dependent |=
+		entry->plan->root != RelationGetRelid(rel) || entry->plan->relids != NIL;
 	set_route(cache, entry, old);
 	if (old)
 		MemoryContextDelete(old->context);

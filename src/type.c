@@ -3,431 +3,244 @@
  * type.c
  *		From a type to the function that writes its values as JSON; see type.h.
  *
- * The only file with type OIDs.  The forms are those of the nova profile:
- * numbers as JSON numbers, NaN and the infinities as strings, timestamps as
- * milliseconds since 1970, dates and times in ISO 8601, bytea in base64, json
- * and jsonb nested.
+ * The only file with type OIDs.  A type is looked for in this order: the table
+ * of built-in types, then by what it is made of (domain, enum, array,
+ * composite), then the extension types known by their output function, then
+ * its text.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
-#include "common/shortest_dec.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/datetime.h"
-#include "utils/jsonb.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/timestamp.h"
-#include "utils/uuid.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
-#include "format.h"
-#include "pin.h"
+#include "nested.h"
 #include "type.h"
+#include "value.h"
 
-/* Digits and sign of an int64, and a NUL, which the server's functions add. */
-#define INT64_ROOM 21
-
-/* Milliseconds from 1970 to PostgreSQL's 2000. */
-#define EPOCH_SHIFT_MS ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (USECS_PER_DAY / 1000))
-
-/* Write prefix and a short constant. */
-static void
-put_constant(NovaOut *out, const NovaColumn *col, const char *s)
-{
-	Size len = strlen(s);
-	char *p = nova_column_open(out, col, len);
-
-	memcpy(p, s, len);
-	nova_out_advance(out, p + len);
-}
-
-/* Write prefix only. */
-static void
-put_prefix(NovaOut *out, const NovaColumn *col)
-{
-	nova_out_advance(out, nova_column_open(out, col, 0));
-}
-
-static void
-encode_bool(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	put_constant(out, col, DatumGetBool(value) ? "true" : "false");
-}
-
-static void
-encode_int2(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	char *p = nova_column_open(out, col, INT64_ROOM);
-
-	nova_out_advance(out, p + pg_ltoa(DatumGetInt16(value), p));
-}
-
-static void
-encode_int4(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	char *p = nova_column_open(out, col, INT64_ROOM);
-
-	nova_out_advance(out, p + pg_ltoa(DatumGetInt32(value), p));
-}
-
-static void
-encode_int8(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	char *p = nova_column_open(out, col, INT64_ROOM);
-
-	nova_out_advance(out, p + pg_lltoa(DatumGetInt64(value), p));
-}
-
-static void
-encode_oid(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	char *p = nova_column_open(out, col, INT64_ROOM);
-
-	nova_out_advance(out, p + pg_ulltoa_n(DatumGetObjectId(value), p));
-}
-
-static const char *
-float_special(double v)
-{
-	if (isnan(v))
-		return "\"NaN\"";
-	return v > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-}
-
-static void
-encode_float4(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	float4 v = DatumGetFloat4(value);
-	char *p;
-
-	if (unlikely(!isfinite(v)))
-	{
-		put_constant(out, col, float_special(v));
-		return;
-	}
-	p = nova_column_open(out, col, FLOAT_SHORTEST_DECIMAL_LEN);
-	nova_out_advance(out, p + float_to_shortest_decimal_bufn(v, p));
-}
-
-static void
-encode_float8(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	float8 v = DatumGetFloat8(value);
-	char *p;
-
-	if (unlikely(!isfinite(v)))
-	{
-		put_constant(out, col, float_special(v));
-		return;
-	}
-	p = nova_column_open(out, col, DOUBLE_SHORTEST_DECIMAL_LEN);
-	nova_out_advance(out, p + double_to_shortest_decimal_bufn(v, p));
-}
-
-/*
- * The stored form of numeric (struct NumericData in utils/adt/numeric.c),
- * which has not changed since 9.1 and cannot without a dump: a uint16 header
- * whose top two bits tell a short form (sign, 6 bits dscale, 7 bits weight), a
- * long form (sign and 14 bits dscale, then an int16 weight) or a special one.
- */
-#define NUM_FLAGS           0xC000
-#define NUM_SHORT           0x8000
-#define NUM_SPECIAL         0xC000
-#define NUM_NEGATIVE        0x4000
-#define NUM_NAN             0xC000
-#define NUM_PINF            0xD000
-#define NUM_SHORT_NEGATIVE  0x2000
-#define NUM_SHORT_DSCALE(h) (((h) &0x1F80) >> 7)
-#define NUM_SHORT_WEIGHT(h) ((int) ((h) &0x003F) - (int) ((h) &0x0040))
-#define NUM_LONG_DSCALE(h)  ((h) &0x3FFF)
-
-static const char *
-numeric_special(uint16 header)
-{
-	if (header == NUM_NAN)
-		return "\"NaN\"";
-	return header == NUM_PINF ? "\"Infinity\"" : "\"-Infinity\"";
-}
-
-/* The JSON of a numeric's bytes behind its length word. */
-static void
-append_numeric(NovaOut *out, const NovaColumn *col, const char *data, int size)
-{
-	uint16 header;
-	int16 weight;
-	bool is_short;
-	int dscale;
-	int head;
-	char *p;
-
-	memcpy(&header, data, sizeof(header));
-	if (unlikely((header & NUM_FLAGS) == NUM_SPECIAL))
-	{
-		put_constant(out, col, numeric_special(header));
-		return;
-	}
-	is_short = (header & NUM_FLAGS) == NUM_SHORT;
-	head = is_short ? 2 : 4;
-	if (is_short)
-		weight = (int16) NUM_SHORT_WEIGHT(header);
-	else
-		memcpy(&weight, data + 2, sizeof(weight));
-	dscale = is_short ? NUM_SHORT_DSCALE(header) : NUM_LONG_DSCALE(header);
-	p = nova_column_open(out, col, nova_numeric_room(weight, dscale));
-	p = nova_format_numeric(p, data + head, (size - head) / 2, weight, dscale,
-							is_short ? (header & NUM_SHORT_NEGATIVE) != 0
-									 : (header & NUM_FLAGS) == NUM_NEGATIVE);
-	nova_out_advance(out, p);
-}
-
-static void
-encode_numeric(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
-
-	append_numeric(out, col, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
-}
-
-static void
-encode_text(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
-
-	put_prefix(out, col);
-	nova_json_string(out, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
-}
-
-static void
-encode_name(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	put_prefix(out, col);
-	nova_json_cstring(out, NameStr(*DatumGetName(value)));
-}
-
-/*
- * "char" is one byte of no encoding.  Bytes that are not ASCII take the
- * backslash-octal form that PostgreSQL 16 and later print.
- */
-static void
-encode_char(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	unsigned char c = (unsigned char) DatumGetChar(value);
-	char shown[5] = {(char) c, '\0'};
-
-	if (c >= 0x80)
-		snprintf(shown, sizeof(shown), "\\%03o", c);
-	put_prefix(out, col);
-	nova_json_cstring(out, shown);
-}
-
-static void
-encode_bytea(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
-
-	put_prefix(out, col);
-	nova_json_base64(out, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
-}
-
-static void
-encode_uuid(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	char *p = nova_column_open(out, col, 2 * UUID_LEN + 6);
-
-	*p++ = '"';
-	p = nova_format_uuid(p, DatumGetUUIDP(value)->data);
-	*p++ = '"';
-	nova_out_advance(out, p);
-}
-
-static void
-encode_date(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	DateADT date = DatumGetDateADT(value);
-	int year;
-	int month;
-	int day;
-	char *p;
-
-	if (unlikely(DATE_NOT_FINITE(date)))
-	{
-		put_constant(out, col, DATE_IS_NOBEGIN(date) ? "\"-infinity\"" : "\"infinity\"");
-		return;
-	}
-	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
-	p = nova_column_open(out, col, 20);
-	*p++ = '"';
-	p = nova_format_date(p, year, month, day);
-	*p++ = '"';
-	nova_out_advance(out, p);
-}
-
-static void
-encode_time(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	char *p = nova_column_open(out, col, 17);
-
-	*p++ = '"';
-	p = nova_format_time(p, DatumGetTimeADT(value));
-	*p++ = '"';
-	nova_out_advance(out, p);
-}
-
-/* Milliseconds since 1970, rounded towards the past; both timestamp types. */
-static void
-encode_timestamp(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	Timestamp ts = DatumGetTimestamp(value);
-	int64 ms;
-	char *p;
-
-	if (unlikely(TIMESTAMP_NOT_FINITE(ts)))
-	{
-		put_constant(out, col, TIMESTAMP_IS_NOBEGIN(ts) ? "\"-infinity\"" : "\"infinity\"");
-		return;
-	}
-	/* divide first: the latest timestamp plus the shift overflows in microseconds */
-	ms = ts / 1000 - (ts % 1000 < 0 ? 1 : 0) + EPOCH_SHIFT_MS;
-	p = nova_column_open(out, col, INT64_ROOM);
-	nova_out_advance(out, p + pg_lltoa(ms, p));
-}
-
-static void
-encode_json(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
-
-	put_prefix(out, col);
-	nova_json_document(out, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
-}
-
-static void
-append_jsonb_scalar(NovaOut *out, const JsonbValue *v)
-{
-	static const NovaColumn bare = {.prefix = "", .prefix_len = 0};
-
-	switch (v->type)
-	{
-		case jbvString:
-			nova_json_string(out, v->val.string.val, v->val.string.len);
-			break;
-		case jbvNumeric:
-			append_numeric(out, &bare, VARDATA_ANY(v->val.numeric),
-						   VARSIZE_ANY_EXHDR(v->val.numeric));
-			break;
-		case jbvBool:
-			nova_out_bytes(out, v->val.boolean ? "true" : "false", v->val.boolean ? 4 : 5);
-			break;
-		default:
-			nova_out_bytes(out, "null", 4);
-			break;
-	}
-}
-
-/* A jsonb as compact JSON, token by token, so that no text is built aside. */
-static void
-encode_jsonb(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	Jsonb *jb = DatumGetJsonbP(value);
-	bool scalar = JB_ROOT_IS_SCALAR(jb);
-	JsonbIterator *it = JsonbIteratorInit(&jb->root);
-	JsonbIteratorToken token;
-	JsonbValue v;
-	bool comma = false;
-
-	put_prefix(out, col);
-	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
-	{
-		if (comma && (token == WJB_KEY || token == WJB_ELEM || token == WJB_BEGIN_ARRAY ||
-					  token == WJB_BEGIN_OBJECT))
-			nova_out_char(out, ',');
-		comma = token != WJB_KEY && token != WJB_BEGIN_ARRAY && token != WJB_BEGIN_OBJECT;
-		switch (token)
-		{
-			case WJB_BEGIN_ARRAY:
-				if (!scalar)
-					nova_out_char(out, '[');
-				break;
-			case WJB_END_ARRAY:
-				if (!scalar)
-					nova_out_char(out, ']');
-				break;
-			case WJB_BEGIN_OBJECT:
-				nova_out_char(out, '{');
-				break;
-			case WJB_END_OBJECT:
-				nova_out_char(out, '}');
-				break;
-			case WJB_KEY:
-				append_jsonb_scalar(out, &v);
-				nova_out_char(out, ':');
-				break;
-			default:
-				append_jsonb_scalar(out, &v);
-				break;
-		}
-		nova_out_pressure(out);
-	}
-}
-
-/* Any other type: its text as a JSON string. */
-static void
-encode_output(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	char *s = nova_output(unconstify(FmgrInfo *, &col->outfunc), value);
-
-	put_prefix(out, col);
-	nova_json_cstring(out, s);
-}
-
+/* Types whose encoder does not depend on a mode. */
 static const struct
 {
 	Oid type;
 	NovaEncoder encode;
-} encoders[] = {
-	{BOOLOID, encode_bool},
-	{INT2OID, encode_int2},
-	{INT4OID, encode_int4},
-	{INT8OID, encode_int8},
-	{OIDOID, encode_oid},
-	{FLOAT4OID, encode_float4},
-	{FLOAT8OID, encode_float8},
-	{NUMERICOID, encode_numeric},
-	{TEXTOID, encode_text},
-	{VARCHAROID, encode_text},
-	{BPCHAROID, encode_text},
-	{CHAROID, encode_char},
-	{NAMEOID, encode_name},
-	{UUIDOID, encode_uuid},
-	{BYTEAOID, encode_bytea},
-	{DATEOID, encode_date},
-	{TIMEOID, encode_time},
-	{TIMESTAMPOID, encode_timestamp},
-	{TIMESTAMPTZOID, encode_timestamp},
-	{JSONOID, encode_json},
-	{JSONBOID, encode_jsonb},
+} plain_types[] = {
+	{BOOLOID, nova_encode_bool},
+	{INT2OID, nova_encode_int2},
+	{INT4OID, nova_encode_int4},
+	{INT8OID, nova_encode_int8},
+	{OIDOID, nova_encode_oid},
+	{FLOAT4OID, nova_encode_float4},
+	{FLOAT8OID, nova_encode_float8},
+	{NUMERICOID, nova_encode_numeric},
+	{CASHOID, nova_encode_money},
+	{TEXTOID, nova_encode_text},
+	{VARCHAROID, nova_encode_text},
+	{BPCHAROID, nova_encode_text},
+	{CHAROID, nova_encode_char},
+	{NAMEOID, nova_encode_name},
+	{UUIDOID, nova_encode_uuid},
+	{BYTEAOID, nova_encode_base64},
+	{DATEOID, nova_encode_date},
+	{TIMEOID, nova_encode_time},
+	{TIMESTAMPOID, nova_encode_timestamp},
+	{TIMESTAMPTZOID, nova_encode_timestamp},
+	{JSONOID, nova_encode_json},
+	{JSONBOID, nova_encode_jsonb},
+	/* printing their names would mean looking into today's catalogs */
+	{REGCLASSOID, nova_encode_oid},
+	{REGCOLLATIONOID, nova_encode_oid},
+	{REGCONFIGOID, nova_encode_oid},
+	{REGDICTIONARYOID, nova_encode_oid},
+	{REGNAMESPACEOID, nova_encode_oid},
+	{REGOPEROID, nova_encode_oid},
+	{REGOPERATOROID, nova_encode_oid},
+	{REGPROCOID, nova_encode_oid},
+	{REGPROCEDUREOID, nova_encode_oid},
+	{REGROLEOID, nova_encode_oid},
+	{REGTYPEOID, nova_encode_oid},
 };
 
-void
-nova_type_column(NovaColumn *col, Form_pg_attribute att)
+/* Extension types, known by their output function since they have no fixed OID. */
+static const struct
 {
-	Oid base = getBaseType(att->atttypid);
+	const char *outfunc;
+	NovaEncoder encode;
+} extension_types[] = {
+	{"hstore_out", nova_encode_hstore},
+	{"vector_out", nova_encode_output_json},
+	{"halfvec_out", nova_encode_output_json},
+};
+
+static NovaTypeInfo *
+new_info(NovaColumn *col)
+{
+	NovaTypeInfo *info = palloc0(sizeof(NovaTypeInfo));
+
+	col->info = info;
+	return info;
+}
+
+static bool
+choose_plain(NovaColumn *col, Oid type, const NovaOptions *options)
+{
+	for (int i = 0; i < lengthof(plain_types); i++)
+	{
+		if (plain_types[i].type != type)
+			continue;
+		col->encode = plain_types[i].encode;
+		if (type == CASHOID)
+			new_info(col)->scale = options->money_digits;
+		return true;
+	}
+	return false;
+}
+
+/* All labels of an enum, as the snapshot in force sees them. */
+static void
+choose_enum(NovaColumn *col, Oid type)
+{
+	NovaTypeInfo *info = new_info(col);
+	Relation rel = table_open(EnumRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_enum_enumtypid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(type));
+	scan = systable_beginscan(rel, EnumTypIdLabelIndexId, true, NULL, 1, &key);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		Form_pg_enum row = (Form_pg_enum) GETSTRUCT(tuple);
+		NovaLabel label = {.oid = row->oid, .label = pstrdup(NameStr(row->enumlabel))};
+
+		if ((info->nlabels & (info->nlabels - 1)) == 0)
+			info->labels = info->labels
+							   ? repalloc(info->labels, 2 * info->nlabels * sizeof(NovaLabel))
+							   : palloc(sizeof(NovaLabel));
+		info->labels[info->nlabels++] = label;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	nova_sort_labels(info->labels, info->nlabels);
+	col->encode = nova_encode_enum;
+}
+
+/* Parts that the options would leave out as columns are written as text. */
+static void
+choose_part(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *context)
+{
+	if (!nova_type_column(col, type, typmod, context))
+		nova_type_text(col, type);
+	col->null = "null";
+}
+
+static void
+choose_array(NovaColumn *col, Oid element, int32 typmod, NovaTypeContext *context)
+{
+	NovaTypeInfo *info = new_info(col);
+
+	get_typlenbyvalalign(element, &info->typlen, &info->typbyval, &info->typalign);
+	info->element = palloc0(sizeof(NovaColumn));
+	info->element->prefix = palloc0(NOVA_PREFIX_PAD);
+	choose_part(info->element, element, typmod, context);
+	col->encode = nova_encode_array;
+}
+
+static void
+choose_composite(NovaColumn *col, Oid type, NovaTypeContext *context)
+{
+	NovaTypeInfo *info = new_info(col);
+	TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
+
+	info->desc = desc;
+	info->fields = palloc0(Max(desc->natts, 1) * sizeof(NovaColumn));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		NovaColumn *field = &info->fields[info->nfields];
+
+		if (att->attisdropped)
+			continue;
+		nova_column_name(field, NameStr(att->attname));
+		field->attidx = i;
+		choose_part(field, att->atttypid, att->atttypmod, context);
+		info->nfields++;
+	}
+	context->relids = lappend_oid(context->relids, get_typ_typrelid(type));
+	col->encode = nova_encode_composite;
+}
+
+/* Text, as the type's output function gives it. */
+void
+nova_type_text(NovaColumn *col, Oid type)
+{
 	Oid outfunc;
 	bool is_varlena;
 
-	col->varlena = att->attlen == -1;
-	for (int i = 0; i < lengthof(encoders); i++)
-	{
-		if (encoders[i].type == base)
-		{
-			col->encode = encoders[i].encode;
-			return;
-		}
-	}
-	getTypeOutputInfo(base, &outfunc, &is_varlena);
-	fmgr_info_cxt(outfunc, &col->outfunc, CurrentMemoryContext);
-	col->encode = encode_output;
+	getTypeOutputInfo(type, &outfunc, &is_varlena);
+	fmgr_info_cxt(outfunc, &new_info(col)->outfunc, CurrentMemoryContext);
+	col->encode = nova_encode_output;
+}
+
+static void
+choose_by_output(NovaColumn *col, Oid type)
+{
+	char *name;
+
+	nova_type_text(col, type);
+	name = get_func_name(col->info->outfunc.fn_oid);
+	for (int i = 0; i < lengthof(extension_types) && name; i++)
+		if (strcmp(name, extension_types[i].outfunc) == 0)
+			col->encode = extension_types[i].encode;
+}
+
+bool
+nova_type_column(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *context)
+{
+	Oid element;
+	char kind;
+
+	type = getBaseTypeAndTypmod(type, &typmod);
+	if (choose_plain(col, type, context->options))
+		return true;
+	kind = get_typtype(type);
+	element = get_element_type(type);
+	if (kind == TYPTYPE_ENUM)
+		choose_enum(col, type);
+	else if (kind == TYPTYPE_COMPOSITE)
+		choose_composite(col, type, context);
+	else if (OidIsValid(element))
+		choose_array(col, element, typmod, context);
+	else
+		choose_by_output(col, type);
+	return true;
+}
+
+/* `,"name":`, padded for the vector copy. */
+void
+nova_column_name(NovaColumn *col, const char *name)
+{
+	StringInfoData prefix;
+	NovaOut out;
+
+	initStringInfo(&prefix);
+	nova_out_init(&out, &prefix);
+	nova_out_char(&out, ',');
+	nova_json_cstring(&out, name);
+	nova_out_char(&out, ':');
+	enlargeStringInfo(&prefix, 2 * NOVA_PREFIX_PAD);
+	memset(prefix.data + prefix.len, 0, 2 * NOVA_PREFIX_PAD);
+	col->prefix = prefix.data;
+	col->prefix_len = prefix.len;
 }

@@ -4,14 +4,16 @@
  *		From a type to the function that writes its values as JSON.
  *
  * A NovaColumn is everything constant about one column of a relation: where
- * its value stands in the tuple, the bytes `,"name":` before it, and its
- * encoder.  nova_type_column() chooses the encoder; it may read catalogs.  The
- * encoder itself reads none, looks at no session setting and writes prefix and
- * value in one go.
+ * its value stands in the tuple, the bytes `,"name":` before it, its encoder
+ * and what is written in place of a value that is not there.  Elements of
+ * arrays and fields of composites are NovaColumns as well.
  *
- * Encoders for the types of daily life work on the stored bytes.  Every other
- * type goes through its output function, under pinned settings (see pin.h), as
- * a JSON string.
+ * nova_type_column() chooses the encoder by type, profile and modes; it may
+ * read catalogs.  The encoder itself reads none, looks at no session setting
+ * and writes prefix and value in one go.
+ *
+ * The nova profile's encoders are in value.c, Debezium's in debezium.c, and
+ * those that look into a value made of others in nested.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,28 +26,70 @@
 #include "fmgr.h"
 
 #include "json.h"
+#include "options.h"
 
 typedef struct NovaColumn NovaColumn;
 
 /* Write prefix and value; the value is not null and not an unchanged TOAST. */
 typedef void (*NovaEncoder)(NovaOut *out, const NovaColumn *col, Datum value);
 
+typedef struct NovaLabel
+{
+	Oid oid;
+	char *label;
+} NovaLabel;
+
+/* What an encoder has to know of its type; which members are set depends on it. */
+typedef struct NovaTypeInfo
+{
+	FmgrInfo outfunc;    /* types without an encoder of their own */
+	int scale;           /* decimals of a numeric, fraction digits of a time; -1: any */
+	NovaColumn *element; /* arrays */
+	int16 typlen;
+	bool typbyval;
+	char typalign;
+	TupleDesc desc; /* composites */
+	NovaColumn *fields;
+	int nfields;
+	NovaLabel *labels; /* enums, by oid */
+	int nlabels;
+} NovaTypeInfo;
+
 struct NovaColumn
 {
 	NovaEncoder encode;
+	const NovaTypeInfo *info;
 	const char *prefix; /* `,"name":`, readable NOVA_PREFIX_PAD beyond */
 	int prefix_len;
-	int attidx;       /* 0-based, in tuple and arrays */
-	bool varlena;     /* may be an unchanged TOAST pointer */
-	bool in_identity; /* an old tuple has its value */
-	FmgrInfo outfunc; /* only for types without an encoder */
+	int attidx;              /* 0-based, in tuple and arrays */
+	bool varlena;            /* may be an unchanged TOAST pointer */
+	bool in_identity;        /* an old tuple has its value */
+	const char *null;        /* JSON for SQL's null */
+	const char *unknown;     /* JSON where an old tuple has no value; NULL: leave the field out */
+	const char *unavailable; /* JSON for an unchanged TOAST value; NULL: leave the field out */
 };
 
 /* Prefixes are copied in vectors of this many bytes. */
 #define NOVA_PREFIX_PAD 16
 
-/* Fill col for a column of that type; name and position are the caller's. */
-extern void nova_type_column(NovaColumn *col, Form_pg_attribute att);
+/* What building a column's encoder takes and gives back. */
+typedef struct NovaTypeContext
+{
+	const NovaOptions *options;
+	List *relids; /* of composite types: the plan depends on them */
+} NovaTypeContext;
+
+/*
+ * Fill col's encoder for a value of that type, in the current memory context.
+ * False: the options leave such columns out.
+ */
+extern bool nova_type_column(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *context);
+
+/* Give col the encoder that writes any type's text. */
+extern void nova_type_text(NovaColumn *col, Oid type);
+
+/* Give col its prefix. */
+extern void nova_column_name(NovaColumn *col, const char *name);
 
 /* Room for the prefix and n bytes; the prefix written; returns where to go on. */
 static inline char *
@@ -59,6 +103,24 @@ nova_column_open(NovaOut *out, const NovaColumn *col, Size n)
 		memcpy(p + i, src + i, NOVA_PREFIX_PAD);
 	out->skip = 0;
 	return p + len;
+}
+
+/* Prefix only. */
+static inline void
+nova_column_prefix(NovaOut *out, const NovaColumn *col)
+{
+	nova_out_advance(out, nova_column_open(out, col, 0));
+}
+
+/* Prefix and a short text that is JSON already. */
+static inline void
+nova_column_constant(NovaOut *out, const NovaColumn *col, const char *json)
+{
+	Size len = strlen(json);
+	char *p = nova_column_open(out, col, len);
+
+	memcpy(p, json, len);
+	nova_out_advance(out, p + len);
 }
 
 #endif /* NOVA_TYPE_H */
