@@ -244,4 +244,161 @@ nova_format_decimal(char *dst, int64_t v, int scale)
 	return dst;
 }
 
+/* Room that nova_format_java_double() needs. */
+#define NOVA_JAVA_DOUBLE_ROOM 32
+
+/*
+ * A finite floating-point number as Java's Double.toString() writes it (JDK 19
+ * and later): the shortest digits that read back to the value, at least one
+ * behind the point, and E notation below 10^-3 and from 10^7 on.  src is the
+ * shortest form as PostgreSQL's double_to_shortest_decimal_bufn() writes it
+ * ("1e+20", "0.001", "-5").
+ */
+static inline char *
+nova_format_java_double(char *dst, const char *src, int len)
+{
+	char digits[24];
+	int ndigits = 0;
+	int point = 0; /* where the point stands in digits */
+	int exponent = 0;
+	int i = 0;
+	bool seen_point = false;
+
+	if (src[0] == '-')
+	{
+		*dst++ = '-';
+		i++;
+	}
+	for (; i < len && src[i] != 'e'; i++)
+	{
+		if (src[i] == '.')
+			seen_point = true;
+		else if (ndigits > 0 || src[i] != '0')
+		{
+			digits[ndigits++] = src[i];
+			point += !seen_point;
+		}
+		else
+			point -= seen_point;
+	}
+	if (i < len)
+	{
+		bool negative = src[i + 1] == '-';
+
+		for (i += 2; i < len; i++)
+			exponent = exponent * 10 + (src[i] - '0');
+		point += negative ? -exponent : exponent;
+	}
+	while (ndigits > 1 && digits[ndigits - 1] == '0')
+		ndigits--;
+	if (ndigits == 0)
+	{
+		memcpy(dst, "0.0", 3);
+		return dst + 3;
+	}
+	if (point > 7 || point < -2)
+	{
+		*dst++ = digits[0];
+		*dst++ = '.';
+		if (ndigits == 1)
+			*dst++ = '0';
+		memcpy(dst, digits + 1, (size_t) ndigits - 1);
+		dst += ndigits - 1;
+		*dst++ = 'E';
+		if (point - 1 < 0)
+			*dst++ = '-';
+		return nova_format_unsigned(dst, (uint32_t) (point - 1 < 0 ? 1 - point : point - 1), 1);
+	}
+	if (point <= 0)
+		*dst++ = '0';
+	for (i = 0; i < point; i++)
+		*dst++ = i < ndigits ? digits[i] : '0';
+	*dst++ = '.';
+	for (i = point; i < 0; i++)
+		*dst++ = '0';
+	if (point >= ndigits)
+		*dst++ = '0';
+	for (i = point > 0 ? point : 0; i < ndigits; i++)
+		*dst++ = digits[i];
+	return dst;
+}
+
+/* Room for the bytes of nova_numeric_unscaled(). */
+static inline size_t
+nova_unscaled_room(const NovaNumeric *n, int scale)
+{
+	int digits = (n->weight < 0 ? 0 : (n->weight + 1) * 4) + scale;
+
+	return (size_t) digits / 2 + 8;
+}
+
+/* value = value * factor + add, in the little-endian bytes of an unsigned integer. */
+static inline size_t
+nova_bignum_step(unsigned char *bytes, size_t len, uint32_t factor, uint32_t add)
+{
+	uint32_t carry = add;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		carry += (uint32_t) bytes[i] * factor;
+		bytes[i] = (unsigned char) carry;
+		carry >>= 8;
+	}
+	while (carry != 0)
+	{
+		bytes[len++] = (unsigned char) carry;
+		carry >>= 8;
+	}
+	return len;
+}
+
+/* The i-th decimal behind the point, of the first "scale" ones, from 0. */
+static inline uint32_t
+nova_numeric_decimal(const NovaNumeric *n, int i)
+{
+	static const uint32_t power[] = {1000, 100, 10, 1};
+
+	return nova_numeric_digit(n, n->weight + 1 + i / 4) / power[i % 4] % 10;
+}
+
+/*
+ * The integer value * 10^scale in the fewest big-endian bytes of two's
+ * complement (java.math.BigInteger.toByteArray()).  Decimals beyond the scale
+ * are cut off.  Returns the number of bytes; dst needs nova_unscaled_room().
+ */
+static inline size_t
+nova_numeric_unscaled(unsigned char *dst, const NovaNumeric *n, int scale)
+{
+	size_t len = 0;
+
+	for (int i = 0; i <= n->weight; i++)
+		len = nova_bignum_step(dst, len, 10000, nova_numeric_digit(n, i));
+	for (int i = 0; i < scale; i++)
+		len = nova_bignum_step(dst, len, 10, nova_numeric_decimal(n, i));
+	if (n->negative)
+	{
+		uint32_t carry = 1;
+
+		for (size_t i = 0; i < len; i++)
+		{
+			carry += (unsigned char) ~dst[i];
+			dst[i] = (unsigned char) carry;
+			carry >>= 8;
+		}
+		/* minus a power of 256 needs no byte for the sign, as -128 needs none */
+		if (len > 0 && !(dst[len - 1] & 0x80))
+			dst[len++] = 0xFF;
+	}
+	else if (len == 0 || (dst[len - 1] & 0x80))
+		dst[len++] = 0;
+	for (size_t i = 0; i < len / 2; i++)
+	{
+		unsigned char swapped = dst[i];
+
+		dst[i] = dst[len - 1 - i];
+		dst[len - 1 - i] = swapped;
+	}
+	return len;
+}
+
 #endif /* NOVA_FORMAT_H */

@@ -50,6 +50,8 @@ static const OptionRow option_table[] = {
 	{"profile", OPTION_ENUM, "nova", NULL, 0, 0, "nova|debezium", AT(profile),
 	 "Sets the defaults of the options about values: what a JSON consumer wants, or what Debezium "
 	 "writes."},
+	{"format", OPTION_ENUM, "flat", NULL, 0, 0, "flat|envelope", AT(format),
+	 "Flat rows with added fields, or Debezium's envelope of before, after, source and op."},
 	{"output", OPTION_ENUM, "auto", NULL, 0, 0, "auto|frames|text", AT(output),
 	 "Frames for nova-relay, or one JSON line per record for people; auto is frames on the "
 	 "replication protocol and text through SQL."},
@@ -68,6 +70,13 @@ static const OptionRow option_table[] = {
 	 "Capture only tables whose schema.table matches one of these."},
 	{"table.exclude.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(table_exclude),
 	 "Capture no table whose schema.table matches one of these."},
+	{"column.include.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(column_include),
+	 "Values have only columns whose schema.table.column matches one of these; keys have theirs "
+	 "anyway."},
+	{"column.exclude.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(column_exclude),
+	 "Values have no column whose schema.table.column matches one of these."},
+	{"message.key.columns", OPTION_STRING, "", NULL, 0, 0, NULL, AT(key_columns),
+	 "Keys of your own: schema.table:column,column;… where schema.table is a regular expression."},
 	{"publish.via.partition.root", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(via_root),
 	 "Filter and name the topic of a partition by its topmost partitioned table."},
 	{"add.fields", OPTION_STRING, "op,source.ts_ms", NULL, 0, 0, NULL, AT(add_fields),
@@ -79,6 +88,10 @@ static const OptionRow option_table[] = {
 	{"tombstones.on.delete", OPTION_BOOL, "true", NULL, 0, 0, NULL, AT(tombstones),
 	 "After the record of a delete, send one with the same key and a null value, for log "
 	 "compaction."},
+	{"delete.handling.mode", OPTION_ENUM, "record", "tombstone", 0, 0,
+	 "record|drop|tombstone|rewrite|rewrite-with-tombstone|delete-to-tombstone", AT(delete_mode),
+	 "What a delete becomes; record: the known old columns, then the tombstone; the others as in "
+	 "Debezium's ExtractNewRecordState."},
 	{"skipped.operations", OPTION_STRING, "t", NULL, 0, 0, NULL, AT(skipped_operations),
 	 "Operations that make no records: any of c, u, d, t, separated by commas, or none."},
 	{"unavailable.value.placeholder", OPTION_STRING, "__debezium_unavailable_value", NULL, 0, 0,
@@ -97,6 +110,9 @@ static const OptionRow option_table[] = {
 	{"decimal.handling.mode", OPTION_ENUM, "number", "precise", 0, 0,
 	 "number|precise|double|string", AT(decimal_mode),
 	 "Form of numeric and money; number: an exact JSON number; the others as in Debezium."},
+	{"decimal.format", OPTION_ENUM, "base64", NULL, 0, 0, "base64|numeric", AT(decimal_numeric),
+	 "Of decimal.handling.mode precise: base64 of the unscaled bytes, or a JSON number "
+	 "(JsonConverter)."},
 	{"binary.handling.mode", OPTION_ENUM, "bytes", NULL, 0, 0, "bytes|base64|base64-url-safe|hex",
 	 AT(binary_mode), "Form of bytea; bytes is base64."},
 	{"interval.handling.mode", OPTION_ENUM, "text", "numeric", 0, 0, "text|numeric|string",
@@ -106,6 +122,10 @@ static const OptionRow option_table[] = {
 	 "Form of hstore: a JSON object, or a string that holds one."},
 	{"json.handling.mode", OPTION_ENUM, "nested", "text", 0, 0, "nested|text", AT(json_mode),
 	 "Form of json and jsonb: nested, or a string with PostgreSQL's text."},
+	{"include.unknown.datatypes", OPTION_BOOL, "true", "false", 0, 0, NULL, AT(include_unknown),
+	 "Show columns of types that Debezium does not know, instead of leaving them out."},
+	{"replace.null.with.default", OPTION_BOOL, "false", "true", 0, 0, NULL, AT(replace_null),
+	 "Show a null in a column that has a default as that default."},
 	{"money.fraction.digits", OPTION_INT, "2", NULL, 0, 9, NULL, AT(money_digits),
 	 "Decimals of a money value, which depend on the server's lc_monetary."},
 };
@@ -411,6 +431,8 @@ check_pairs(const NovaOptions *options)
 		first = "schema";
 	if (*options->table_include && *options->table_exclude)
 		first = "table";
+	if (*options->column_include && *options->column_exclude)
+		first = "column";
 	if (first)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -433,6 +455,25 @@ find_option(const char *name)
 					errmsg("unrecognized option \"%s\" for output plugin nova_decoder", name),
 					errhint("Valid options are: %s.", all_option_names())));
 	return NULL;
+}
+
+/* "schema.table:a,b;…": every item has a colon, and a regular expression before it. */
+static void
+check_key_columns(NovaOptions *options)
+{
+	const OptionRow *row = find_option("message.key.columns");
+	char *list = pstrdup(options->key_columns);
+	char *save = NULL;
+
+	for (char *item = strtok_r(list, ";", &save); item; item = strtok_r(NULL, ";", &save))
+	{
+		char *columns = strrchr(item, ':');
+
+		if (columns == NULL || columns[1] == '\0')
+			bad_value(row, options->key_columns, "schema.table:column,column;…");
+		*columns = '\0';
+		check_regex(row, options->key_columns, item);
+	}
 }
 
 /* Apply what is given, and mark it in given[]. */
@@ -476,6 +517,7 @@ nova_options_parse(List *deflist)
 	derive_skipped(options);
 	derive_fields(options);
 	derive_placeholder(options);
+	check_key_columns(options);
 	return options;
 }
 

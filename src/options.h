@@ -33,6 +33,23 @@ typedef enum NovaProfile
 	NOVA_PROFILE_DEBEZIUM
 } NovaProfile;
 
+typedef enum NovaFormat
+{
+	NOVA_FORMAT_FLAT,
+	NOVA_FORMAT_ENVELOPE
+} NovaFormat;
+
+/* What a delete becomes in flat records. */
+typedef enum NovaDeleteMode
+{
+	NOVA_DELETE_RECORD,            /* the known old columns, then the tombstone */
+	NOVA_DELETE_DROP,              /* nothing */
+	NOVA_DELETE_TOMBSTONE,         /* the four bytes "null" */
+	NOVA_DELETE_REWRITE,           /* the old row with "__deleted":"true" */
+	NOVA_DELETE_REWRITE_TOMBSTONE, /* the same, then the tombstone */
+	NOVA_DELETE_TO_TOMBSTONE       /* a real tombstone only */
+} NovaDeleteMode;
+
 typedef enum NovaTimeMode
 {
 	NOVA_TIME_NOVA, /* timestamps in ms, dates and times ISO 8601 */
@@ -113,8 +130,10 @@ typedef struct NovaField
 typedef struct NovaOptions
 {
 	/* as given: the table fills these by offset */
-	int profile; /* NovaProfile */
-	int output;  /* NovaOutput */
+	int profile;     /* NovaProfile */
+	int format;      /* NovaFormat */
+	int delete_mode; /* NovaDeleteMode */
+	int output;      /* NovaOutput */
 	char *topic_prefix;
 	char *topic_regex;
 	char *topic_replacement;
@@ -137,6 +156,12 @@ typedef struct NovaOptions
 	int hstore_mode;   /* NovaHstoreMode */
 	int json_mode;     /* NovaJsonMode */
 	int money_digits;
+	int decimal_numeric; /* 1: "precise" is a JSON number */
+	bool include_unknown;
+	bool replace_null;
+	char *column_include;
+	char *column_exclude;
+	char *key_columns;
 
 	/* derived from them */
 	char *placeholder_json;

@@ -130,10 +130,8 @@ schema_is_builtin(const char *schema)
 }
 
 static bool
-is_captured(const char *schema, const char *table, const NovaOptions *options)
+is_captured(const char *schema, const char *full, const NovaOptions *options)
 {
-	char *full = psprintf("%s.%s", schema, table);
-
 	return !schema_is_builtin(schema) &&
 		   !(*options->schema_include && !nova_list_matches(options->schema_include, schema)) &&
 		   !(*options->schema_exclude && nova_list_matches(options->schema_exclude, schema)) &&
@@ -156,7 +154,8 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	table = get_rel_name(plan->root);
 	if (schema == NULL || table == NULL)
 		return;
-	plan->captured = is_captured(schema, table, options);
+	plan->full_name = psprintf("%s.%s", schema, table);
+	plan->captured = is_captured(schema, plan->full_name, options);
 	if (!plan->captured)
 		return;
 	plan->schema = utf8_copy(schema);
@@ -184,17 +183,18 @@ plan_column(NovaPlan *plan, NovaColumn *col, Form_pg_attribute att, const NovaOp
 	return included;
 }
 
+/* Every column, in attribute order: keys are made of any, values of some. */
 static void
 plan_columns(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 {
-	plan->columns = palloc0(Max(desc->natts, 1) * sizeof(NovaColumn));
+	plan->all = palloc0(Max(desc->natts, 1) * sizeof(NovaColumn));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
 		if (!att->attisdropped && nova_column_is_stored(att) &&
-			plan_column(plan, &plan->columns[plan->ncolumns], att, options))
-			plan->ncolumns++;
+			plan_column(plan, &plan->all[plan->nall], att, options))
+			plan->nall++;
 	}
 	plan->values = palloc(Max(desc->natts, 1) * sizeof(Datum));
 	plan->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
@@ -202,12 +202,28 @@ plan_columns(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 	plan->old_nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 }
 
+/* The columns of values: all but those that the filters leave out. */
+static void
+plan_value(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
+{
+	plan->columns = palloc(Max(plan->nall, 1) * sizeof(NovaColumn));
+	for (int i = 0; i < plan->nall; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, plan->all[i].attidx);
+		char *name = psprintf("%s.%s", plan->full_name, NameStr(att->attname));
+
+		if (!(*options->column_include && !nova_list_matches(options->column_include, name)) &&
+			!(*options->column_exclude && nova_list_matches(options->column_exclude, name)))
+			plan->columns[plan->ncolumns++] = plan->all[i];
+	}
+}
+
 static NovaColumn *
 column_at(NovaPlan *plan, AttrNumber attnum)
 {
-	for (int i = 0; i < plan->ncolumns; i++)
-		if (plan->columns[i].attidx == attnum - 1)
-			return &plan->columns[i];
+	for (int i = 0; i < plan->nall; i++)
+		if (plan->all[i].attidx == attnum - 1)
+			return &plan->all[i];
 	return NULL;
 }
 
@@ -252,21 +268,60 @@ set_key(NovaPlan *plan, Relation index)
 	}
 }
 
+/* The columns that message.key.columns names for this table, or NULL. */
+static char *
+key_columns(const NovaPlan *plan, const NovaOptions *options)
+{
+	char *list = pstrdup(options->key_columns);
+	char *save = NULL;
+
+	for (char *item = strtok_r(list, ";", &save); item; item = strtok_r(NULL, ";", &save))
+	{
+		char *columns = strrchr(item, ':');
+
+		if (columns == NULL)
+			continue;
+		*columns++ = '\0';
+		while (isspace((unsigned char) *item))
+			item++;
+		if (nova_list_matches(psprintf("^(?:%s)$", item), plan->full_name))
+			return columns;
+	}
+	return NULL;
+}
+
+/* Make the key of the named columns; names of no column are passed over. */
+static void
+set_key_columns(NovaPlan *plan, TupleDesc desc, char *columns)
+{
+	char *save = NULL;
+
+	plan->nkey = 0;
+	plan->key = palloc(Max(plan->nall, 1) * sizeof(NovaColumn));
+	for (char *name = strtok_r(columns, ", ", &save); name; name = strtok_r(NULL, ", ", &save))
+		for (int i = 0; i < plan->nall && plan->nkey < plan->nall; i++)
+			if (strcmp(NameStr(TupleDescAttr(desc, plan->all[i].attidx)->attname), name) == 0)
+				plan->key[plan->nkey++] = plan->all[i];
+}
+
 /* What old tuples hold, and the key; see plan.h. */
 static void
-plan_key(NovaPlan *plan, Relation rel)
+plan_key(NovaPlan *plan, Relation rel, const NovaOptions *options)
 {
+	char *own = key_columns(plan, options);
 	Oid identity_oid = RelationGetReplicaIndex(rel);
 	Oid primary_oid = nova_primary_key_index(rel);
 	Relation identity = OidIsValid(identity_oid) ? RelationIdGetRelation(identity_oid) : NULL;
 	Relation primary = OidIsValid(primary_oid) ? RelationIdGetRelation(primary_oid) : NULL;
 
 	plan->identity_full = rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
-	for (int i = 0; i < plan->ncolumns && plan->identity_full; i++)
-		plan->columns[i].in_identity = true;
+	for (int i = 0; i < plan->nall && plan->identity_full; i++)
+		plan->all[i].in_identity = true;
 	if (identity)
 		mark_identity(plan, identity);
-	if (primary && !(identity && !index_in_identity(plan, primary)))
+	if (own)
+		set_key_columns(plan, RelationGetDescr(rel), own);
+	else if (primary && !(identity && !index_in_identity(plan, primary)))
 		set_key(plan, primary);
 	else if (identity)
 		set_key(plan, identity);
@@ -288,7 +343,8 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 	if (plan->captured)
 	{
 		plan_columns(plan, RelationGetDescr(rel), options);
-		plan_key(plan, rel);
+		plan_key(plan, rel, options);
+		plan_value(plan, RelationGetDescr(rel), options);
 	}
 	MemoryContextSwitchTo(old);
 	return plan;

@@ -31,14 +31,17 @@
 typedef struct NovaPlan
 {
 	MemoryContext context;
-	bool captured; /* if false, nothing below is set */
-	Oid root;      /* the relation that gave the names */
-	List *relids;  /* composite types that columns are made of */
-	char *topic;   /* UTF-8, like the next two */
+	bool captured;   /* if false, nothing below is set */
+	Oid root;        /* the relation that gave the names */
+	List *relids;    /* composite types that columns are made of */
+	char *full_name; /* schema.table in the server\'s encoding */
+	char *topic;     /* UTF-8, like the next two */
 	char *schema;
 	char *table;
-	bool identity_full;  /* old tuples hold every column */
-	NovaColumn *columns; /* in attribute order */
+	bool identity_full; /* old tuples hold every column */
+	NovaColumn *all;    /* in attribute order */
+	int nall;
+	NovaColumn *columns; /* of these, the ones in values */
 	int ncolumns;
 	NovaColumn *key; /* in index order */
 	int nkey;
