@@ -1,0 +1,337 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_format.c
+ *		Dates, times, uuids and numerics as text, against expectations that are
+ *		made by other means: tables, the C library, and decimal strings that are
+ *		turned into base-10000 digits here.
+ *
+ * Every result goes into a buffer that is exactly as large as the header asks
+ * for, with guards behind it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../src/format.h"
+
+#define GUARD      0xA5
+#define GUARD_LEN  16
+#define MAX_DIGITS 1024
+
+static uint64_t seed = UINT64_C(0xD1B54A32D192ED03);
+
+static uint32_t
+next_random(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (uint32_t) (seed >> 32);
+}
+
+/* Is what stands between dst and end this text, and nothing behind room touched? */
+static void
+assert_text(const char *dst, const char *end, size_t room, const char *expected)
+{
+	assert_true(end >= dst && (size_t) (end - dst) <= room);
+	assert_int_equal(end - dst, strlen(expected));
+	assert_memory_equal(dst, expected, strlen(expected));
+	for (size_t i = 0; i < GUARD_LEN; i++)
+		assert_int_equal((unsigned char) dst[room + i], GUARD);
+}
+
+static void
+check_date(int year, int month, int day, const char *expected)
+{
+	char dst[18 + GUARD_LEN];
+
+	memset(dst, GUARD, sizeof(dst));
+	assert_text(dst, nova_format_date(dst, year, month, day), 18, expected);
+}
+
+static void
+dates(void **state)
+{
+	(void) state;
+	check_date(1970, 1, 1, "1970-01-01");
+	check_date(2024, 2, 29, "2024-02-29");
+	check_date(1, 12, 31, "0001-12-31");
+	check_date(999, 10, 9, "0999-10-09");
+	check_date(9999, 12, 31, "9999-12-31");
+	check_date(10000, 1, 1, "+10000-01-01");
+	check_date(294276, 12, 31, "+294276-12-31");
+	check_date(5874897, 12, 31, "+5874897-12-31");
+	check_date(0, 1, 1, "0000-01-01");
+	check_date(-1, 1, 1, "-0001-01-01");
+	check_date(-4713, 11, 24, "-4713-11-24");
+	check_date(-12345, 6, 7, "-12345-06-07");
+	check_date(INT32_MAX, 1, 1, "+2147483647-01-01");
+	check_date(INT32_MIN, 1, 1, "-2147483648-01-01");
+}
+
+static void
+check_time(int64_t us, const char *expected)
+{
+	char dst[15 + GUARD_LEN];
+
+	memset(dst, GUARD, sizeof(dst));
+	assert_text(dst, nova_format_time(dst, us), 15, expected);
+}
+
+static void
+times(void **state)
+{
+	(void) state;
+	check_time(0, "00:00:00");
+	check_time(1, "00:00:00.000001");
+	check_time(10, "00:00:00.00001");
+	check_time(100000, "00:00:00.1");
+	check_time(999999, "00:00:00.999999");
+	check_time(1000000, "00:00:01");
+	check_time(INT64_C(59) * 1000000, "00:00:59");
+	check_time(INT64_C(60) * 1000000, "00:01:00");
+	check_time(INT64_C(3600) * 1000000, "01:00:00");
+	check_time(INT64_C(86400) * 1000000 - 1, "23:59:59.999999");
+	check_time(INT64_C(86400) * 1000000, "24:00:00");
+}
+
+/* The same by snprintf, with the zeros cut off afterwards. */
+static void
+random_times(void **state)
+{
+	(void) state;
+	for (int round = 0; round < 20000; round++)
+	{
+		int64_t us = (int64_t) (((uint64_t) next_random() << 20) % UINT64_C(86400000001));
+		int seconds = (int) (us / 1000000);
+		char expected[40];
+		size_t len;
+
+		if (round % 3 == 0)
+			us -= us % 1000;
+		snprintf(expected, sizeof(expected), "%02d:%02d:%02d.%06d", seconds / 3600,
+				 seconds / 60 % 60, seconds % 60, (int) (us % 1000000));
+		len = strlen(expected);
+		while (expected[len - 1] == '0' && expected[len - 2] != ':' && len > 9)
+			expected[--len] = '\0';
+		if (expected[len - 1] == '.')
+			expected[--len] = '\0';
+		check_time(us, expected);
+	}
+}
+
+static void
+uuids(void **state)
+{
+	char dst[36 + GUARD_LEN];
+	unsigned char bytes[16];
+
+	(void) state;
+	for (int round = 0; round < 1000; round++)
+	{
+		char expected[37];
+
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (unsigned char) (round == 0 ? 0 : round == 1 ? 0xff : next_random());
+		snprintf(expected, sizeof(expected),
+				 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", bytes[0],
+				 bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8],
+				 bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]);
+		memset(dst, GUARD, sizeof(dst));
+		assert_text(dst, nova_format_uuid(dst, bytes), 36, expected);
+	}
+}
+
+/*
+ * The stored form of a decimal text, as PostgreSQL makes it: groups of four
+ * around the point, zero groups cut off at both ends, a weight of 0 for zero.
+ */
+typedef struct Stored
+{
+	int16_t digits[MAX_DIGITS];
+	int ndigits;
+	int weight;
+	int dscale;
+	bool negative;
+} Stored;
+
+static void
+store(Stored *n, const char *text)
+{
+	const char *point;
+	size_t before;
+	size_t after;
+	size_t pad;
+
+	memset(n, 0, sizeof(*n));
+	n->negative = *text == '-';
+	text += n->negative;
+	point = strchr(text, '.');
+	before = point ? (size_t) (point - text) : strlen(text);
+	after = point ? strlen(point + 1) : 0;
+	n->dscale = (int) after;
+	pad = (4 - before % 4) % 4;
+	n->weight = (int) ((before + pad) / 4) - 1;
+	for (size_t i = 0; i < before + after; i++)
+	{
+		char c = i < before ? text[i] : point[1 + i - before];
+		size_t at = i + pad;
+		static const int16_t worth[] = {1000, 100, 10, 1};
+
+		assert_true(at / 4 < MAX_DIGITS);
+		n->digits[at / 4] = (int16_t) (n->digits[at / 4] + (c - '0') * worth[at % 4]);
+		n->ndigits = (int) (at / 4) + 1;
+	}
+	while (n->ndigits > 0 && n->digits[n->ndigits - 1] == 0)
+		n->ndigits--;
+	while (n->ndigits > 0 && n->digits[0] == 0)
+	{
+		memmove(n->digits, n->digits + 1, sizeof(n->digits[0]) * (size_t) --n->ndigits);
+		n->weight--;
+	}
+	if (n->ndigits == 0)
+	{
+		n->weight = 0;
+		n->negative = false;
+	}
+}
+
+/* At an odd address, since digits lie unaligned behind short headers. */
+static void
+check_numeric(const char *text, const char *expected)
+{
+	static Stored n;
+	static char digits[sizeof(n.digits) + 1];
+	size_t room;
+	char *dst;
+
+	store(&n, text);
+	memcpy(digits + 1, n.digits, sizeof(n.digits[0]) * (size_t) n.ndigits);
+	room = nova_numeric_room(n.weight, n.dscale);
+	dst = malloc(room + GUARD_LEN);
+	assert_non_null(dst);
+	memset(dst, GUARD, room + GUARD_LEN);
+	assert_text(dst,
+				nova_format_numeric(dst, digits + 1, n.ndigits, n.weight, n.dscale, n.negative),
+				room, expected);
+	free(dst);
+}
+
+static void
+numerics(void **state)
+{
+	static const char *const texts[] = {
+		"0",         "0.0",       "0.00000",     "1",          "-1",       "9",
+		"10",        "9999",      "10000",       "10001",      "99999999", "100000000",
+		"0.1",       "0.01",      "0.001",       "0.0001",     "0.00001",  "0.00000001",
+		"1.5",       "-1.5",      "1.50",        "1.5000",     "1.50000",  "10000.0001",
+		"9999.9999", "-0.000123", "1234567.890", "0.99999999", "100.00",   "1000000000000",
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		check_numeric(texts[i], texts[i]);
+}
+
+/* A random decimal without leading zeros; a point in nearly all of them. */
+static void
+random_decimal(char *text)
+{
+	size_t before = 1 + next_random() % 40;
+	size_t after = next_random() % 40;
+	uint32_t zeros = next_random() % 4;
+	bool any = false;
+	char *p = text;
+
+	*p++ = '-';
+	for (size_t i = 0; i < before + after; i++)
+	{
+		char c = (char) ('0' + (next_random() % 4 < zeros ? 0 : next_random() % 10));
+
+		if (i == before)
+			*p++ = '.';
+		if (i == 0 && before > 1 && c == '0')
+			c = '1';
+		any |= c != '0';
+		*p++ = c;
+	}
+	*p = '\0';
+	if (!any || next_random() % 2 == 0)
+		memmove(text, text + 1, strlen(text));
+}
+
+static void
+random_numerics(void **state)
+{
+	char text[100];
+
+	(void) state;
+	for (int round = 0; round < 100000; round++)
+	{
+		random_decimal(text);
+		check_numeric(text, text);
+	}
+}
+
+/* Long runs of nines and zeros on either side of the point. */
+static void
+long_numerics(void **state)
+{
+	static char text[4096];
+
+	(void) state;
+	for (size_t before = 1; before < 1500; before += 37)
+		for (size_t after = 1; after < 1500; after += 41)
+		{
+			memset(text, (before + after) % 2 ? '9' : '0', before + after + 1);
+			text[0] = before > 1 ? '1' : '0';
+			text[before] = '.';
+			text[before + after] = '7';
+			text[before + after + 1] = '\0';
+			check_numeric(text, text);
+		}
+}
+
+static void
+integers(void **state)
+{
+	char dst[12];
+	char expected[12];
+
+	(void) state;
+	for (int round = 0; round < 10000; round++)
+	{
+		uint32_t v = round == 0 ? 0 : round == 1 ? UINT32_MAX : next_random() >> (round % 32);
+		int min_digits = round % 10 + 1;
+		char *end = nova_format_unsigned(dst, v, min_digits);
+
+		snprintf(expected, sizeof(expected), "%0*u", min_digits, v);
+		assert_int_equal(end - dst, strlen(expected));
+		assert_memory_equal(dst, expected, strlen(expected));
+		end = nova_format_digits(dst, v % 10000, 4);
+		snprintf(expected, sizeof(expected), "%04u", v % 10000);
+		assert_int_equal(end - dst, 4);
+		assert_memory_equal(dst, expected, 4);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dates),         cmocka_unit_test(times),
+		cmocka_unit_test(random_times),  cmocka_unit_test(uuids),
+		cmocka_unit_test(numerics),      cmocka_unit_test(random_numerics),
+		cmocka_unit_test(long_numerics), cmocka_unit_test(integers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
