@@ -28,7 +28,6 @@
 #include "src/encode.h"
 #include "src/message.h"
 #include "src/options.h"
-#include "src/pin.h"
 #include "src/relcache.h"
 
 PG_MODULE_MAGIC;
@@ -66,7 +65,7 @@ static void
 emit_row(NovaState *state, NovaRelEntry *entry, char op, const NovaRow *row)
 {
 	NovaOut *out = nova_batch_record(&state->batch, &entry->route, op, 0, no_headers);
-	bool keyed = entry->plan->nkey > 0 && row != NULL;
+	bool keyed = row != NULL && nova_has_key(entry->plan, row);
 
 	if (keyed)
 		nova_encode_key(out, entry->plan, row);
@@ -219,6 +218,19 @@ nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relatio
 	report_progress(ctx, state);
 }
 
+/*
+ * The list has a truncated partitioned table and all its partitions.  Records
+ * go where the rows' records go: to each partition's topic, or to the root's,
+ * once and only when all of it was truncated.
+ */
+static bool
+truncate_shows(const NovaState *state, Relation rel, const NovaPlan *plan)
+{
+	if (state->options->via_root)
+		return plan->root == RelationGetRelid(rel);
+	return rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
+}
+
 static void
 nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
 			  Relation relations[], ReorderBufferChange *change)
@@ -231,7 +243,7 @@ nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations
 	{
 		NovaRelEntry *entry = nova_relcache_get(state->relcache, relations[i]);
 
-		if (entry->plan->captured)
+		if (entry->plan->captured && truncate_shows(state, relations[i], entry->plan))
 			emit_row(state, entry, NOVA_OP_TRUNCATE, NULL);
 	}
 	MemoryContextSwitchTo(old);
@@ -330,13 +342,12 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 	/* neither rows of uncommitted transactions nor of prepared ones */
 	ctx->streaming = false;
 	ctx->twophase = false;
+	nova_json_setup();
 	state->options = nova_options_parse(ctx->output_plugin_options);
 	as_text = wants_text(state->options);
 	opt->output_type = as_text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
 	if (!is_init)
 	{
-		nova_json_setup();
-		nova_pin_setup(ctx->context);
 		state->change_context =
 			AllocSetContextCreate(ctx->context, "nova change", ALLOCSET_DEFAULT_SIZES);
 		state->relcache = nova_relcache_create(ctx->context, state->options);

@@ -53,7 +53,7 @@ SELECT topics('table.include.list', '(app|app2)[.]users');
 SELECT topics('table.include.list', 'app\.(?!users).*');
 SELECT topics('table.exclude.list', '(?:app2?)\.\w+');
 -- items do not see each other's groups
-SELECT topics('table.include.list', '(x)(y),(ap)p2\.users|a(p)\1\.posts');
+SELECT topics('table.include.list', '(x)(y),a(p)\1\.posts');
 -- an item may begin with options of its own
 SELECT topics('table.include.list', '(?i)app\.users');
 -- schemas and tables together

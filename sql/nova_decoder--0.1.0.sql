@@ -25,12 +25,12 @@ REVOKE ALL ON FUNCTION nova.publish(text, text, text, jsonb, boolean) FROM PUBLI
 REVOKE ALL ON FUNCTION nova.publish(text, text, jsonb, jsonb, boolean) FROM PUBLIC;
 
 CREATE FUNCTION nova.options(OUT name text, OUT type text, OUT "default" text,
-                             OUT valid text, OUT description text)
+                             OUT debezium text, OUT valid text, OUT description text)
 RETURNS SETOF record
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'nova_options';
 
-COMMENT ON FUNCTION nova.options() IS 'The options of the output plugin.';
+COMMENT ON FUNCTION nova.options() IS 'The options of the output plugin; "debezium" is the default under profile=debezium where it is another.';
 
 CREATE FUNCTION nova.describe(relation regclass, VARIADIC options text[] DEFAULT '{}',
                               OUT topic text, OUT op text, OUT key text, OUT value text)

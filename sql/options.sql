@@ -9,7 +9,7 @@ CREATE FUNCTION try(VARIADIC options text[]) RETURNS SETOF text LANGUAGE sql AS 
     SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, VARIADIC $1)
 $$;
 
-SELECT name, type, "default", valid FROM nova.options();
+SELECT name, type, "default", debezium, valid FROM nova.options();
 SELECT count(*) AS without_help FROM nova.options() WHERE description IS NULL OR description !~ '^[A-Z].*\.$';
 -- every default is a valid value, and giving it changes nothing
 SELECT count(*) AS differing

@@ -57,7 +57,7 @@ FROM nasty x LEFT JOIN lines l ON (l.v ->> 'id')::int = x.id;
 SELECT count(*) AS rows,
        count(*) FILTER (WHERE l.v -> 'j' IS DISTINCT FROM x.j) AS bad_jsonb,
        count(*) FILTER (WHERE l.v -> 'js' IS DISTINCT FROM x.js::jsonb) AS bad_json,
-       count(*) FILTER (WHERE (l.v ->> 'a')::text[] IS DISTINCT FROM x.a) AS bad_array,
+       count(*) FILTER (WHERE l.v -> 'a' IS DISTINCT FROM coalesce(to_jsonb(x.a), 'null')) AS bad_array,
        count(*) FILTER (WHERE (l.v ->> 'u')::uuid IS DISTINCT FROM x.u) AS bad_uuid,
        count(*) FILTER (WHERE l.v ->> 'd' NOT LIKE '-%' AND l.v ->> 'd' NOT LIKE '0000-%' AND (l.v ->> 'd')::date IS DISTINCT FROM x.d) AS bad_date,
        count(*) FILTER (WHERE (l.v ->> 'ti')::time IS DISTINCT FROM x.ti) AS bad_time,

@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "compat.h"
 
+static void flush_dropped(NovaBatch *batch);
 static void spill_frames(NovaOut *out);
 static void spill_text(NovaOut *out);
 
@@ -90,8 +91,11 @@ write_route(NovaBatch *batch, NovaRouteState *route)
 		.schema = {route->schema, strlen(route->schema)},
 		.table = {route->table, strlen(route->table)},
 	};
-	char *p = nova_out_reserve(&batch->out, nova_route_size(&frame));
+	char *p;
 
+	/* what was counted for this id belongs to the names before */
+	flush_dropped(batch);
+	p = nova_out_reserve(&batch->out, nova_route_size(&frame));
 	nova_out_advance(&batch->out, nova_write_route(p, &frame));
 	route->announced = true;
 }
@@ -109,7 +113,7 @@ text_headers(NovaBatch *batch, NovaBytes headers)
 	for (int i = 0; i < count && nova_read_header(&c, &name, &value); i++)
 	{
 		nova_out_bytes(&batch->out, i ? "," : "\"headers\":{", i ? 1 : 11);
-		nova_json_utf8(&batch->out, name.data, name.len);
+		nova_json_unchecked(&batch->out, name.data, name.len);
 		nova_out_char(&batch->out, ':');
 		nova_batch_opaque(batch, value);
 	}
@@ -141,6 +145,8 @@ nova_batch_record(NovaBatch *batch, NovaRouteState *route, char op, uint16 flags
 	NovaOut *out = &batch->out;
 	char *p;
 
+	if (batch->drop.count > 0 && batch->drop.route == route->id && !route->announced)
+		flush_dropped(batch);
 	open_write(batch);
 	batch->in_txn = true;
 	if (batch->text)
@@ -279,7 +285,7 @@ nova_batch_opaque(NovaBatch *batch, NovaBytes bytes)
 			nova_out_bytes(out, "null", 4);
 	}
 	else if (batch->text)
-		nova_json_utf8(out, bytes.data, bytes.len);
+		nova_json_unchecked(out, bytes.data, bytes.len);
 	else
 		nova_out_slices(out, bytes.data, bytes.len);
 }
@@ -288,10 +294,9 @@ static void
 text_dropped(NovaBatch *batch)
 {
 	StringInfo buf = batch->out.buf;
-	const char *topic = batch->drop_route ? batch->drop_route->topic : "";
 
 	appendStringInfo(buf, "{\"topic\":");
-	nova_json_utf8(&batch->out, topic, strlen(topic));
+	nova_json_utf8(&batch->out, batch->drop_topic, strlen(batch->drop_topic));
 	appendStringInfo(buf, ",\"dropped\":" UINT64_FORMAT ",\"op\":\"%c\",\"reason\":\"%s\"}",
 					 (uint64) batch->drop.count, batch->drop.op,
 					 batch->drop.reason == NOVA_DROP_NO_IDENTITY ? "no replica identity"
@@ -322,24 +327,28 @@ void
 nova_batch_dropped(NovaBatch *batch, NovaRouteState *route, char op, uint8 reason)
 {
 	uint32 id = route ? route->id : NOVA_NO_ROUTE;
+	bool renamed = route && !route->announced;
 
 	batch->in_txn = true;
-	if (batch->drop.count > 0 && batch->drop.route == id && batch->drop.op == (uint8) op)
+	if (batch->drop.count > 0 && batch->drop.route == id && batch->drop.op == (uint8) op &&
+		!renamed)
 	{
 		batch->drop.count++;
 		return;
 	}
 	flush_dropped(batch);
-	if (route && !route->announced && !batch->text)
+	if (renamed && !batch->text)
 	{
 		open_write(batch);
 		write_route(batch, route);
 	}
+	if (route)
+		route->announced = true;
 	batch->drop.op = (uint8) op;
 	batch->drop.reason = reason;
 	batch->drop.route = id;
 	batch->drop.count = 1;
-	batch->drop_route = route;
+	strlcpy(batch->drop_topic, route ? route->topic : "", sizeof(batch->drop_topic));
 }
 
 bool

@@ -58,12 +58,12 @@ typedef struct NovaBatch
 	const NovaOptions *options;
 	bool text;
 	bool hello_sent;
-	bool in_txn;                /* something of this transaction was written */
-	uint64 records;             /* of this transaction */
-	pg_crc32c crc;              /* of this transaction, up to crc_from */
-	int crc_from;               /* offset in the open write */
-	NovaDropped drop;           /* counted, not yet written; count 0: none */
-	NovaRouteState *drop_route; /* its route, or NULL */
+	bool in_txn;                         /* something of this transaction was written */
+	uint64 records;                      /* of this transaction */
+	pg_crc32c crc;                       /* of this transaction, up to crc_from */
+	int crc_from;                        /* offset in the open write */
+	NovaDropped drop;                    /* counted, not yet written; count 0: none */
+	char drop_topic[NOVA_TOPIC_MAX + 1]; /* copied: its relation may be renamed */
 
 	/* the open record, as offsets in the open write */
 	int head_at;

@@ -40,14 +40,16 @@ nova_options(PG_FUNCTION_ARGS)
 	nova_materialize(fcinfo);
 	for (int i = 0; nova_option_info(i, &info); i++)
 	{
-		Datum values[5];
-		bool nulls[5] = {false};
+		Datum values[6];
+		bool nulls[6] = {false};
 
 		values[0] = CStringGetTextDatum(info.name);
 		values[1] = CStringGetTextDatum(info.type);
 		values[2] = CStringGetTextDatum(info.standard);
-		values[3] = CStringGetTextDatum(info.valid);
-		values[4] = CStringGetTextDatum(info.help);
+		values[3] = info.debezium ? CStringGetTextDatum(info.debezium) : (Datum) 0;
+		nulls[3] = info.debezium == NULL;
+		values[4] = CStringGetTextDatum(info.valid);
+		values[5] = CStringGetTextDatum(info.help);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
@@ -194,13 +196,13 @@ Datum
 nova_describe(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	NovaOptions *options = nova_options_parse(options_from_array(PG_GETARG_ARRAYTYPE_P(1)));
+	NovaOptions *options;
 	Relation rel;
 	NovaPlan *plan;
 
-	nova_materialize(fcinfo);
 	nova_json_setup();
-	nova_pin_setup(CurrentMemoryContext);
+	options = nova_options_parse(options_from_array(PG_GETARG_ARRAYTYPE_P(1)));
+	nova_materialize(fcinfo);
 	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
 	plan = nova_plan_build(CurrentMemoryContext, rel, options);
 	if (plan->captured)

@@ -152,6 +152,17 @@ find_value(const NovaColumn *col, const NovaRow *row, Datum *value)
 	return !is_unavailable(col, *value);
 }
 
+bool
+nova_has_key(const NovaPlan *plan, const NovaRow *row)
+{
+	Datum ignored;
+
+	for (int i = 0; i < plan->nkey; i++)
+		if (!row->nulls[plan->key[i].attidx] && !find_value(&plan->key[i], row, &ignored))
+			return false;
+	return plan->nkey > 0;
+}
+
 void
 nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {

@@ -47,6 +47,12 @@ typedef struct NovaRow
 extern void nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context);
 extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us);
 
+/*
+ * Has this row a key?  Not if the table has none, nor if the WAL does not hold
+ * a key column's unchanged TOAST value.
+ */
+extern bool nova_has_key(const NovaPlan *plan, const NovaRow *row);
+
 /* `{"id":1}` */
 extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
 

@@ -225,7 +225,7 @@ static inline char *
 nova_format_decimal(char *dst, int64_t v, int scale)
 {
 	uint64_t rest = v < 0 ? 0 - (uint64_t) v : (uint64_t) v;
-	char tmp[64];
+	char tmp[64] = {0};
 	int n = 0;
 
 	if (v < 0)
@@ -257,7 +257,7 @@ nova_format_decimal(char *dst, int64_t v, int scale)
 static inline char *
 nova_format_java_double(char *dst, const char *src, int len)
 {
-	char digits[24];
+	char digits[24] = {0};
 	int ndigits = 0;
 	int point = 0; /* where the point stands in digits */
 	int exponent = 0;

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_conversion.h"
 #include "catalog/pg_namespace.h"
 #include "common/base64.h"
@@ -26,7 +27,7 @@ typedef enum TextSource
 } TextSource;
 
 static TextSource text_source = TEXT_UTF8;
-static Oid conversion_proc = InvalidOid;
+static FmgrInfo conversion; /* set if text_source is TEXT_CONVERT */
 bool nova_json_is_utf8 = true;
 
 static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
@@ -34,7 +35,36 @@ static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 /* Takes checked UTF-8, piece by piece. */
 typedef void (*Utf8Sink)(void *arg, const char *s, Size len);
 
-/* Find out how this database's text becomes UTF-8.  No catalog access. */
+/*
+ * Look up the default conversion of pg_catalog, whatever search_path says.  At
+ * the start of a stream there is no transaction, and later there may be none
+ * either, so that this is done once and for all.
+ */
+static void
+find_conversion(void)
+{
+	int encoding = GetDatabaseEncoding();
+	bool own_transaction = !IsTransactionState();
+	MemoryContext old = CurrentMemoryContext;
+	Oid proc;
+
+	if (OidIsValid(conversion.fn_oid))
+		return;
+	if (own_transaction)
+		StartTransactionCommand();
+	proc = FindDefaultConversion(PG_CATALOG_NAMESPACE, encoding, PG_UTF8);
+	if (!OidIsValid(proc))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("no conversion from encoding \"%s\" to UTF8 exists",
+							   pg_encoding_to_char(encoding)),
+						errhint("Restore the default conversion in schema pg_catalog.")));
+	fmgr_info_cxt(proc, &conversion, TopMemoryContext);
+	if (own_transaction)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(old);
+}
+
+/* Find out how this database's text becomes UTF-8; before anything else here. */
 void
 nova_json_setup(void)
 {
@@ -45,7 +75,10 @@ nova_json_setup(void)
 	else if (encoding == PG_SQL_ASCII)
 		text_source = TEXT_UNCHECKED;
 	else
+	{
+		find_conversion();
 		text_source = TEXT_CONVERT;
+	}
 	nova_json_is_utf8 = text_source == TEXT_UTF8;
 }
 
@@ -96,27 +129,6 @@ unchecked_to_utf8(const char *s, Size len, Utf8Sink sink, void *arg)
 }
 
 /*
- * The default conversion of pg_catalog, whatever search_path says.  Looked up
- * when first needed, because at start-up there may be no transaction.
- */
-static Oid
-conversion(void)
-{
-	if (!OidIsValid(conversion_proc))
-	{
-		int encoding = GetDatabaseEncoding();
-
-		conversion_proc = FindDefaultConversion(PG_CATALOG_NAMESPACE, encoding, PG_UTF8);
-		if (!OidIsValid(conversion_proc))
-			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-							errmsg("no conversion from encoding \"%s\" to UTF8 exists",
-								   pg_encoding_to_char(encoding)),
-							errhint("Restore the default conversion in schema pg_catalog.")));
-	}
-	return conversion_proc;
-}
-
-/*
  * Convert in pieces, so that no allocation depends on the value's length.  The
  * conversion stops before a character that is cut off or has no equivalent;
  * what then stands first in a piece cannot be converted at all.
@@ -125,15 +137,14 @@ static void
 convert_to_utf8(const char *s, Size len, Utf8Sink sink, void *arg)
 {
 	unsigned char utf8[NOVA_SLICE * MAX_CONVERSION_GROWTH + 1];
-	Oid proc = conversion();
 	int encoding = GetDatabaseEncoding();
 
 	while (len > 0)
 	{
 		int piece = (int) Min(len, NOVA_SLICE);
-		int used = pg_do_encoding_conversion_buf(proc, encoding, PG_UTF8,
-												 (unsigned char *) unconstify(char *, s), piece,
-												 utf8, sizeof(utf8), true);
+		int used = DatumGetInt32(FunctionCall6(
+			&conversion, Int32GetDatum(encoding), Int32GetDatum(PG_UTF8), CStringGetDatum(s),
+			CStringGetDatum((char *) utf8), Int32GetDatum(piece), BoolGetDatum(true)));
 
 		sink(arg, (char *) utf8, strlen((char *) utf8));
 		if (used == 0)
@@ -218,6 +229,15 @@ nova_json_utf8(NovaOut *out, const char *s, Size len)
 {
 	nova_out_char(out, '"');
 	append_escaped(out, s, len);
+	nova_out_char(out, '"');
+}
+
+/* A JSON string from bytes that should be UTF-8, but that nobody has checked. */
+void
+nova_json_unchecked(NovaOut *out, const char *s, Size len)
+{
+	nova_out_char(out, '"');
+	unchecked_to_utf8(s, len, append_escaped, out);
 	nova_out_char(out, '"');
 }
 

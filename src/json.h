@@ -47,6 +47,7 @@ extern void nova_json_text(NovaOut *out, const char *s, Size len);
 extern void nova_json_string(NovaOut *out, const char *s, Size len);
 extern void nova_json_cstring(NovaOut *out, const char *s);
 extern void nova_json_utf8(NovaOut *out, const char *s, Size len);
+extern void nova_json_unchecked(NovaOut *out, const char *s, Size len);
 extern void nova_out_slices(NovaOut *out, const char *s, Size len);
 extern void nova_json_document(NovaOut *out, const char *s, Size len);
 extern void nova_json_base64(NovaOut *out, const char *s, Size len, bool url);

@@ -166,6 +166,18 @@ all_option_names(void)
 	return buf.data;
 }
 
+static const OptionRow *
+find_option(const char *name)
+{
+	for (int i = 0; i < lengthof(option_table); i++)
+		if (strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+					errmsg("unrecognized option \"%s\" for output plugin nova_decoder", name),
+					errhint("Valid options are: %s.", all_option_names())));
+	return NULL;
+}
+
 static void
 bad_value(const OptionRow *row, const char *value, const char *valid)
 {
@@ -196,68 +208,103 @@ valid_values(const OptionRow *row)
 	return pstrdup("any text");
 }
 
-/* Compile only to see whether it can be. */
-static void
-check_regex(const OptionRow *row, const char *given, const char *re)
+/*
+ * The pattern that matches only a whole string: "(?i)a|b" -> "(?i)^(?:a|b)$".
+ * Options in parentheses mean something only at the very beginning.
+ */
+static char *
+anchored(const char *re)
 {
-	int len = (int) strlen(re);
+	size_t flags = 0;
+
+	if (strncmp(re, "(?", 2) == 0)
+	{
+		flags = 2 + strspn(re + 2, "bceimnpqstwx");
+		flags = flags > 2 && re[flags] == ')' ? flags + 1 : 0;
+	}
+	return psprintf("%.*s^(?:%s)$", (int) flags, re, re + flags);
+}
+
+/* Compile a pattern, to see whether it can be; returns its groups. */
+static int
+check_pattern(const OptionRow *row, const char *given, const char *pattern)
+{
+	int len = (int) strlen(pattern);
 	pg_wchar *wide = palloc((len + 1) * sizeof(pg_wchar));
-	int wide_len = pg_mb2wchar_with_len(re, wide, len);
+	int wide_len = pg_mb2wchar_with_len(pattern, wide, len);
 	regex_t compiled;
 	char why[100];
+	int groups;
 	int rc;
 
 	rc = pg_regcomp(&compiled, wide, wide_len, REG_ADVANCED | REG_ICASE, C_COLLATION_OID);
 	if (rc == REG_OKAY)
 	{
+		groups = (int) compiled.re_nsub;
 		pg_regfree(&compiled);
-		return;
+		return groups;
 	}
 	pg_regerror(rc, &compiled, why, sizeof(why));
 	ereport(ERROR, (errcode(ERRCODE_INVALID_REGULAR_EXPRESSION),
 					errmsg("invalid value for option \"%s\": \"%s\"", row->name, given),
 					errdetail("Regular expression: %s.", why),
 					errhint("Valid is: %s.", valid_values(row))));
+	return 0;
 }
 
-/*
- * "a, b\,c" -> "^(?:a|b,c)$": commas separate unless escaped, blanks around an
- * item do not count (Debezium's Strings.listOf).  Empty stays empty.
- */
+/* As it stands, and as it will be used; returns its groups. */
+static int
+check_regex(const OptionRow *row, const char *given, const char *re)
+{
+	(void) check_pattern(row, given, re);
+	return check_pattern(row, given, anchored(re));
+}
+
+/* The next item of a list, without blanks around it; "\\," is a comma in it. */
 static char *
+next_item(const char **list)
+{
+	StringInfoData item;
+	const char *p = *list;
+
+	initStringInfo(&item);
+	for (; *p && *p != ','; p++)
+	{
+		if (p[0] == '\\' && p[1] == ',')
+			p++;
+		else if (p[0] == '\\' && p[1])
+			appendStringInfoChar(&item, *p++);
+		if (item.len > 0 || !isspace((unsigned char) *p))
+			appendStringInfoChar(&item, *p);
+	}
+	while (item.len > 0 && isspace((unsigned char) item.data[item.len - 1]))
+		item.data[--item.len] = '\0';
+	*list = *p ? p + 1 : p;
+	return item.data;
+}
+
+/* As Debezium's Strings.setOfRegex() takes a list apart; empty items do not count. */
+static NovaRegexes *
 regex_list(const OptionRow *row, const char *value)
 {
-	StringInfoData buf;
-	StringInfoData item;
-	bool any = false;
+	NovaRegexes *list = palloc0(sizeof(NovaRegexes));
+	const char *rest = value;
+	int max = 1;
 
-	initStringInfo(&buf);
-	appendStringInfoString(&buf, "^(?:");
-	for (const char *p = value;; p++)
+	for (const char *p = value; *p; p++)
+		max += *p == ',';
+	list->given = pstrdup(value);
+	list->items = palloc(max * sizeof(text *));
+	while (*rest)
 	{
-		initStringInfo(&item);
-		for (; *p && *p != ','; p++)
-		{
-			if (p[0] == '\\' && p[1] == ',')
-				p++;
-			else if (p[0] == '\\' && p[1])
-				appendStringInfoChar(&item, *p++);
-			if (item.len > 0 || !isspace((unsigned char) *p))
-				appendStringInfoChar(&item, *p);
-		}
-		while (item.len > 0 && isspace((unsigned char) item.data[item.len - 1]))
-			item.data[--item.len] = '\0';
-		if (item.len > 0)
-		{
-			check_regex(row, value, item.data);
-			appendStringInfo(&buf, "%s%s", any ? "|" : "", item.data);
-			any = true;
-		}
-		if (!*p)
-			break;
+		char *item = next_item(&rest);
+
+		if (*item == '\0')
+			continue;
+		check_regex(row, value, item);
+		list->items[list->n++] = cstring_to_text(anchored(item));
 	}
-	appendStringInfoString(&buf, ")$");
-	return any ? buf.data : pstrdup("");
+	return list;
 }
 
 static int
@@ -303,11 +350,11 @@ set_option(NovaOptions *options, const OptionRow *row, const char *value)
 			*(int *) at = enum_value(row, value);
 			break;
 		case OPTION_REGEX:
-			check_regex(row, value, value);
+			(void) check_regex(row, value, value);
 			*(char **) at = pstrdup(value);
 			break;
 		case OPTION_REGEX_LIST:
-			*(char **) at = regex_list(row, value);
+			*(NovaRegexes **) at = regex_list(row, value);
 			break;
 		case OPTION_STRING:
 			*(char **) at = pstrdup(value);
@@ -408,6 +455,28 @@ derive_fields(NovaOptions *options)
 		add_field(options, item);
 }
 
+/* $N in the replacement must be a group of the regular expression. */
+static void
+derive_routing(NovaOptions *options)
+{
+	const OptionRow *row = find_option("topic.replacement");
+
+	if (*options->topic_regex == '\0')
+		return;
+	options->topic_pattern = cstring_to_text(anchored(options->topic_regex));
+	options->topic_groups = check_regex(row, options->topic_regex, options->topic_regex);
+	for (const char *p = options->topic_replacement; *p; p++)
+	{
+		if (p[0] == '\\' && p[1])
+			p++;
+		else if (p[0] == '$' &&
+				 (!isdigit((unsigned char) p[1]) || p[1] - '0' > options->topic_groups))
+			bad_value(row, options->topic_replacement,
+					  psprintf("text in which a dollar sign is escaped or begins one of $0 to $%d",
+							   options->topic_groups));
+	}
+}
+
 static void
 derive_placeholder(NovaOptions *options)
 {
@@ -427,11 +496,11 @@ check_pairs(const NovaOptions *options)
 {
 	const char *first = NULL;
 
-	if (*options->schema_include && *options->schema_exclude)
+	if (options->schema_include->n > 0 && options->schema_exclude->n > 0)
 		first = "schema";
-	if (*options->table_include && *options->table_exclude)
+	if (options->table_include->n > 0 && options->table_exclude->n > 0)
 		first = "table";
-	if (*options->column_include && *options->column_exclude)
+	if (options->column_include->n > 0 && options->column_exclude->n > 0)
 		first = "column";
 	if (first)
 		ereport(ERROR,
@@ -443,18 +512,6 @@ check_pairs(const NovaOptions *options)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("options \"topic.regex\" and \"topic.replacement\" need each other"),
 						errhint("Give both or none.")));
-}
-
-static const OptionRow *
-find_option(const char *name)
-{
-	for (int i = 0; i < lengthof(option_table); i++)
-		if (strcmp(option_table[i].name, name) == 0)
-			return &option_table[i];
-	ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-					errmsg("unrecognized option \"%s\" for output plugin nova_decoder", name),
-					errhint("Valid options are: %s.", all_option_names())));
-	return NULL;
 }
 
 /* "schema.table:a,b;…": every item has a colon, and a regular expression before it. */
@@ -469,9 +526,10 @@ check_key_columns(NovaOptions *options)
 	{
 		char *columns = strrchr(item, ':');
 
-		if (columns == NULL || columns[1] == '\0')
+		if (columns && columns[1])
+			*columns = '\0';
+		else
 			bad_value(row, options->key_columns, "schema.table:column,column;…");
-		*columns = '\0';
 		check_regex(row, options->key_columns, item);
 	}
 }
@@ -516,6 +574,7 @@ nova_options_parse(List *deflist)
 	check_pairs(options);
 	derive_skipped(options);
 	derive_fields(options);
+	derive_routing(options);
 	derive_placeholder(options);
 	check_key_columns(options);
 	return options;
@@ -555,6 +614,9 @@ nova_options_json(StringInfo buf, const NovaOptions *options)
 			case OPTION_ENUM:
 				append_enum_word(&out, row->words, *(const int *) at);
 				break;
+			case OPTION_REGEX_LIST:
+				nova_json_cstring(&out, (*(NovaRegexes *const *) at)->given);
+				break;
 			default:
 				nova_json_cstring(&out, *(char *const *) at);
 				break;
@@ -563,13 +625,33 @@ nova_options_json(StringInfo buf, const NovaOptions *options)
 	nova_out_char(&out, '}');
 }
 
-bool
-nova_list_matches(const char *list, const char *s)
+static bool
+pattern_matches(text *pattern, const char *s)
 {
-	text *re = cstring_to_text(list);
-
-	return RE_compile_and_execute(re, unconstify(char *, s), (int) strlen(s),
+	return RE_compile_and_execute(pattern, unconstify(char *, s), (int) strlen(s),
 								  REG_ADVANCED | REG_ICASE | REG_NOSUB, C_COLLATION_OID, 0, NULL);
+}
+
+bool
+nova_regexes_match(const NovaRegexes *list, const char *s)
+{
+	for (int i = 0; i < list->n; i++)
+		if (pattern_matches(list->items[i], s))
+			return true;
+	return false;
+}
+
+bool
+nova_lists_pass(const NovaRegexes *include, const NovaRegexes *exclude, const char *s)
+{
+	return !(include->n > 0 && !nova_regexes_match(include, s)) &&
+		   !(exclude->n > 0 && nova_regexes_match(exclude, s));
+}
+
+bool
+nova_regex_matches(const char *re, const char *s)
+{
+	return pattern_matches(cstring_to_text(anchored(re)), s);
 }
 
 bool
@@ -581,8 +663,8 @@ nova_option_info(int i, NovaOptionInfo *info)
 		return false;
 	info->name = row->name;
 	info->type = option_types[row->type];
-	info->standard =
-		row->debezium ? psprintf("%s (debezium: %s)", row->standard, row->debezium) : row->standard;
+	info->standard = row->standard;
+	info->debezium = row->debezium;
 	info->valid = valid_values(row);
 	info->help = row->help;
 	return true;

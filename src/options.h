@@ -127,6 +127,17 @@ typedef struct NovaField
 	int prefix_len;
 } NovaField;
 
+/*
+ * A list of regular expressions as Debezium has them: each must match the whole
+ * name, ignoring case.  given is the option's text.
+ */
+typedef struct NovaRegexes
+{
+	char *given;
+	int n;
+	text **items; /* anchored */
+} NovaRegexes;
+
 typedef struct NovaOptions
 {
 	/* as given: the table fills these by offset */
@@ -137,10 +148,10 @@ typedef struct NovaOptions
 	char *topic_prefix;
 	char *topic_regex;
 	char *topic_replacement;
-	char *schema_include;
-	char *schema_exclude;
-	char *table_include;
-	char *table_exclude;
+	NovaRegexes *schema_include;
+	NovaRegexes *schema_exclude;
+	NovaRegexes *table_include;
+	NovaRegexes *table_exclude;
 	bool via_root;
 	char *add_fields;
 	char *add_fields_prefix;
@@ -159,11 +170,13 @@ typedef struct NovaOptions
 	int decimal_numeric; /* 1: "precise" is a JSON number */
 	bool include_unknown;
 	bool replace_null;
-	char *column_include;
-	char *column_exclude;
+	NovaRegexes *column_include;
+	NovaRegexes *column_exclude;
 	char *key_columns;
 
 	/* derived from them */
+	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */
+	int topic_groups;    /* its groups */
 	char *placeholder_json;
 	char skipped[5]; /* the skipped ops, e.g. "t" */
 	NovaField *fields;
@@ -176,15 +189,22 @@ extern NovaOptions *nova_options_parse(List *deflist);
 /* The effective options as a JSON object, for HELLO. */
 extern void nova_options_json(StringInfo buf, const NovaOptions *options);
 
-/* Does an anchored, case-insensitive list of regular expressions match s? */
-extern bool nova_list_matches(const char *list, const char *s);
+/* Does one of the list match s? */
+extern bool nova_regexes_match(const NovaRegexes *list, const char *s);
+
+/* Is s let through by the two lists, of which at most one has items? */
+extern bool nova_lists_pass(const NovaRegexes *include, const NovaRegexes *exclude, const char *s);
+
+/* One regular expression in the same manner: the whole of s, ignoring case. */
+extern bool nova_regex_matches(const char *re, const char *s);
 
 /* One row of the table, as SQL shows it. */
 typedef struct NovaOptionInfo
 {
 	const char *name;
 	const char *type;
-	const char *standard; /* the default, of both profiles if they differ */
+	const char *standard; /* the default */
+	const char *debezium; /* that of profile debezium if it is another, else NULL */
 	const char *valid;
 	const char *help;
 } NovaOptionInfo;

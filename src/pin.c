@@ -28,9 +28,6 @@ typedef struct Settings
 	pg_tz *timezone;
 } Settings;
 
-static Settings session; /* the session's own, while pinned */
-static bool pinned = false;
-
 static void
 apply(const Settings *s)
 {
@@ -44,48 +41,44 @@ apply(const Settings *s)
 }
 
 static void
-pin(void)
+remember(Settings *s)
+{
+	s->date_style = DateStyle;
+	s->date_order = DateOrder;
+	s->interval_style = IntervalStyle;
+	s->float_digits = extra_float_digits;
+	s->bytea_form = bytea_output;
+	s->quote_all = quote_all_identifiers;
+	s->timezone = session_timezone;
+}
+
+static const Settings *
+fixed_settings(void)
 {
 	static Settings fixed = {USE_ISO_DATES, DATEORDER_MDY, INTSTYLE_POSTGRES, 1, BYTEA_OUTPUT_HEX,
 							 false,         NULL};
 
 	if (fixed.timezone == NULL)
 		fixed.timezone = pg_tzset("GMT");
-	session.date_style = DateStyle;
-	session.date_order = DateOrder;
-	session.interval_style = IntervalStyle;
-	session.float_digits = extra_float_digits;
-	session.bytea_form = bytea_output;
-	session.quote_all = quote_all_identifiers;
-	session.timezone = session_timezone;
-	pinned = true;
-	apply(&fixed);
-}
-
-static void
-unpin(void *arg)
-{
-	if (pinned)
-		apply(&session);
-	pinned = false;
-}
-
-void
-nova_pin_setup(MemoryContext context)
-{
-	MemoryContextCallback *cb = MemoryContextAllocZero(context, sizeof(*cb));
-
-	cb->func = unpin;
-	MemoryContextRegisterResetCallback(context, cb);
+	return &fixed;
 }
 
 char *
 nova_output(FmgrInfo *outfunc, Datum value)
 {
-	char *result;
+	Settings session;
+	char *result = NULL;
 
-	pin();
-	result = OutputFunctionCall(outfunc, value);
-	unpin(NULL);
+	remember(&session);
+	apply(fixed_settings());
+	PG_TRY();
+	{
+		result = OutputFunctionCall(outfunc, value);
+	}
+	PG_FINALLY();
+	{
+		apply(&session);
+	}
+	PG_END_TRY();
 	return result;
 }

@@ -17,12 +17,6 @@
 
 #include "fmgr.h"
 
-/*
- * Once per decoding context or SQL call: if an ERROR comes between, the
- * session's settings return when this memory context goes.
- */
-extern void nova_pin_setup(MemoryContext context);
-
 /* The text of a value, in the current memory context. */
 extern char *nova_output(FmgrInfo *outfunc, Datum value);
 

@@ -12,6 +12,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "mb/pg_wchar.h"
 #include "regex/regex.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -43,74 +44,6 @@ nova_topic_valid(const char *topic, Size len)
 	return true;
 }
 
-/* As Debezium: what Kafka does not allow becomes '_', the rest is cut off. */
-static char *
-sanitize_topic(char *topic)
-{
-	size_t len = strlen(topic);
-
-	if (len > NOVA_TOPIC_MAX)
-		topic[len = NOVA_TOPIC_MAX] = '\0';
-	for (size_t i = 0; i < len; i++)
-		if (!topic_char_valid(topic[i]))
-			topic[i] = '_';
-	return topic;
-}
-
-/*
- * Put the groups into "$1.$3".  Digits go on as long as there is such a group,
- * and a backslash takes the next character as it is (java.util.regex.Matcher).
- */
-static char *
-expand_replacement(const char *replacement, const char *topic, const regmatch_t *groups,
-				   int ngroups)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (const char *p = replacement; *p; p++)
-	{
-		int group;
-
-		if (p[0] == '\\' && p[1])
-		{
-			appendStringInfoChar(&buf, *++p);
-			continue;
-		}
-		if (p[0] != '$' || !isdigit((unsigned char) p[1]))
-		{
-			appendStringInfoChar(&buf, *p);
-			continue;
-		}
-		group = *++p - '0';
-		while (isdigit((unsigned char) p[1]) && group * 10 + p[1] - '0' < ngroups)
-			group = group * 10 + *++p - '0';
-		if (group < ngroups && groups[group].rm_so >= 0)
-			appendBinaryStringInfo(&buf, topic + groups[group].rm_so,
-								   (int) (groups[group].rm_eo - groups[group].rm_so));
-	}
-	return buf.data;
-}
-
-/* The topic has been sanitized, so that characters are bytes. */
-static char *
-route_topic(char *topic, const NovaOptions *options)
-{
-	regmatch_t groups[MAX_GROUPS];
-	text *re;
-
-	if (*options->topic_regex == '\0')
-		return topic;
-	re = cstring_to_text(psprintf("^(?:%s)$", options->topic_regex));
-	for (int i = 0; i < MAX_GROUPS; i++)
-		groups[i].rm_so = groups[i].rm_eo = -1;
-	if (!RE_compile_and_execute(re, topic, (int) strlen(topic), REG_ADVANCED, C_COLLATION_OID,
-								MAX_GROUPS, groups))
-		return topic;
-	return sanitize_topic(
-		expand_replacement(options->topic_replacement, topic, groups, MAX_GROUPS));
-}
-
 static char *
 utf8_copy(const char *s)
 {
@@ -119,6 +52,84 @@ utf8_copy(const char *s)
 	initStringInfo(&buf);
 	nova_utf8(&buf, s, strlen(s));
 	return buf.data;
+}
+
+/*
+ * As Debezium: what Kafka does not allow becomes '_', one for every unit of
+ * UTF-16 since Java counts those, and the rest is cut off.  topic is UTF-8.
+ */
+static char *
+sanitize_topic(const char *topic)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	while (*topic && buf.len < NOVA_TOPIC_MAX)
+	{
+		int n = pg_utf_mblen((const unsigned char *) topic);
+
+		if (topic_char_valid(*topic))
+			appendStringInfoChar(&buf, *topic);
+		else
+			appendStringInfoString(&buf, n > 3 ? "__" : "_");
+		topic += strnlen(topic, n);
+	}
+	if (buf.len > NOVA_TOPIC_MAX)
+		buf.data[NOVA_TOPIC_MAX] = '\0';
+	return buf.data;
+}
+
+/*
+ * Put the groups into "$1.$3".  Digits go on as long as there is such a group,
+ * and a backslash takes the next character as it is (java.util.regex.Matcher).
+ */
+static char *
+expand_replacement(const NovaOptions *options, const char *topic, const regmatch_t *groups)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (const char *p = options->topic_replacement; *p; p++)
+	{
+		int group;
+
+		if (p[0] == '\\' && p[1])
+			appendStringInfoChar(&buf, *++p);
+		else if (p[0] != '$')
+			appendStringInfoChar(&buf, *p);
+		else
+		{
+			group = *++p - '0';
+			while (isdigit((unsigned char) p[1]) &&
+				   group * 10 + p[1] - '0' <= options->topic_groups)
+				group = group * 10 + *++p - '0';
+			if (group < MAX_GROUPS && groups[group].rm_so >= 0)
+				appendBinaryStringInfo(&buf, topic + groups[group].rm_so,
+									   (int) (groups[group].rm_eo - groups[group].rm_so));
+		}
+	}
+	return buf.data;
+}
+
+/*
+ * The topic has been sanitized, so that characters are bytes.  A replacement
+ * that is no topic's name leaves the name as it was.
+ */
+static char *
+route_topic(char *topic, const NovaOptions *options)
+{
+	regmatch_t groups[MAX_GROUPS];
+	char *routed;
+
+	if (options->topic_pattern == NULL)
+		return topic;
+	for (int i = 0; i < MAX_GROUPS; i++)
+		groups[i].rm_so = groups[i].rm_eo = -1;
+	if (!RE_compile_and_execute(options->topic_pattern, topic, (int) strlen(topic), REG_ADVANCED,
+								C_COLLATION_OID, MAX_GROUPS, groups))
+		return topic;
+	routed = sanitize_topic(utf8_copy(expand_replacement(options, topic, groups)));
+	return nova_topic_valid(routed, strlen(routed)) ? routed : topic;
 }
 
 /* Schemas that hold no user's data. */
@@ -133,10 +144,8 @@ static bool
 is_captured(const char *schema, const char *full, const NovaOptions *options)
 {
 	return !schema_is_builtin(schema) &&
-		   !(*options->schema_include && !nova_list_matches(options->schema_include, schema)) &&
-		   !(*options->schema_exclude && nova_list_matches(options->schema_exclude, schema)) &&
-		   !(*options->table_include && !nova_list_matches(options->table_include, full)) &&
-		   !(*options->table_exclude && nova_list_matches(options->table_exclude, full));
+		   nova_lists_pass(options->schema_include, options->schema_exclude, schema) &&
+		   nova_lists_pass(options->table_include, options->table_exclude, full);
 }
 
 /* Names, verdict and topic. */
@@ -147,6 +156,10 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	char *table;
 	char *topic;
 
+	/* materialized views are filled as tables are, but hold no rows of their own */
+	if (rel->rd_rel->relkind != RELKIND_RELATION &&
+		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
 	plan->root = RelationGetRelid(rel);
 	if (options->via_root && rel->rd_rel->relispartition)
 		plan->root = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
@@ -160,8 +173,8 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 		return;
 	plan->schema = utf8_copy(schema);
 	plan->table = utf8_copy(table);
-	topic = psprintf("%s%s%s.%s", options->topic_prefix, *options->topic_prefix ? "." : "",
-					 plan->schema, plan->table);
+	topic = psprintf("%s%s%s.%s", utf8_copy(options->topic_prefix),
+					 *options->topic_prefix ? "." : "", plan->schema, plan->table);
 	plan->topic = route_topic(sanitize_topic(topic), options);
 }
 
@@ -212,8 +225,7 @@ plan_value(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 		Form_pg_attribute att = TupleDescAttr(desc, plan->all[i].attidx);
 		char *name = psprintf("%s.%s", plan->full_name, NameStr(att->attname));
 
-		if (!(*options->column_include && !nova_list_matches(options->column_include, name)) &&
-			!(*options->column_exclude && nova_list_matches(options->column_exclude, name)))
+		if (nova_lists_pass(options->column_include, options->column_exclude, name))
 			plan->columns[plan->ncolumns++] = plan->all[i];
 	}
 }
@@ -284,7 +296,7 @@ key_columns(const NovaPlan *plan, const NovaOptions *options)
 		*columns++ = '\0';
 		while (isspace((unsigned char) *item))
 			item++;
-		if (nova_list_matches(psprintf("^(?:%s)$", item), plan->full_name))
+		if (nova_regex_matches(item, plan->full_name))
 			return columns;
 	}
 	return NULL;

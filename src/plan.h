@@ -27,6 +27,7 @@
 
 #include "options.h"
 #include "type.h"
+#include "wire.h"
 
 typedef struct NovaPlan
 {
@@ -56,8 +57,5 @@ extern NovaPlan *nova_plan_build(MemoryContext parent, Relation rel, const NovaO
 
 /* Is this a name that Kafka takes for a topic? */
 extern bool nova_topic_valid(const char *topic, Size len);
-
-/* Longest topic name that Kafka takes. */
-#define NOVA_TOPIC_MAX 249
 
 #endif /* NOVA_PLAN_H */

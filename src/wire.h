@@ -93,6 +93,9 @@
 
 #define NOVA_NO_ROUTE         UINT32_C(0xFFFFFFFF)
 
+/* Longest topic name that Kafka takes. */
+#define NOVA_TOPIC_MAX 249
+
 /* Fixed sizes, for reserving room before a write. */
 #define NOVA_RECORD_HEAD  8 /* type, op, flags, route */
 #define NOVA_MORE_HEAD    6
