@@ -25,7 +25,7 @@
 
 #include "src/batch.h"
 #include "src/compat.h"
-#include "src/encode.h"
+#include "src/emit.h"
 #include "src/message.h"
 #include "src/options.h"
 #include "src/relcache.h"
@@ -41,11 +41,10 @@ typedef struct NovaState
 	NovaRelCache *relcache;
 	NovaBatch batch;
 	NovaMeta meta;
+	NovaEmitter emitter;
 	MemoryContext change_context; /* reset after every change */
 	int unreported;               /* changes since progress was reported */
 } NovaState;
-
-static const NovaBytes no_headers = {NULL, 0};
 
 static bool
 is_skipped(const NovaState *state, char op)
@@ -60,43 +59,6 @@ unix_us(TimestampTz t)
 	return t + ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)) * USECS_PER_DAY;
 }
 
-/* One record of a row: its key (if it has one) and its value. */
-static void
-emit_row(NovaState *state, NovaRelEntry *entry, char op, const NovaRow *row)
-{
-	NovaOut *out = nova_batch_record(&state->batch, &entry->route, op, 0, no_headers);
-	bool keyed = row != NULL && nova_has_key(entry->plan, row);
-
-	if (keyed)
-		nova_encode_key(out, entry->plan, row);
-	nova_batch_key_done(&state->batch, !keyed);
-	nova_encode_value(out, entry->plan, row, &state->meta, op);
-	nova_batch_value_done(&state->batch, false);
-}
-
-static void
-emit_tombstone(NovaState *state, NovaRelEntry *entry, const NovaRow *row)
-{
-	NovaOut *out =
-		nova_batch_record(&state->batch, &entry->route, NOVA_OP_TOMBSTONE, 0, no_headers);
-
-	nova_encode_key(out, entry->plan, row);
-	nova_batch_key_done(&state->batch, false);
-	nova_batch_value_done(&state->batch, true);
-}
-
-/*
- * A delete: what is known of the old row, then the tombstone.  Log compaction
- * works by key, so that a row without a key has no tombstone.
- */
-static void
-emit_delete(NovaState *state, NovaRelEntry *entry, const NovaRow *old)
-{
-	emit_row(state, entry, NOVA_OP_DELETE, old);
-	if (state->options->tombstones && entry->plan->nkey > 0)
-		emit_tombstone(state, entry, old);
-}
-
 /* The old tuple as a row of its own. */
 static NovaRow
 old_row(const NovaPlan *plan)
@@ -106,37 +68,6 @@ old_row(const NovaPlan *plan)
 				   .identity_only = !plan->identity_full};
 
 	return row;
-}
-
-static bool
-key_changed(const NovaPlan *plan, const NovaRow *old, const NovaRow *new)
-{
-	StringInfoData a;
-	StringInfoData b;
-	NovaOut out;
-
-	initStringInfo(&a);
-	nova_out_init(&out, &a);
-	nova_encode_key(&out, plan, old);
-	initStringInfo(&b);
-	nova_out_init(&out, &b);
-	nova_encode_key(&out, plan, new);
-	return a.len != b.len || memcmp(a.data, b.data, a.len) != 0;
-}
-
-/* A changed key is the end of one row and the beginning of another. */
-static void
-emit_update(NovaState *state, NovaRelEntry *entry, bool has_old, const NovaRow *new)
-{
-	NovaRow old = old_row(entry->plan);
-
-	if (has_old && entry->plan->nkey > 0 && key_changed(entry->plan, &old, new))
-	{
-		emit_delete(state, entry, &old);
-		emit_row(state, entry, NOVA_OP_CREATE, new);
-	}
-	else
-		emit_row(state, entry, NOVA_OP_UPDATE, new);
 }
 
 static char
@@ -161,17 +92,16 @@ emit_change(NovaState *state, NovaRelEntry *entry, Relation relation, ReorderBuf
 	TupleDesc desc = RelationGetDescr(relation);
 	HeapTuple new = nova_new_tuple(change);
 	HeapTuple old = nova_old_tuple(change);
-	NovaRow row = {.values = plan->values, .nulls = plan->nulls};
+	NovaRow before = old_row(plan);
+	NovaRow after = {.values = plan->values, .nulls = plan->nulls};
 	char op = change_op(change);
 
 	if (old)
 		heap_deform_tuple(old, desc, plan->old_values, plan->old_nulls);
 	if (op == NOVA_OP_DELETE)
 	{
-		NovaRow gone = old_row(plan);
-
 		if (old)
-			emit_delete(state, entry, &gone);
+			nova_emit_delete(&state->emitter, entry, &before);
 		else
 			nova_batch_dropped(&state->batch, &entry->route, op, NOVA_DROP_NO_IDENTITY);
 		return;
@@ -181,13 +111,13 @@ emit_change(NovaState *state, NovaRelEntry *entry, Relation relation, ReorderBuf
 	heap_deform_tuple(new, desc, plan->values, plan->nulls);
 	if (old)
 	{
-		row.old_values = plan->old_values;
-		row.old_nulls = plan->old_nulls;
+		after.old_values = plan->old_values;
+		after.old_nulls = plan->old_nulls;
 	}
 	if (op == NOVA_OP_UPDATE)
-		emit_update(state, entry, old != NULL, &row);
+		nova_emit_update(&state->emitter, entry, old ? &before : NULL, &after);
 	else
-		emit_row(state, entry, op, &row);
+		nova_emit_insert(&state->emitter, entry, &after);
 }
 
 /* Keep the connection alive within a long transaction, where the server does not. */
@@ -244,7 +174,7 @@ nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations
 		NovaRelEntry *entry = nova_relcache_get(state->relcache, relations[i]);
 
 		if (entry->plan->captured && truncate_shows(state, relations[i], entry->plan))
-			emit_row(state, entry, NOVA_OP_TRUNCATE, NULL);
+			nova_emit_truncate(&state->emitter, entry);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->change_context);
@@ -301,7 +231,7 @@ nova_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 {
 	NovaState *state = ctx->output_plugin_private;
 
-	nova_meta_begin(&state->meta, txn->xid, unix_us(nova_commit_time(txn)));
+	nova_meta_begin(&state->meta, txn->xid, unix_us(nova_commit_time(txn)), txn->final_lsn);
 }
 
 static void
@@ -353,6 +283,9 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 		state->relcache = nova_relcache_create(ctx->context, state->options);
 		nova_meta_init(&state->meta, state->options, ctx->context);
 		nova_batch_init(&state->batch, ctx, state->options, as_text);
+		state->emitter.options = state->options;
+		state->emitter.batch = &state->batch;
+		state->emitter.meta = &state->meta;
 	}
 	MemoryContextSwitchTo(old);
 }

@@ -22,6 +22,7 @@ nova_batch_init(NovaBatch *batch, LogicalDecodingContext *ctx, const NovaOptions
 {
 	memset(batch, 0, sizeof(*batch));
 	nova_out_init(&batch->out, ctx->out);
+	batch->out.java = options->profile == NOVA_PROFILE_DEBEZIUM;
 	batch->out.spill = as_text ? spill_text : spill_frames;
 	batch->ctx = ctx;
 	batch->options = options;

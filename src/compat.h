@@ -12,6 +12,7 @@
 #define NOVA_COMPAT_H
 
 #include "access/htup.h"
+#include "common/md5.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "replication/logical.h"
@@ -99,6 +100,19 @@ nova_emit_message(const char *prefix, const char *content, Size size, bool trans
 	return LogLogicalMessage(prefix, content, size, transactional, false);
 #else
 	return LogLogicalMessage(prefix, content, size, transactional);
+#endif
+}
+
+/* MD5 of some bytes; false if the library refuses (FIPS mode). */
+static inline bool
+nova_md5(const char *s, Size len, unsigned char *digest)
+{
+#if PG_VERSION_NUM >= 150000
+	const char *why;
+
+	return pg_md5_binary(s, len, digest, &why);
+#else
+	return pg_md5_binary(s, len, digest);
 #endif
 }
 

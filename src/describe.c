@@ -147,6 +147,7 @@ put_record(ReturnSetInfo *rsinfo, const NovaPlan *plan, NovaMeta *meta, char op,
 	{
 		initStringInfo(&key);
 		nova_out_init(&out, &key);
+		out.java = meta->options->profile == NOVA_PROFILE_DEBEZIUM;
 		nova_encode_key(&out, plan, row);
 		values[2] = text_datum(&key);
 	}
@@ -155,7 +156,9 @@ put_record(ReturnSetInfo *rsinfo, const NovaPlan *plan, NovaMeta *meta, char op,
 	{
 		initStringInfo(&value);
 		nova_out_init(&out, &value);
-		nova_encode_value(&out, plan, row, meta, op);
+		out.java = meta->options->profile == NOVA_PROFILE_DEBEZIUM;
+		nova_encode_value(&out, plan, op == NOVA_OP_DELETE ? row : NULL,
+						  op == NOVA_OP_DELETE ? NULL : row, meta, op);
 		values[3] = text_datum(&value);
 	}
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);

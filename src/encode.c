@@ -29,8 +29,9 @@ nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context
 
 /* A new transaction: what was written for the last one no longer holds. */
 void
-nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us)
+nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us, XLogRecPtr commit_lsn)
 {
+	meta->commit_lsn = commit_lsn;
 	meta->xid = xid;
 	meta->commit_us = commit_us;
 	meta->suffix_op = '\0';
@@ -101,6 +102,15 @@ write_field(NovaOut *out, const NovaField *field, const NovaPlan *plan, NovaMeta
 	}
 }
 
+/* Debezium's mark of rewritten deletes, which the other records carry as well. */
+static void
+write_deleted(NovaOut *out, const NovaOptions *options, char op)
+{
+	if (options->delete_mode == NOVA_DELETE_REWRITE ||
+		options->delete_mode == NOVA_DELETE_REWRITE_TOMBSTONE)
+		appendStringInfo(out->buf, ",\"__deleted\":\"%s\"", op == 'd' ? "true" : "false");
+}
+
 /*
  * The added fields and the closing brace.  In a transaction's rows mostly
  * nothing of it changes, so it is kept; a row then costs one copy.
@@ -117,12 +127,14 @@ write_suffix(NovaOut *out, const NovaPlan *plan, NovaMeta *meta, char op)
 
 		resetStringInfo(&meta->suffix);
 		nova_out_init(&suffix, &meta->suffix);
+		suffix.java = out->java;
+		write_deleted(&suffix, options, op);
 		for (int i = 0; i < options->nfields; i++)
 			write_field(&suffix, &options->fields[i], plan, meta, op);
 		nova_out_char(&suffix, '}');
 		meta->suffix_op = op;
 	}
-	skip = options->nfields > 0 ? out->skip : 0;
+	skip = meta->suffix.len > 1 ? out->skip : 0;
 	nova_out_bytes(out, meta->suffix.data + skip, meta->suffix.len - skip);
 	out->skip = 0;
 }
@@ -173,7 +185,9 @@ nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 		const NovaColumn *col = &plan->key[i];
 		Datum value;
 
-		if (row->nulls[col->attidx] || !find_value(col, row, &value))
+		if (row->identity_only && !col->in_identity && col->unknown)
+			nova_column_constant(out, col, col->unknown);
+		else if (row->nulls[col->attidx] || !find_value(col, row, &value))
 			nova_column_constant(out, col, col->null);
 		else
 			col->encode(out, col, value);
@@ -190,14 +204,13 @@ write_substitute(NovaOut *out, const NovaColumn *col, const char *json)
 		nova_column_constant(out, col, json);
 }
 
-void
-nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *row, NovaMeta *meta, char op)
+/* `{` and the columns; the comma before what follows is the caller's. */
+static void
+write_columns(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
-	int ncolumns = row ? plan->ncolumns : 0;
-
 	nova_out_char(out, '{');
 	out->skip = 1;
-	for (int i = 0; i < ncolumns; i++)
+	for (int i = 0; i < plan->ncolumns; i++)
 	{
 		const NovaColumn *col = &plan->columns[i];
 		Datum value;
@@ -211,6 +224,88 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *row, NovaMe
 		else
 			write_substitute(out, col, col->unavailable);
 		nova_out_pressure(out);
+	}
+}
+
+static void
+write_row(NovaOut *out, const char *name, const NovaPlan *plan, const NovaRow *row)
+{
+	nova_out_bytes(out, name, strlen(name));
+	if (row == NULL)
+	{
+		nova_out_bytes(out, "null", 4);
+		return;
+	}
+	write_columns(out, plan, row);
+	out->skip = 0;
+	nova_out_char(out, '}');
+}
+
+/* Milliseconds, microseconds and nanoseconds of the commit. */
+static void
+write_times(NovaOut *out, const NovaMeta *meta)
+{
+	appendStringInfo(out->buf,
+					 ",\"ts_ms\":" INT64_FORMAT ",\"ts_us\":" INT64_FORMAT
+					 ",\"ts_ns\":" INT64_FORMAT "000",
+					 meta->commit_us / 1000, meta->commit_us, meta->commit_us);
+}
+
+/* Where the change comes from. */
+static void
+write_source(NovaOut *out, const NovaPlan *plan, NovaMeta *meta)
+{
+	StringInfo buf = out->buf;
+
+	appendStringInfoString(buf, ",\"source\":{\"version\":\"" NOVA_VERSION
+								"\",\"connector\":\"postgresql\",\"name\":");
+	nova_json_cstring(out, meta->options->topic_prefix);
+	appendStringInfo(buf, ",\"ts_ms\":" INT64_FORMAT ",\"snapshot\":\"%s\",\"db\":",
+					 meta->commit_us / 1000, meta->snapshot);
+	nova_json_cstring(out, database_name(meta));
+	appendStringInfo(buf,
+					 ",\"sequence\":\"[\\\"" UINT64_FORMAT "\\\",\\\"" UINT64_FORMAT
+					 "\\\"]\",\"ts_us\":" INT64_FORMAT ",\"ts_ns\":" INT64_FORMAT "000,\"schema\":",
+					 meta->commit_lsn, meta->lsn, meta->commit_us, meta->commit_us);
+	nova_json_utf8(out, plan->schema, strlen(plan->schema));
+	nova_out_bytes(out, ",\"table\":", 9);
+	nova_json_utf8(out, plan->table, strlen(plan->table));
+	appendStringInfo(buf,
+					 ",\"txId\":%u,\"lsn\":" UINT64_FORMAT
+					 ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}",
+					 meta->xid, meta->lsn);
+}
+
+/* Debezium's envelope. */
+static void
+write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+			   NovaMeta *meta, char op)
+{
+	write_row(out, "{\"before\":", plan, before);
+	write_row(out, ",\"after\":", plan, after);
+	write_source(out, plan, meta);
+	appendStringInfo(out->buf, ",\"transaction\":null,\"op\":\"%c\"", op);
+	write_times(out, meta);
+	nova_out_char(out, '}');
+}
+
+void
+nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+				  NovaMeta *meta, char op)
+{
+	const NovaRow *row = after ? after : before;
+
+	if (unlikely(meta->options->format == NOVA_FORMAT_ENVELOPE))
+	{
+		write_envelope(out, plan, before, after, meta, op);
+		return;
+	}
+	if (row)
+		write_columns(out, plan, row);
+	else
+	{
+		nova_out_char(out, '{');
+		out->skip = 1;
 	}
 	write_suffix(out, plan, meta, op);
 }

@@ -25,9 +25,10 @@ typedef struct NovaMeta
 	MemoryContext context;
 	int64 commit_us; /* microseconds since 1970 */
 	TransactionId xid;
-	XLogRecPtr lsn;       /* of the change: set before each row */
-	const char *snapshot; /* "false" when streaming */
-	char *db;             /* looked up when first needed */
+	XLogRecPtr lsn;        /* of the change: set before each row */
+	XLogRecPtr commit_lsn; /* start of the commit record */
+	const char *snapshot;  /* "false" when streaming */
+	char *db;              /* looked up when first needed */
 
 	/* the fields as they were last written, for this op of this transaction */
 	StringInfoData suffix;
@@ -45,7 +46,8 @@ typedef struct NovaRow
 } NovaRow;
 
 extern void nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context);
-extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us);
+extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us,
+							XLogRecPtr commit_lsn);
 
 /*
  * Has this row a key?  Not if the table has none, nor if the WAL does not hold
@@ -56,8 +58,12 @@ extern bool nova_has_key(const NovaPlan *plan, const NovaRow *row);
 /* `{"id":1}` */
 extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
 
-/* `{"id":1,…,"__op":"c",…}`; row may be NULL: then only the added fields. */
-extern void nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *row,
-							  NovaMeta *meta, char op);
+/*
+ * A record's value in the options' format.  before and after may be NULL; flat
+ * records show after, and before of a delete; without both, only the added
+ * fields.
+ */
+extern void nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before,
+							  const NovaRow *after, NovaMeta *meta, char op);
 
 #endif /* NOVA_ENCODE_H */

@@ -42,7 +42,7 @@ nova_escape_needed(unsigned char c)
 static inline char *
 nova_escape_byte(char *dst, unsigned char c)
 {
-	static const char hex[] = "0123456789abcdef";
+	static const char hex[] = "0123456789ABCDEF";
 	char shorthand = 0;
 
 	switch (c)
@@ -158,5 +158,52 @@ nova_escape(char *dst, const char *src, size_t len)
 }
 
 #endif
+
+/* A unit of UTF-16 as \uXXXX. */
+static inline char *
+nova_escape_unit(char *dst, uint32_t unit)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	*dst++ = '\\';
+	*dst++ = 'u';
+	for (int shift = 12; shift >= 0; shift -= 4)
+		*dst++ = hex[unit >> shift & 15];
+	return dst;
+}
+
+/* A character of four bytes as two such units. */
+static inline char *
+nova_escape_pair(char *dst, const unsigned char *c)
+{
+	uint32_t code = (uint32_t) (c[0] & 7) << 18 | (uint32_t) (c[1] & 63) << 12 |
+					(uint32_t) (c[2] & 63) << 6 | (uint32_t) (c[3] & 63);
+
+	code -= 0x10000;
+	dst = nova_escape_unit(dst, 0xD800 + (code >> 10));
+	return nova_escape_unit(dst, 0xDC00 + (code & 0x3FF));
+}
+
+/*
+ * The same as nova_escape(), but characters beyond U+FFFF are written as pairs
+ * of escapes, as Java's JSON library does.  src must not end inside of one.
+ */
+static inline char *
+nova_escape_java(char *dst, const char *src, size_t len)
+{
+	const char *end = src + len;
+	const char *done = src;
+
+	for (; src < end; src++)
+	{
+		if ((unsigned char) *src < 0xF0 || end - src < 4)
+			continue;
+		dst = nova_escape(dst, done, (size_t) (src - done));
+		dst = nova_escape_pair(dst, (const unsigned char *) src);
+		src += 3;
+		done = src + 1;
+	}
+	return nova_escape(dst, done, (size_t) (end - done));
+}
 
 #endif /* NOVA_ESCAPE_H */

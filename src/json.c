@@ -86,6 +86,7 @@ void
 nova_out_init(NovaOut *out, StringInfo buf)
 {
 	out->buf = buf;
+	out->java = false;
 	out->skip = 0;
 	out->spill_at = NOVA_NO_SPILL;
 	out->spill = NULL;
@@ -182,6 +183,19 @@ nova_utf8(StringInfo dst, const char *s, Size len)
 	to_utf8(s, len, append_plain, dst);
 }
 
+/* How much of s to take, so that no character is cut if that matters. */
+static Size
+slice_length(const NovaOut *out, const char *s, Size len)
+{
+	Size slice = NOVA_SLICE;
+
+	if (len <= NOVA_SLICE)
+		return len;
+	while (out->java && slice > NOVA_SLICE - 4 && (s[slice] & 0xC0) == 0x80)
+		slice--;
+	return slice;
+}
+
 static void
 append_escaped(void *arg, const char *s, Size len)
 {
@@ -189,10 +203,11 @@ append_escaped(void *arg, const char *s, Size len)
 
 	while (len > 0)
 	{
-		Size slice = Min(len, NOVA_SLICE);
+		Size slice = slice_length(out, s, len);
 		char *p = nova_out_reserve(out, NOVA_ESCAPE_ROOM(slice));
 
-		nova_out_advance(out, nova_escape(p, s, slice));
+		p = out->java ? nova_escape_java(p, s, slice) : nova_escape(p, s, slice);
+		nova_out_advance(out, p);
 		nova_out_pressure(out);
 		s += slice;
 		len -= slice;

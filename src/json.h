@@ -27,6 +27,7 @@
 typedef struct NovaOut
 {
 	StringInfo buf;
+	bool java;     /* escape as Java does */
 	int skip;      /* bytes of the next column prefix to leave out */
 	Size spill_at; /* when buf is longer than this, call spill */
 	void (*spill)(struct NovaOut *out);

@@ -132,11 +132,6 @@ nova_encode_enum(NovaOut *out, const NovaColumn *col, Datum value)
 	nova_json_cstring(out, found ? found->label : psprintf("%u", wanted.oid));
 }
 
-/*
- * hstore as its contrib module stores it: the number of pairs with flags on
- * top, two end positions a pair with flags on top, then the bytes of keys and
- * values, one after the other.
- */
 #define HSTORE_COUNT_MASK 0x0FFFFFFF
 #define HSTORE_IS_NULL    0x40000000
 #define HSTORE_END_MASK   0x3FFFFFFF
@@ -151,28 +146,58 @@ hstore_word(const char *data, int i)
 }
 
 void
+nova_hstore_read(NovaHstore *h, Datum value)
+{
+	const char *data = VARDATA(PG_DETOAST_DATUM(value));
+
+	h->pairs = (int) (hstore_word(data, 0) & HSTORE_COUNT_MASK);
+	h->ends = data + sizeof(uint32);
+	h->bytes = h->ends + 2 * h->pairs * sizeof(uint32);
+}
+
+/* Keys have even numbers, values odd ones. */
+static NovaBytes
+hstore_item(const NovaHstore *h, int i)
+{
+	uint32 start = i > 0 ? hstore_word(h->ends, i - 1) & HSTORE_END_MASK : 0;
+	uint32 entry = hstore_word(h->ends, i);
+	NovaBytes item = {h->bytes + start, (entry & HSTORE_END_MASK) - start};
+
+	if (entry & HSTORE_IS_NULL)
+		item.data = NULL;
+	return item;
+}
+
+NovaBytes
+nova_hstore_key(const NovaHstore *h, int pair)
+{
+	return hstore_item(h, 2 * pair);
+}
+
+NovaBytes
+nova_hstore_value(const NovaHstore *h, int pair)
+{
+	return hstore_item(h, 2 * pair + 1);
+}
+
+void
 nova_encode_hstore(NovaOut *out, const NovaColumn *col, Datum value)
 {
-	struct varlena *v = PG_DETOAST_DATUM(value);
-	const char *data = VARDATA(v);
-	int pairs = (int) (hstore_word(data, 0) & HSTORE_COUNT_MASK);
-	const char *bytes = data + (1 + 2 * pairs) * sizeof(uint32);
-	uint32 start = 0;
+	NovaHstore h;
 
+	nova_hstore_read(&h, value);
 	nova_column_prefix(out, col);
 	nova_out_char(out, '{');
-	for (int i = 0; i < 2 * pairs; i++)
+	for (int i = 0; i < 2 * h.pairs; i++)
 	{
-		uint32 entry = hstore_word(data, 1 + i);
-		uint32 end = entry & HSTORE_END_MASK;
+		NovaBytes item = hstore_item(&h, i);
 
 		if (i > 0)
 			nova_out_char(out, i % 2 ? ':' : ',');
-		if (entry & HSTORE_IS_NULL)
-			nova_out_bytes(out, "null", 4);
+		if (item.data)
+			nova_json_string(out, item.data, item.len);
 		else
-			nova_json_string(out, bytes + start, end - start);
-		start = end;
+			nova_out_bytes(out, "null", 4);
 	}
 	nova_out_char(out, '}');
 }

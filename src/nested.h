@@ -13,6 +13,7 @@
 #define NOVA_NESTED_H
 
 #include "type.h"
+#include "wire.h"
 
 /* JSON arrays, nested as the dimensions are; lower bounds are not shown. */
 extern void nova_encode_array(NovaOut *out, const NovaColumn *col, Datum value);
@@ -24,7 +25,25 @@ extern void nova_encode_composite(NovaOut *out, const NovaColumn *col, Datum val
 extern void nova_sort_labels(NovaLabel *labels, int n);
 extern void nova_encode_enum(NovaOut *out, const NovaColumn *col, Datum value);
 
-/* A JSON object of strings and nulls, and the same as the text of a string. */
+/*
+ * An hstore taken apart, as its contrib module stores it: the number of pairs
+ * with flags on top, two end positions a pair with flags on top, then the bytes
+ * of keys and values, one after the other, in the database's encoding.
+ */
+typedef struct NovaHstore
+{
+	int pairs;
+	const char *ends; /* uint32 each, unaligned */
+	const char *bytes;
+} NovaHstore;
+
+extern void nova_hstore_read(NovaHstore *h, Datum value);
+extern NovaBytes nova_hstore_key(const NovaHstore *h, int pair);
+
+/* data is NULL for a null. */
+extern NovaBytes nova_hstore_value(const NovaHstore *h, int pair);
+
+/* A JSON object of strings and nulls. */
 extern void nova_encode_hstore(NovaOut *out, const NovaColumn *col, Datum value);
 
 #endif /* NOVA_NESTED_H */

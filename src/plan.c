@@ -21,6 +21,7 @@
 
 #include "compat.h"
 #include "plan.h"
+#include "substitute.h"
 
 #define MAX_GROUPS 100
 
@@ -180,33 +181,46 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 
 /* False: a column that the options leave out. */
 static bool
-plan_column(NovaPlan *plan, NovaColumn *col, Form_pg_attribute att, const NovaOptions *options)
+plan_column(NovaPlan *plan, NovaColumn *col, Relation rel, Form_pg_attribute att,
+			const NovaOptions *options)
 {
 	NovaTypeContext context = {.options = options, .relids = plan->relids};
-	bool included;
 
-	nova_column_name(col, NameStr(att->attname));
-	included = nova_type_column(col, att->atttypid, att->atttypmod, &context);
+	if (!nova_type_column(col, att->atttypid, att->atttypmod, &context))
+		return false;
 	plan->relids = context.relids;
+	nova_column_name(col, NameStr(att->attname), options);
 	col->attidx = att->attnum - 1;
 	col->varlena = att->attlen == -1;
 	col->null = "null";
-	col->unavailable =
-		options->unavailable == NOVA_UNAVAILABLE_OMIT ? NULL : options->placeholder_json;
-	return included;
+	if (options->unavailable == NOVA_UNAVAILABLE_PLACEHOLDER)
+		col->unavailable = options->placeholder_json;
+	if (options->profile == NOVA_PROFILE_DEBEZIUM)
+		nova_substitutes(col, rel, att, options);
+	return true;
+}
+
+/* Generated columns are in the WAL if stored; Debezium's plugin leaves them out. */
+static bool
+is_shown(Form_pg_attribute att, const NovaOptions *options)
+{
+	return nova_column_is_stored(att) &&
+		   !(att->attgenerated && options->profile == NOVA_PROFILE_DEBEZIUM);
 }
 
 /* Every column, in attribute order: keys are made of any, values of some. */
 static void
-plan_columns(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
+plan_columns(NovaPlan *plan, Relation rel, const NovaOptions *options)
 {
+	TupleDesc desc = RelationGetDescr(rel);
+
 	plan->all = palloc0(Max(desc->natts, 1) * sizeof(NovaColumn));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
-		if (!att->attisdropped && nova_column_is_stored(att) &&
-			plan_column(plan, &plan->all[plan->nall], att, options))
+		if (!att->attisdropped && is_shown(att, options) &&
+			plan_column(plan, &plan->all[plan->nall], rel, att, options))
 			plan->nall++;
 	}
 	plan->values = palloc(Max(desc->natts, 1) * sizeof(Datum));
@@ -316,6 +330,50 @@ set_key_columns(NovaPlan *plan, TupleDesc desc, char *columns)
 				plan->key[plan->nkey++] = plan->all[i];
 }
 
+/* Could this index be a key: unique, and of columns only? */
+static bool
+is_unique_of_columns(Relation index)
+{
+	if (!index->rd_index->indisunique || !index->rd_index->indisvalid)
+		return false;
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+		if (index->rd_index->indkey.values[i] <= 0)
+			return false;
+	return true;
+}
+
+/*
+ * Debezium's last resort: the unique index whose name comes first, whether or
+ * not its columns can be null and whether or not deletes carry them.
+ */
+static void
+set_key_unique(NovaPlan *plan, Relation rel)
+{
+	Relation first = NULL;
+	ListCell *lc;
+
+	foreach (lc, RelationGetIndexList(rel))
+	{
+		Relation index = RelationIdGetRelation(lfirst_oid(lc));
+
+		if (!RelationIsValid(index))
+			continue;
+		if (!is_unique_of_columns(index) ||
+			(first && strcmp(RelationGetRelationName(first), RelationGetRelationName(index)) < 0))
+		{
+			RelationClose(index);
+			continue;
+		}
+		if (first)
+			RelationClose(first);
+		first = index;
+	}
+	if (first == NULL)
+		return;
+	set_key(plan, first);
+	RelationClose(first);
+}
+
 /* What old tuples hold, and the key; see plan.h. */
 static void
 plan_key(NovaPlan *plan, Relation rel, const NovaOptions *options)
@@ -337,6 +395,8 @@ plan_key(NovaPlan *plan, Relation rel, const NovaOptions *options)
 		set_key(plan, primary);
 	else if (identity)
 		set_key(plan, identity);
+	else if (options->profile == NOVA_PROFILE_DEBEZIUM)
+		set_key_unique(plan, rel);
 	if (identity)
 		RelationClose(identity);
 	if (primary)
@@ -354,7 +414,7 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 	plan_route(plan, rel, options);
 	if (plan->captured)
 	{
-		plan_columns(plan, RelationGetDescr(rel), options);
+		plan_columns(plan, rel, options);
 		plan_key(plan, rel, options);
 		plan_value(plan, RelationGetDescr(rel), options);
 	}

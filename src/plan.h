@@ -11,7 +11,8 @@
  * The key is made of the primary key's columns.  If deletes cannot carry
  * those, because the replica identity is another index, it is made of that
  * index's columns instead, so that every record of a row has the same key.  A
- * table with neither has no key.
+ * table with neither has no key, except in the debezium profile, where any
+ * unique index serves.
  *
  * Traps: values, nulls and their old twins are scratch arrays for the row at
  * hand; nothing in them lives longer than the change.

@@ -18,69 +18,96 @@
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "debezium.h"
 #include "nested.h"
 #include "type.h"
 #include "value.h"
 
-/* Types whose encoder does not depend on a mode. */
+/*
+ * Encoders by profile.  A type without one in a profile goes out as text, or,
+ * if Debezium does not know it, as the option include.unknown.datatypes says.
+ * Types whose form is an option's business are in by_mode() instead.
+ */
 static const struct
 {
 	Oid type;
-	NovaEncoder encode;
+	NovaEncoder nova;
+	NovaEncoder debezium;
 } plain_types[] = {
-	{BOOLOID, nova_encode_bool},
-	{INT2OID, nova_encode_int2},
-	{INT4OID, nova_encode_int4},
-	{INT8OID, nova_encode_int8},
-	{OIDOID, nova_encode_oid},
-	{FLOAT4OID, nova_encode_float4},
-	{FLOAT8OID, nova_encode_float8},
-	{NUMERICOID, nova_encode_numeric},
-	{CASHOID, nova_encode_money},
-	{TEXTOID, nova_encode_text},
-	{VARCHAROID, nova_encode_text},
-	{BPCHAROID, nova_encode_text},
-	{CHAROID, nova_encode_char},
-	{NAMEOID, nova_encode_name},
-	{UUIDOID, nova_encode_uuid},
-	{BYTEAOID, nova_encode_base64},
-	{DATEOID, nova_encode_date},
-	{TIMEOID, nova_encode_time},
-	{TIMESTAMPOID, nova_encode_timestamp},
-	{TIMESTAMPTZOID, nova_encode_timestamp},
-	{JSONOID, nova_encode_json},
-	{JSONBOID, nova_encode_jsonb},
+	{BOOLOID, nova_encode_bool, nova_encode_bool},
+	{INT2OID, nova_encode_int2, nova_encode_int2},
+	{INT4OID, nova_encode_int4, nova_encode_int4},
+	{INT8OID, nova_encode_int8, nova_encode_int8},
+	{OIDOID, nova_encode_oid, nova_encode_oid},
+	{FLOAT4OID, nova_encode_float4, dbz_encode_float4},
+	{FLOAT8OID, nova_encode_float8, dbz_encode_float8},
+	{TEXTOID, nova_encode_text, nova_encode_text},
+	{VARCHAROID, nova_encode_text, nova_encode_text},
+	{BPCHAROID, nova_encode_text, nova_encode_text},
+	{CHAROID, nova_encode_char, nova_encode_char},
+	{NAMEOID, nova_encode_name, nova_encode_name},
+	{UUIDOID, nova_encode_uuid, nova_encode_uuid},
+	{BITOID, nova_encode_output, dbz_encode_bits},
+	{VARBITOID, nova_encode_output, dbz_encode_bits},
+	{POINTOID, nova_encode_output, dbz_encode_point},
+	{LINEOID, nova_encode_output, dbz_encode_line},
+	{LSEGOID, nova_encode_output, dbz_encode_lseg},
+	{BOXOID, nova_encode_output, dbz_encode_box},
+	{PATHOID, nova_encode_output, dbz_encode_path},
+	{POLYGONOID, nova_encode_output, dbz_encode_polygon},
+	{CIRCLEOID, nova_encode_output, dbz_encode_circle},
+	{INETOID, nova_encode_output, nova_encode_output},
+	{CIDROID, nova_encode_output, nova_encode_output},
+	{MACADDROID, nova_encode_output, nova_encode_output},
+	{MACADDR8OID, nova_encode_output, nova_encode_output},
+	{XMLOID, nova_encode_output, nova_encode_output},
+	{TSVECTOROID, nova_encode_output, nova_encode_output},
+	{INT4RANGEOID, nova_encode_output, nova_encode_output},
+	{INT8RANGEOID, nova_encode_output, nova_encode_output},
+	{NUMRANGEOID, nova_encode_output, nova_encode_output},
+	{DATERANGEOID, nova_encode_output, nova_encode_output},
+	{TSRANGEOID, nova_encode_output, nova_encode_output},
+	{TSTZRANGEOID, nova_encode_output, nova_encode_output},
 	/* printing their names would mean looking into today's catalogs */
-	{REGCLASSOID, nova_encode_oid},
-	{REGCOLLATIONOID, nova_encode_oid},
-	{REGCONFIGOID, nova_encode_oid},
-	{REGDICTIONARYOID, nova_encode_oid},
-	{REGNAMESPACEOID, nova_encode_oid},
-	{REGOPEROID, nova_encode_oid},
-	{REGOPERATOROID, nova_encode_oid},
-	{REGPROCOID, nova_encode_oid},
-	{REGPROCEDUREOID, nova_encode_oid},
-	{REGROLEOID, nova_encode_oid},
-	{REGTYPEOID, nova_encode_oid},
+	{REGCLASSOID, nova_encode_oid, NULL},
+	{REGCOLLATIONOID, nova_encode_oid, NULL},
+	{REGCONFIGOID, nova_encode_oid, NULL},
+	{REGDICTIONARYOID, nova_encode_oid, NULL},
+	{REGNAMESPACEOID, nova_encode_oid, NULL},
+	{REGOPEROID, nova_encode_oid, NULL},
+	{REGOPERATOROID, nova_encode_oid, NULL},
+	{REGPROCOID, nova_encode_oid, NULL},
+	{REGPROCEDUREOID, nova_encode_oid, NULL},
+	{REGROLEOID, nova_encode_oid, NULL},
+	{REGTYPEOID, nova_encode_oid, NULL},
 };
 
-/* Extension types, known by their output function since they have no fixed OID. */
+/* Extension types have no fixed OID: they are known by name. */
 static const struct
 {
-	const char *outfunc;
-	NovaEncoder encode;
+	const char *name;
+	NovaEncoder nova;
+	NovaEncoder debezium;
 } extension_types[] = {
-	{"hstore_out", nova_encode_hstore},
-	{"vector_out", nova_encode_output_json},
-	{"halfvec_out", nova_encode_output_json},
+	{"citext", nova_encode_output, nova_encode_output},
+	{"ltree", nova_encode_output, nova_encode_output},
+	{"isbn", nova_encode_output, nova_encode_output},
+	{"vector", nova_encode_output_json, nova_encode_output_json},
+	{"halfvec", nova_encode_output_json, nova_encode_output_json},
 };
+
+/* Array elements for which Debezium leaves the column out. */
+static const Oid unknown_elements[] = {CASHOID, NAMEOID, XMLOID, VARBITOID, POINTOID, INTERVALOID};
 
 static NovaTypeInfo *
 new_info(NovaColumn *col)
@@ -91,19 +118,178 @@ new_info(NovaColumn *col)
 	return info;
 }
 
-static bool
-choose_plain(NovaColumn *col, Oid type, const NovaOptions *options)
+/* Text, as the type's output function gives it. */
+void
+nova_type_text(NovaColumn *col, Oid type)
+{
+	Oid outfunc;
+	bool is_varlena;
+
+	getTypeOutputInfo(type, &outfunc, &is_varlena);
+	fmgr_info_cxt(outfunc, &new_info(col)->outfunc, CurrentMemoryContext);
+	col->encode = nova_encode_output;
+}
+
+/* Decimals of numeric(p,s), read as the JDBC driver does: negative ones wrap. */
+static int
+declared_decimals(int32 typmod)
+{
+	return typmod < (int32) VARHDRSZ ? -1 : (typmod - VARHDRSZ) & 0xFFFF;
+}
+
+static NovaEncoder
+by_decimal_mode(Oid type, int scale, const NovaOptions *options)
+{
+	bool money = type == CASHOID;
+
+	switch (options->decimal_mode)
+	{
+		case NOVA_DECIMAL_NUMBER:
+			break;
+		case NOVA_DECIMAL_PRECISE:
+			if (options->decimal_numeric && !money && scale >= 0)
+				return dbz_encode_decimal_number;
+			if (money)
+				return options->decimal_numeric ? dbz_encode_money_number : dbz_encode_money;
+			return scale < 0 ? dbz_encode_decimal_any : dbz_encode_decimal;
+		case NOVA_DECIMAL_DOUBLE:
+			return money ? dbz_encode_money_double : dbz_encode_decimal_double;
+		case NOVA_DECIMAL_STRING:
+			return money ? dbz_encode_money_string : dbz_encode_decimal_string;
+	}
+	return money ? nova_encode_money : nova_encode_numeric;
+}
+
+/* The unit of adaptive modes depends on the declared fraction digits. */
+static NovaTimeMode
+effective_time_mode(Oid type, int digits, NovaTimeMode mode)
+{
+	bool fits_ms = digits >= 0 && digits <= 3;
+
+	if (mode == NOVA_TIME_ADAPTIVE_MICROSECONDS && type == TIMEOID)
+		return NOVA_TIME_MICROSECONDS;
+	if (mode == NOVA_TIME_ADAPTIVE || mode == NOVA_TIME_ADAPTIVE_MICROSECONDS)
+		return fits_ms ? NOVA_TIME_CONNECT : NOVA_TIME_MICROSECONDS;
+	return mode;
+}
+
+static NovaEncoder
+by_time_mode(Oid type, int digits, const NovaOptions *options)
+{
+	static const NovaEncoder time[] = {
+		[NOVA_TIME_NOVA] = nova_encode_time,          [NOVA_TIME_CONNECT] = dbz_encode_time_ms,
+		[NOVA_TIME_ISOSTRING] = dbz_encode_time_iso,  [NOVA_TIME_MICROSECONDS] = dbz_encode_time_us,
+		[NOVA_TIME_NANOSECONDS] = dbz_encode_time_ns,
+	};
+	static const NovaEncoder timestamp[] = {
+		[NOVA_TIME_NOVA] = nova_encode_timestamp,
+		[NOVA_TIME_CONNECT] = dbz_encode_timestamp_ms,
+		[NOVA_TIME_ISOSTRING] = dbz_encode_timestamp_iso,
+		[NOVA_TIME_MICROSECONDS] = dbz_encode_timestamp_us,
+		[NOVA_TIME_NANOSECONDS] = dbz_encode_timestamp_ns,
+	};
+	NovaTimeMode mode = effective_time_mode(type, digits, options->time_mode);
+
+	switch (type)
+	{
+		case DATEOID:
+			if (mode == NOVA_TIME_NOVA)
+				return nova_encode_date;
+			return mode == NOVA_TIME_ISOSTRING ? dbz_encode_date_iso : dbz_encode_date_days;
+		case TIMEOID:
+			return time[mode];
+		case TIMETZOID:
+			return mode == NOVA_TIME_NOVA ? nova_encode_output : dbz_encode_timetz;
+		case TIMESTAMPOID:
+			return timestamp[mode];
+		default:
+			return mode == NOVA_TIME_NOVA ? nova_encode_timestamp : dbz_encode_timestamptz;
+	}
+}
+
+static NovaEncoder
+by_binary_mode(const NovaOptions *options)
+{
+	static const NovaEncoder encoders[] = {
+		[NOVA_BINARY_BYTES] = nova_encode_base64,
+		[NOVA_BINARY_BASE64] = nova_encode_base64,
+		[NOVA_BINARY_BASE64_URL] = nova_encode_base64_url,
+		[NOVA_BINARY_HEX] = nova_encode_hex,
+	};
+
+	return encoders[options->binary_mode];
+}
+
+static NovaEncoder
+by_interval_mode(const NovaOptions *options)
+{
+	static const NovaEncoder encoders[] = {
+		[NOVA_INTERVAL_TEXT] = nova_encode_output,
+		[NOVA_INTERVAL_NUMERIC] = dbz_encode_interval_us,
+		[NOVA_INTERVAL_STRING] = dbz_encode_interval_iso,
+	};
+
+	return encoders[options->interval_mode];
+}
+
+/* Types whose form is an option's business; NULL: none of these. */
+static NovaEncoder
+by_mode(Oid type, int scale, const NovaOptions *options)
+{
+	switch (type)
+	{
+		case NUMERICOID:
+		case CASHOID:
+			return by_decimal_mode(type, scale, options);
+		case DATEOID:
+		case TIMEOID:
+		case TIMETZOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return by_time_mode(type, scale, options);
+		case INTERVALOID:
+			return by_interval_mode(options);
+		case BYTEAOID:
+			return by_binary_mode(options);
+		case JSONOID:
+			return options->json_mode == NOVA_JSON_TEXT ? nova_encode_text : nova_encode_json;
+		case JSONBOID:
+			return options->json_mode == NOVA_JSON_TEXT ? nova_encode_output : nova_encode_jsonb;
+		default:
+			return NULL;
+	}
+}
+
+static NovaEncoder
+by_profile(Oid type, const NovaOptions *options)
 {
 	for (int i = 0; i < lengthof(plain_types); i++)
-	{
-		if (plain_types[i].type != type)
-			continue;
-		col->encode = plain_types[i].encode;
-		if (type == CASHOID)
-			new_info(col)->scale = options->money_digits;
-		return true;
-	}
-	return false;
+		if (plain_types[i].type == type)
+			return options->profile == NOVA_PROFILE_DEBEZIUM ? plain_types[i].debezium
+															 : plain_types[i].nova;
+	return NULL;
+}
+
+/* Built-in types.  False: it is none, or none that the profile knows. */
+static bool
+choose_plain(NovaColumn *col, Oid type, int32 typmod, const NovaOptions *options)
+{
+	NovaTypeInfo *info;
+	int scale = type == NUMERICOID ? declared_decimals(typmod) : typmod;
+	NovaEncoder encode = by_mode(type, scale, options);
+
+	if (encode == NULL)
+		encode = by_profile(type, options);
+	if (encode == NULL)
+		return false;
+	if (encode == dbz_encode_bits && typmod == 1)
+		encode = dbz_encode_bit;
+	if (encode == nova_encode_output)
+		nova_type_text(col, type);
+	info = col->info ? unconstify(NovaTypeInfo *, col->info) : new_info(col);
+	info->scale = type == CASHOID ? options->money_digits : scale;
+	col->encode = encode;
+	return true;
 }
 
 /* All labels of an enum, as the snapshot in force sees them. */
@@ -136,16 +322,8 @@ choose_enum(NovaColumn *col, Oid type)
 	col->encode = nova_encode_enum;
 }
 
-/* Parts that the options would leave out as columns are written as text. */
-static void
-choose_part(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *context)
-{
-	if (!nova_type_column(col, type, typmod, context))
-		nova_type_text(col, type);
-	col->null = "null";
-}
-
-static void
+/* False: the options leave columns of such elements out. */
+static bool
 choose_array(NovaColumn *col, Oid element, int32 typmod, NovaTypeContext *context)
 {
 	NovaTypeInfo *info = new_info(col);
@@ -153,8 +331,9 @@ choose_array(NovaColumn *col, Oid element, int32 typmod, NovaTypeContext *contex
 	get_typlenbyvalalign(element, &info->typlen, &info->typbyval, &info->typalign);
 	info->element = palloc0(sizeof(NovaColumn));
 	info->element->prefix = palloc0(NOVA_PREFIX_PAD);
-	choose_part(info->element, element, typmod, context);
+	info->element->null = "null";
 	col->encode = nova_encode_array;
+	return nova_type_column(info->element, element, typmod, context);
 }
 
 static void
@@ -172,70 +351,237 @@ choose_composite(NovaColumn *col, Oid type, NovaTypeContext *context)
 
 		if (att->attisdropped)
 			continue;
-		nova_column_name(field, NameStr(att->attname));
+		nova_column_name(field, NameStr(att->attname), context->options);
 		field->attidx = i;
-		choose_part(field, att->atttypid, att->atttypmod, context);
-		info->nfields++;
+		field->null = "null";
+		if (nova_type_column(field, att->atttypid, att->atttypmod, context))
+			info->nfields++;
 	}
 	context->relids = lappend_oid(context->relids, get_typ_typrelid(type));
 	col->encode = nova_encode_composite;
 }
 
-/* Text, as the type's output function gives it. */
-void
-nova_type_text(NovaColumn *col, Oid type)
+static char *
+type_name(Oid type)
 {
-	Oid outfunc;
-	bool is_varlena;
+	HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	char *name = pstrdup("");
 
-	getTypeOutputInfo(type, &outfunc, &is_varlena);
-	fmgr_info_cxt(outfunc, &new_info(col)->outfunc, CurrentMemoryContext);
-	col->encode = nova_encode_output;
+	if (HeapTupleIsValid(tuple))
+	{
+		name = pstrdup(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname));
+		ReleaseSysCache(tuple);
+	}
+	return name;
 }
 
-static void
-choose_by_output(NovaColumn *col, Oid type)
+/* hstore, whose form is an option's business. */
+static NovaEncoder
+by_hstore_mode(const NovaOptions *options)
 {
-	char *name;
+	if (options->hstore_mode == NOVA_HSTORE_JSON)
+		return dbz_encode_hstore_json;
+	return options->profile == NOVA_PROFILE_DEBEZIUM ? dbz_encode_hstore_map : nova_encode_hstore;
+}
+
+/* Is it hstore?  Its bytes are looked into, so that a mere name is not enough. */
+static bool
+is_hstore(const NovaColumn *col)
+{
+	char *outfunc = get_func_name(col->info->outfunc.fn_oid);
+
+	return outfunc && strcmp(outfunc, "hstore_out") == 0;
+}
+
+/*
+ * A type known by its name, or not at all.  False: Debezium does not know it
+ * and the options leave such columns out.
+ */
+static bool
+choose_by_name(NovaColumn *col, Oid type, const NovaOptions *options)
+{
+	bool debezium = options->profile == NOVA_PROFILE_DEBEZIUM;
+	char *name = type_name(type);
 
 	nova_type_text(col, type);
-	name = get_func_name(col->info->outfunc.fn_oid);
-	for (int i = 0; i < lengthof(extension_types) && name; i++)
-		if (strcmp(name, extension_types[i].outfunc) == 0)
-			col->encode = extension_types[i].encode;
+	if (is_hstore(col))
+	{
+		col->encode = by_hstore_mode(options);
+		return true;
+	}
+	for (int i = 0; i < lengthof(extension_types); i++)
+	{
+		if (strcmp(name, extension_types[i].name) == 0)
+		{
+			col->encode = debezium ? extension_types[i].debezium : extension_types[i].nova;
+			return true;
+		}
+	}
+	if (debezium)
+		col->encode =
+			options->binary_mode == NOVA_BINARY_HEX ? dbz_encode_unknown_hex : dbz_encode_unknown;
+	return !debezium || options->include_unknown;
+}
+
+/* Does Debezium read arrays of this element type? */
+static bool
+element_is_known(Oid element, const NovaOptions *options)
+{
+	if (options->profile != NOVA_PROFILE_DEBEZIUM || options->include_unknown)
+		return true;
+	if (get_typtype(element) == TYPTYPE_DOMAIN)
+		return false;
+	for (int i = 0; i < lengthof(unknown_elements); i++)
+		if (unknown_elements[i] == element)
+			return false;
+	return true;
 }
 
 bool
 nova_type_column(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *context)
 {
+	const NovaOptions *options = context->options;
 	Oid element;
 	char kind;
 
 	type = getBaseTypeAndTypmod(type, &typmod);
-	if (choose_plain(col, type, context->options))
+	col->info = NULL;
+	col->type = type;
+	col->typmod = typmod;
+	if (choose_plain(col, type, typmod, options))
 		return true;
 	kind = get_typtype(type);
 	element = get_element_type(type);
 	if (kind == TYPTYPE_ENUM)
 		choose_enum(col, type);
-	else if (kind == TYPTYPE_COMPOSITE)
+	else if (kind == TYPTYPE_COMPOSITE && options->profile == NOVA_PROFILE_NOVA)
 		choose_composite(col, type, context);
 	else if (OidIsValid(element))
-		choose_array(col, element, typmod, context);
+		return element_is_known(element, options) && choose_array(col, element, typmod, context);
 	else
-		choose_by_output(col, type);
+		return choose_by_name(col, type, options);
 	return true;
+}
+
+#define EMPTY_WKB_POINT "\"AQEAAAAAAAAAAAAAAAAAAAAAAAAA\""
+#define ORIGIN          "{\"x\":0.0,\"y\":0.0,\"wkb\":" EMPTY_WKB_POINT ",\"srid\":null}"
+#define UNIT_BOX                                                                                   \
+	"{\"wkb\":\"AQMAAAABAAAABQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAPA/"                      \
+	"AAAAAAAA8D8AAAAAAADwPwAA"                                                                     \
+	"AAAAAPA/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"srid\":null,\"extensions\":{\"type\":\"box\"}}"
+
+static const struct
+{
+	Oid type;
+	NovaTraits traits;
+} type_traits[] = {
+	{BOOLOID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{INT2OID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{INT4OID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{INT8OID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{OIDOID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{FLOAT4OID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{FLOAT8OID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{NUMERICOID, {NOVA_ZERO_NUMERIC, NULL, true}},
+	{CASHOID, {NOVA_ZERO_BYVAL}},
+	{TEXTOID, {NOVA_ZERO_JSON, "\"\"", true, NULL, true}},
+	{VARCHAROID, {NOVA_ZERO_JSON, "\"\"", true, NULL, true}},
+	{BPCHAROID, {NOVA_ZERO_JSON, "\"\"", true, NULL, true}},
+	{UUIDOID, {NOVA_ZERO_JSON, "\"\"", true, "\"00000000-0000-0000-0000-000000000000\"", true}},
+	{JSONOID, {NOVA_ZERO_JSON, "\"\"", true, "\"{}\"", true}},
+	{JSONBOID, {NOVA_ZERO_JSON, "\"\"", true, "\"{}\"", true}},
+	{XMLOID, {NOVA_ZERO_JSON, "\"\"", false, NULL, true}},
+	{TSVECTOROID, {NOVA_ZERO_JSON, "\"\"", false, NULL, true}},
+	{BITOID, {NOVA_ZERO_JSON, "\"\"", true}},
+	{DATEOID, {NOVA_ZERO_EPOCH, NULL, true}},
+	{TIMEOID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{TIMETZOID, {NOVA_ZERO_JSON, "\"00:00:00Z\""}},
+	{TIMESTAMPOID, {NOVA_ZERO_EPOCH, NULL, true}},
+	{TIMESTAMPTZOID, {NOVA_ZERO_JSON, "\"1970-01-01T00:00:00Z\"", true}},
+	{INTERVALOID, {NOVA_ZERO_JSON, "0", true}},
+	{POINTOID, {NOVA_ZERO_JSON, ORIGIN}},
+	{LINEOID, {NOVA_ZERO_JSON, "{\"a\":0.0,\"b\":1.0,\"c\":0.0}"}},
+	{BOXOID, {NOVA_ZERO_JSON, UNIT_BOX}},
+	{CIRCLEOID, {NOVA_ZERO_JSON, "{\"center\":" ORIGIN ",\"radius\":0.0}"}},
+	{VARBITOID, {NOVA_ZERO_JSON, "\"\""}},
+	{BYTEAOID, {NOVA_ZERO_JSON, "\"\""}},
+	{LSEGOID, {NOVA_ZERO_JSON, "null"}},
+	{PATHOID, {NOVA_ZERO_JSON, "null"}},
+	{POLYGONOID, {NOVA_ZERO_JSON, "null"}},
+};
+
+NovaTraits
+nova_type_traits(Oid type, int32 typmod)
+{
+	NovaTraits other = {.zero = NOVA_ZERO_JSON, .zero_json = "\"\"", .shows_placeholder = true};
+
+	for (int i = 0; i < lengthof(type_traits); i++)
+	{
+		if (type_traits[i].type != type)
+			continue;
+		other = type_traits[i].traits;
+		if (type == BITOID && typmod == 1)
+			other.zero_json = "false";
+		return other;
+	}
+	if (OidIsValid(get_element_type(type)))
+		other.zero_json = "[]";
+	other.has_default = get_typtype(type) == TYPTYPE_ENUM;
+	return other;
+}
+
+bool
+nova_type_is_padded(Oid type)
+{
+	return type == BPCHAROID;
+}
+
+Datum
+nova_type_zero(Oid type, NovaZero zero)
+{
+	if (zero == NOVA_ZERO_NUMERIC)
+		return NumericGetDatum(int64_to_numeric(0));
+	if (zero == NOVA_ZERO_EPOCH && type == DATEOID)
+		return DateADTGetDatum(UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE);
+	if (zero == NOVA_ZERO_EPOCH)
+		return TimestampGetDatum((int64) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY);
+	return (Datum) 0;
+}
+
+NovaArrayPlaceholder
+nova_type_array_placeholder(Oid element)
+{
+	switch (element)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case JSONOID:
+		case JSONBOID:
+			return NOVA_PLACEHOLDER_STRING;
+		case BYTEAOID:
+			return NOVA_PLACEHOLDER_BYTES;
+		case INT4OID:
+		case INT8OID:
+		case DATEOID:
+			return NOVA_PLACEHOLDER_NUMBERS;
+		case UUIDOID:
+			return NOVA_PLACEHOLDER_UUID;
+		default:
+			return NOVA_PLACEHOLDER_NONE;
+	}
 }
 
 /* `,"name":`, padded for the vector copy. */
 void
-nova_column_name(NovaColumn *col, const char *name)
+nova_column_name(NovaColumn *col, const char *name, const NovaOptions *options)
 {
 	StringInfoData prefix;
 	NovaOut out;
 
 	initStringInfo(&prefix);
 	nova_out_init(&out, &prefix);
+	out.java = options->profile == NOVA_PROFILE_DEBEZIUM;
 	nova_out_char(&out, ',');
 	nova_json_cstring(&out, name);
 	nova_out_char(&out, ':');

@@ -59,6 +59,8 @@ struct NovaColumn
 {
 	NovaEncoder encode;
 	const NovaTypeInfo *info;
+	Oid type;           /* beneath domains */
+	int32 typmod;       /* of that */
 	const char *prefix; /* `,"name":`, readable NOVA_PREFIX_PAD beyond */
 	int prefix_len;
 	int attidx;              /* 0-based, in tuple and arrays */
@@ -68,6 +70,44 @@ struct NovaColumn
 	const char *unknown;     /* JSON where an old tuple has no value; NULL: leave the field out */
 	const char *unavailable; /* JSON for an unchanged TOAST value; NULL: leave the field out */
 };
+
+/* What stands for a value of a type that is not there; for substitute.c. */
+typedef enum NovaZero
+{
+	NOVA_ZERO_JSON,    /* the JSON in zero_json */
+	NOVA_ZERO_BYVAL,   /* the datum 0 */
+	NOVA_ZERO_NUMERIC, /* the number 0 */
+	NOVA_ZERO_EPOCH    /* 1970-01-01, as a date or a timestamp */
+} NovaZero;
+
+typedef struct NovaTraits
+{
+	NovaZero zero;
+	const char *zero_json;
+	bool has_default;             /* Debezium understands defaults of the type */
+	const char *function_default; /* JSON of a function as default; NULL: the zero */
+	bool shows_placeholder;       /* a string can stand for the value */
+} NovaTraits;
+
+extern NovaTraits nova_type_traits(Oid type, int32 typmod);
+
+/* Are values of the type filled up with blanks? */
+extern bool nova_type_is_padded(Oid type);
+
+/* The datum of a zero that is not given as JSON. */
+extern Datum nova_type_zero(Oid type, NovaZero zero);
+
+/* How the placeholder of an unchanged TOAST value shows in an array. */
+typedef enum NovaArrayPlaceholder
+{
+	NOVA_PLACEHOLDER_NONE,
+	NOVA_PLACEHOLDER_STRING,
+	NOVA_PLACEHOLDER_BYTES,   /* base64 of it */
+	NOVA_PLACEHOLDER_NUMBERS, /* its bytes as numbers */
+	NOVA_PLACEHOLDER_UUID
+} NovaArrayPlaceholder;
+
+extern NovaArrayPlaceholder nova_type_array_placeholder(Oid element);
 
 /* Prefixes are copied in vectors of this many bytes. */
 #define NOVA_PREFIX_PAD 16
@@ -89,7 +129,7 @@ extern bool nova_type_column(NovaColumn *col, Oid type, int32 typmod, NovaTypeCo
 extern void nova_type_text(NovaColumn *col, Oid type);
 
 /* Give col its prefix. */
-extern void nova_column_name(NovaColumn *col, const char *name);
+extern void nova_column_name(NovaColumn *col, const char *name, const NovaOptions *options);
 
 /* Room for the prefix and n bytes; the prefix written; returns where to go on. */
 static inline char *

@@ -178,7 +178,7 @@ nova_encode_text(NovaOut *out, const NovaColumn *col, Datum value)
 	}
 	p = nova_column_open(out, col, NOVA_ESCAPE_ROOM(len) + 2);
 	*p++ = '"';
-	p = nova_escape(p, VARDATA_ANY(v), len);
+	p = out->java ? nova_escape_java(p, VARDATA_ANY(v), len) : nova_escape(p, VARDATA_ANY(v), len);
 	*p++ = '"';
 	nova_out_advance(out, p);
 }

@@ -99,7 +99,7 @@ every_byte_has_its_form(void **state)
 		if (c != 0 && at)
 			snprintf(expected, sizeof(expected), "\\%c", "\"\\btnfr"[at - "\"\\\b\t\n\f\r"]);
 		else if (c < 0x20)
-			snprintf(expected, sizeof(expected), "\\u%04x", c);
+			snprintf(expected, sizeof(expected), "\\u%04X", c);
 		else
 			snprintf(expected, sizeof(expected), "%c", (char) c);
 		assert_int_equal(len, strlen(expected));
@@ -283,6 +283,36 @@ reading_back_gives_the_same(void **state)
 	}
 }
 
+/* Java's JSON library escapes what takes two units of UTF-16, and only that. */
+static void
+java_escapes_pairs(void **state)
+{
+	static const struct
+	{
+		const char *src;
+		const char *expected;
+	} cases[] = {
+		{"", ""},
+		{"plain", "plain"},
+		{"\xC3\xA4 \xE6\xBC\xA2", "\xC3\xA4 \xE6\xBC\xA2"},
+		{"\xF0\x9F\x98\x80", "\\uD83D\\uDE00"},
+		{"a\"\xF0\x9F\x98\x80\n\xF4\x8F\xBF\xBF", "a\\\"\\uD83D\\uDE00\\n\\uDBFF\\uDFFF"},
+		{"\xF0\x90\x80\x80tail of more than sixteen bytes",
+		 "\\uD800\\uDC00tail of more than sixteen bytes"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		size_t len;
+		char *got = run(nova_escape_java, cases[i].src, strlen(cases[i].src), 0, &len);
+
+		assert_int_equal(len, strlen(cases[i].expected));
+		assert_memory_equal(got, cases[i].expected, len);
+		free(got);
+	}
+}
+
 int
 main(void)
 {
@@ -295,6 +325,7 @@ main(void)
 		cmocka_unit_test(long_strings),
 		cmocka_unit_test(pieces_are_the_whole),
 		cmocka_unit_test(reading_back_gives_the_same),
+		cmocka_unit_test(java_escapes_pairs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,18 +210,23 @@ check_numeric(const char *text, const char *expected)
 {
 	static Stored n;
 	static char digits[sizeof(n.digits) + 1];
+	NovaNumeric numeric;
 	size_t room;
 	char *dst;
 
 	store(&n, text);
 	memcpy(digits + 1, n.digits, sizeof(n.digits[0]) * (size_t) n.ndigits);
-	room = nova_numeric_room(n.weight, n.dscale);
+	numeric.kind = NOVA_NUMERIC_FINITE;
+	numeric.negative = n.negative;
+	numeric.weight = n.weight;
+	numeric.dscale = n.dscale;
+	numeric.ndigits = n.ndigits;
+	numeric.digits = digits + 1;
+	room = nova_numeric_room(&numeric);
 	dst = malloc(room + GUARD_LEN);
 	assert_non_null(dst);
 	memset(dst, GUARD, room + GUARD_LEN);
-	assert_text(dst,
-				nova_format_numeric(dst, digits + 1, n.ndigits, n.weight, n.dscale, n.negative),
-				room, expected);
+	assert_text(dst, nova_format_numeric(dst, &numeric), room, expected);
 	free(dst);
 }
 
@@ -323,14 +328,131 @@ integers(void **state)
 	}
 }
 
+/* Pairs of PostgreSQL's shortest text and what a JVM prints. */
+static void
+java_doubles(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"0", "0.0"},
+		{"-0", "-0.0"},
+		{"1", "1.0"},
+		{"-1.5", "-1.5"},
+		{"100", "100.0"},
+		{"0.001", "0.001"},
+		{"0.0001", "1.0E-4"},
+		{"1e-05", "1.0E-5"},
+		{"9999999", "9999999.0"},
+		{"1e+07", "1.0E7"},
+		{"12345678", "1.2345678E7"},
+		{"123456789.123", "1.23456789123E8"},
+		{"3.4028235e+38", "3.4028235E38"},
+		{"2.2250738585072014e-308", "2.2250738585072014E-308"},
+		{"1.7976931348623157e+308", "1.7976931348623157E308"},
+		{"1.000000000000000e+23", "1.0E23"},
+	};
+	char text[NOVA_JAVA_DOUBLE_ROOM + GUARD_LEN];
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+	{
+		const char *src = pairs[i][0];
+
+		memset(text, GUARD, sizeof(text));
+		assert_text(text, nova_format_java_double(text, src, (int) strlen(src)),
+					NOVA_JAVA_DOUBLE_ROOM, pairs[i][1]);
+	}
+}
+
+static void
+check_unscaled(const char *text, int scale, const char *hex)
+{
+	static Stored n;
+	NovaNumeric numeric = {.kind = NOVA_NUMERIC_FINITE};
+	unsigned char *bytes;
+	char got[256];
+	size_t len;
+
+	store(&n, text);
+	numeric.negative = n.negative;
+	numeric.weight = n.weight;
+	numeric.dscale = n.dscale;
+	numeric.ndigits = n.ndigits;
+	numeric.digits = (const char *) n.digits;
+	bytes = malloc(nova_unscaled_room(&numeric, scale));
+	assert_non_null(bytes);
+	len = nova_numeric_unscaled(bytes, &numeric, scale);
+	for (size_t i = 0; i < len; i++)
+		snprintf(got + 2 * i, 3, "%02x", bytes[i]);
+	assert_string_equal(got, hex);
+	free(bytes);
+}
+
+/* java.math.BigInteger.toByteArray() of value * 10^scale */
+static void
+unscaled_values(void **state)
+{
+	(void) state;
+	check_unscaled("0", 0, "00");
+	check_unscaled("1.10", 2, "6e");
+	check_unscaled("-1.28", 2, "80");
+	check_unscaled("1.28", 2, "0080");
+	check_unscaled("-1.29", 2, "ff7f");
+	check_unscaled("2.55", 2, "00ff");
+	check_unscaled("-0.01", 2, "ff");
+	check_unscaled("256", 0, "0100");
+	check_unscaled("-256", 0, "ff00");
+	check_unscaled("-32768", 0, "8000");
+	check_unscaled("123456789.987654321", 9, "01b69b4be052fab1");
+	check_unscaled("100000000000000000000", 0, "056bc75e2d63100000");
+	check_unscaled("0.0001", 4, "01");
+	check_unscaled("10000.0001", 4, "05f5e101");
+}
+
+/* What is read from the stored header: short, long, and the special ones. */
+static void
+numeric_headers(void **state)
+{
+	static const struct
+	{
+		uint16_t words[4];
+		int size;
+		NovaNumericKind kind;
+		bool negative;
+	} cases[] = {
+		{{0x8100, 12, 3400}, 6, NOVA_NUMERIC_FINITE, false},
+		{{0x4002, 0, 12, 3400}, 8, NOVA_NUMERIC_FINITE, true},
+		{{0xC000}, 2, NOVA_NUMERIC_NAN, true},
+		{{0xD000}, 2, NOVA_NUMERIC_INFINITE, false},
+		{{0xF000}, 2, NOVA_NUMERIC_INFINITE, true},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		NovaNumeric n = {.kind = NOVA_NUMERIC_FINITE};
+
+		nova_numeric_read(&n, (const char *) cases[i].words, cases[i].size);
+		assert_int_equal(n.kind, cases[i].kind);
+		assert_int_equal(n.negative, cases[i].negative);
+		if (n.kind != NOVA_NUMERIC_FINITE)
+			continue;
+		assert_int_equal(n.dscale, 2);
+		assert_int_equal(n.weight, 0);
+		assert_int_equal(n.ndigits, 2);
+		assert_int_equal(nova_numeric_digit(&n, 1), 3400);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(dates),         cmocka_unit_test(times),
-		cmocka_unit_test(random_times),  cmocka_unit_test(uuids),
-		cmocka_unit_test(numerics),      cmocka_unit_test(random_numerics),
-		cmocka_unit_test(long_numerics), cmocka_unit_test(integers),
+		cmocka_unit_test(dates),           cmocka_unit_test(times),
+		cmocka_unit_test(random_times),    cmocka_unit_test(uuids),
+		cmocka_unit_test(java_doubles),    cmocka_unit_test(unscaled_values),
+		cmocka_unit_test(numeric_headers), cmocka_unit_test(numerics),
+		cmocka_unit_test(random_numerics), cmocka_unit_test(long_numerics),
+		cmocka_unit_test(integers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * emit.h
+ *		Which records a change becomes, as the options have it.
+ *
+ * Between the callbacks, which know transactions and tuples, and the encoder,
+ * which knows neither: a change of a captured row comes in as rows, and goes to
+ * the batch as one record, several, or a count of what cannot be one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_EMIT_H
+#define NOVA_EMIT_H
+
+#include "batch.h"
+#include "encode.h"
+#include "relcache.h"
+
+typedef struct NovaEmitter
+{
+	const NovaOptions *options;
+	NovaBatch *batch;
+	NovaMeta *meta;
+} NovaEmitter;
+
+extern void nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);
+
+/* old is NULL if the WAL has no old tuple. */
+extern void nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old,
+							 const NovaRow *new);
+extern void nova_emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old);
+
+extern void nova_emit_truncate(NovaEmitter *e, NovaRelEntry *entry);
+
+#endif /* NOVA_EMIT_H */

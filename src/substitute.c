@@ -1,0 +1,250 @@
+/*-------------------------------------------------------------------------
+ *
+ * substitute.c
+ *		What Debezium writes where there is no value; see substitute.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/primnodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "compat.h"
+#include "debezium.h"
+#include "format.h"
+#include "nested.h"
+#include "substitute.h"
+#include "value.h"
+
+/* A constant as this column's encoder writes it. */
+static char *
+encoded(const NovaColumn *col, Datum value)
+{
+	NovaColumn bare = *col;
+	StringInfoData json;
+	NovaOut out;
+
+	bare.prefix = palloc0(NOVA_PREFIX_PAD);
+	bare.prefix_len = 0;
+	bare.null = "null";
+	initStringInfo(&json);
+	nova_out_init(&out, &json);
+	out.java = true;
+	bare.encode(&out, &bare, value);
+	nova_out_char(&out, '\0');
+	return json.data;
+}
+
+static char *
+quoted(const char *s)
+{
+	StringInfoData json;
+	NovaOut out;
+
+	initStringInfo(&json);
+	nova_out_init(&out, &json);
+	out.java = true;
+	nova_json_cstring(&out, s);
+	nova_out_char(&out, '\0');
+	return json.data;
+}
+
+/*
+ * Defaults
+ */
+
+/* Casts around an expression mean nothing to Debezium. */
+static Node *
+strip_casts(Node *node)
+{
+	for (;;)
+	{
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL)
+			node = linitial(((FuncExpr *) node)->args);
+		else
+			return node;
+	}
+}
+
+static Node *
+default_expression(Relation rel, Form_pg_attribute att)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	if (constr == NULL || att->attgenerated)
+		return NULL;
+	for (int i = 0; i < constr->num_defval; i++)
+		if (constr->defval[i].adnum == att->attnum)
+			return stringToNode(constr->defval[i].adbin);
+	return NULL;
+}
+
+/* The zero of the column's type. */
+static const char *
+zero_json(const NovaColumn *col, const NovaTraits *traits)
+{
+	if (traits->zero == NOVA_ZERO_JSON)
+		return traits->zero_json;
+	return encoded(col, nova_type_zero(col->type, traits->zero));
+}
+
+/* A function's value is not known beforehand. */
+static const char *
+function_default(const NovaColumn *col, const NovaTraits *traits, Node *call)
+{
+	if (IsA(call, SQLValueFunction) && ((SQLValueFunction *) call)->op == SVFOP_CURRENT_USER)
+		return "\"CURRENT_USER\"";
+	if (traits->function_default)
+		return traits->function_default;
+	/* of a timestamptz, the zero in the column's own precision */
+	if (col->encode == dbz_encode_timestamptz)
+		return encoded(col, nova_type_zero(col->type, NOVA_ZERO_EPOCH));
+	return zero_json(col, traits);
+}
+
+/* Debezium does not pad a char(n)'s default. */
+static const char *
+constant_default(const NovaColumn *col, Datum value)
+{
+	char *json = encoded(col, value);
+	size_t len = strlen(json);
+
+	if (!nova_type_is_padded(col->type))
+		return json;
+	while (len > 2 && json[len - 2] == ' ')
+		len--;
+	json[len - 1] = '"';
+	json[len] = '\0';
+	return json;
+}
+
+/* JSON of the default, or NULL where there is none that Debezium understands. */
+static const char *
+default_json(const NovaColumn *col, const NovaTraits *traits, Relation rel, Form_pg_attribute att)
+{
+	Node *expr = default_expression(rel, att);
+	Node *core;
+
+	/* the default of a number without scale does not fit into its struct */
+	if (expr == NULL || att->atttypid != col->type || !traits->has_default ||
+		col->encode == dbz_encode_decimal_any)
+		return NULL;
+	core = strip_casts(expr);
+	if (IsA(core, FuncExpr) || IsA(core, SQLValueFunction) || IsA(core, NextValueExpr))
+		return function_default(col, traits, core);
+	if (!IsA(core, Const))
+		return NULL;
+	expr = eval_const_expressions(NULL, expr);
+	if (!IsA(expr, Const) || ((Const *) expr)->constisnull)
+		return NULL;
+	return constant_default(col, ((Const *) expr)->constvalue);
+}
+
+/*
+ * Unchanged TOAST values
+ */
+
+static char *
+bytes_as_numbers(const char *s)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	for (; *s; s++)
+		appendStringInfo(&json, "%c%u", json.len ? ',' : '[', (unsigned char) *s);
+	appendStringInfoString(&json, json.len ? "]" : "[]");
+	return json.data;
+}
+
+static char *
+bytes_as_base64(const char *s)
+{
+	StringInfoData json;
+	NovaOut out;
+
+	initStringInfo(&json);
+	nova_out_init(&out, &json);
+	nova_json_base64(&out, s, strlen(s), false);
+	nova_out_char(&out, '\0');
+	return json.data;
+}
+
+/* java.util.UUID.nameUUIDFromBytes(): MD5 with version and variant stamped in. */
+static char *
+bytes_as_uuid(const char *s)
+{
+	unsigned char uuid[16];
+	char shown[37] = {0};
+
+	if (!nova_md5(s, strlen(s), uuid))
+		return NULL;
+	uuid[6] = (unsigned char) ((uuid[6] & 0x0F) | 0x30);
+	uuid[8] = (unsigned char) ((uuid[8] & 0x3F) | 0x80);
+	nova_format_uuid(shown, uuid);
+	return quoted(shown);
+}
+
+static const char *
+array_placeholder(Oid element, const char *placeholder)
+{
+	char *uuid;
+
+	switch (nova_type_array_placeholder(element))
+	{
+		case NOVA_PLACEHOLDER_STRING:
+			return psprintf("[%s]", quoted(placeholder));
+		case NOVA_PLACEHOLDER_BYTES:
+			return psprintf("[%s]", bytes_as_base64(placeholder));
+		case NOVA_PLACEHOLDER_NUMBERS:
+			return bytes_as_numbers(placeholder);
+		case NOVA_PLACEHOLDER_UUID:
+			uuid = bytes_as_uuid(placeholder);
+			return uuid ? psprintf("[%s]", uuid) : "null";
+		case NOVA_PLACEHOLDER_NONE:
+			break;
+	}
+	return "null";
+}
+
+/* The placeholder in the form that the column's schema can hold. */
+static const char *
+unavailable_json(const NovaColumn *col, const NovaTraits *traits, const NovaOptions *options)
+{
+	const char *placeholder = options->placeholder;
+	char *json = quoted(placeholder);
+	Oid element = get_element_type(col->type);
+
+	if (OidIsValid(element))
+		return array_placeholder(element, placeholder);
+	if (col->encode == dbz_encode_hstore_map)
+		return psprintf("{%s:%s}", json, json);
+	if (col->encode == dbz_encode_hstore_json)
+		return quoted(psprintf("{%s:%s}", json, json));
+	if (col->encode == nova_encode_base64 || col->encode == nova_encode_base64_url)
+		return bytes_as_base64(placeholder);
+	return traits->shows_placeholder || col->encode == nova_encode_hex ? json : "null";
+}
+
+void
+nova_substitutes(NovaColumn *col, Relation rel, Form_pg_attribute att, const NovaOptions *options)
+{
+	NovaTraits traits = nova_type_traits(col->type, col->typmod);
+	const char *standard = default_json(col, &traits, rel, att);
+
+	col->null = options->replace_null && standard ? standard : "null";
+	if (!att->attnotnull)
+		col->unknown = col->null;
+	else
+		col->unknown = standard ? standard : zero_json(col, &traits);
+	if (options->unavailable == NOVA_UNAVAILABLE_PLACEHOLDER)
+		col->unavailable = unavailable_json(col, &traits, options);
+}
