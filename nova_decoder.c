@@ -183,7 +183,7 @@ nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations
 
 /* A record made by nova.publish(). */
 static void
-emit_message(NovaState *state, const char *content, Size size)
+emit_published(NovaState *state, const char *content, Size size)
 {
 	NovaBatch *batch = &state->batch;
 	NovaMessage message;
@@ -203,25 +203,33 @@ emit_message(NovaState *state, const char *content, Size size)
 	nova_batch_value_done(batch, message.value.data == NULL);
 }
 
+/* A message: nova's own make any record, Debezium shows the others. */
+static void
+emit_message(NovaState *state, const char *prefix, const char *content, Size size)
+{
+	if (strcmp(prefix, NOVA_MESSAGE_PREFIX) == 0)
+		emit_published(state, content, size);
+	else if (state->options->profile == NOVA_PROFILE_DEBEZIUM)
+		nova_emit_message(&state->emitter, state->relcache, prefix, content, size);
+}
+
 static void
 nova_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr message_lsn,
 			 bool transactional, const char *prefix, Size size, const char *content)
 {
 	NovaState *state = ctx->output_plugin_private;
-	MemoryContext old;
+	MemoryContext old = MemoryContextSwitchTo(state->change_context);
+	NovaCommit commit = {.flags = NOVA_CF_NONTRANSACTIONAL,
+						 .commit_lsn = message_lsn,
+						 .end_lsn = ctx->reader->EndRecPtr};
 
-	if (strcmp(prefix, NOVA_MESSAGE_PREFIX) != 0)
-		return;
-	old = MemoryContextSwitchTo(state->change_context);
-	emit_message(state, content, size);
+	/* outside of transactions the WAL holds neither a time nor an xid */
 	if (!transactional)
-	{
-		NovaCommit commit = {.flags = NOVA_CF_NONTRANSACTIONAL,
-							 .commit_lsn = message_lsn,
-							 .end_lsn = ctx->reader->EndRecPtr};
-
+		nova_meta_begin(&state->meta, InvalidTransactionId, 0, message_lsn);
+	state->meta.lsn = message_lsn;
+	emit_message(state, prefix, content, size);
+	if (!transactional)
 		nova_batch_commit(&state->batch, &commit);
-	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->change_context);
 }

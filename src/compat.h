@@ -94,7 +94,7 @@ nova_update_progress(LogicalDecodingContext *ctx, bool skipped)
 
 /* Write a logical decoding message; not flushed at once. */
 static inline XLogRecPtr
-nova_emit_message(const char *prefix, const char *content, Size size, bool transactional)
+nova_log_message(const char *prefix, const char *content, Size size, bool transactional)
 {
 #if PG_VERSION_NUM >= 170000
 	return LogLogicalMessage(prefix, content, size, transactional, false);

@@ -39,11 +39,11 @@ emit_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
  * without one has no tombstone.
  */
 static void
-emit_tombstone(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *old)
+emit_tombstone(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *old, NovaBytes headers)
 {
 	if (!nova_has_key(entry->plan, old))
 		return;
-	(void) begin_record(e, entry, op, old, no_headers);
+	(void) begin_record(e, entry, op, old, headers);
 	nova_batch_value_done(e->batch, true);
 }
 
@@ -78,7 +78,7 @@ emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaBytes h
 			emit_null_text(e, entry, old, headers);
 			break;
 		case NOVA_DELETE_TO_TOMBSTONE:
-			emit_tombstone(e, entry, NOVA_OP_DELETE, old);
+			emit_tombstone(e, entry, NOVA_OP_DELETE, old, headers);
 			break;
 		case NOVA_DELETE_REWRITE:
 			emit_record(e, entry, NOVA_OP_DELETE, old, NULL, headers);
@@ -87,7 +87,7 @@ emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaBytes h
 		case NOVA_DELETE_REWRITE_TOMBSTONE:
 			emit_record(e, entry, NOVA_OP_DELETE, old, NULL, headers);
 			if (e->options->tombstones)
-				emit_tombstone(e, entry, NOVA_OP_TOMBSTONE, old);
+				emit_tombstone(e, entry, NOVA_OP_TOMBSTONE, old, headers);
 			break;
 	}
 }
@@ -165,4 +165,20 @@ nova_emit_truncate(NovaEmitter *e, NovaRelEntry *entry)
 	if (e->options->format == NOVA_FORMAT_FLAT && e->options->profile == NOVA_PROFILE_DEBEZIUM)
 		return;
 	emit_record(e, entry, NOVA_OP_TRUNCATE, NULL, NULL, no_headers);
+}
+
+void
+nova_emit_message(NovaEmitter *e, NovaRelCache *cache, const char *prefix, const char *content,
+				  Size size)
+{
+	const char *first = e->options->topic_prefix;
+	char *topic = nova_topic_route(psprintf("%s%smessage", first, *first ? "." : ""), e->options);
+	NovaBytes name = {topic, (uint32) strlen(topic)};
+	NovaOut *out = nova_batch_record(e->batch, nova_relcache_topic(cache, name), NOVA_OP_MESSAGE, 0,
+									 no_headers);
+
+	nova_encode_message_key(out, prefix);
+	nova_batch_key_done(e->batch, false);
+	nova_encode_message(out, prefix, content, size, e->meta);
+	nova_batch_value_done(e->batch, false);
 }

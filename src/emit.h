@@ -32,4 +32,8 @@ extern void nova_emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow 
 
 extern void nova_emit_truncate(NovaEmitter *e, NovaRelEntry *entry);
 
+/* A logical decoding message that is not nova's own. */
+extern void nova_emit_message(NovaEmitter *e, NovaRelCache *cache, const char *prefix,
+							  const char *content, Size size);
+
 #endif /* NOVA_EMIT_H */

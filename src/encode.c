@@ -7,12 +7,34 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "encode.h"
+
+/*
+ * The database's name, in that memory context.  Looked up at the start of a
+ * stream, where there is no transaction: a message may need it outside of any.
+ */
+static char *
+database_name(MemoryContext context)
+{
+	bool own_transaction = !IsTransactionState();
+	MemoryContext old = CurrentMemoryContext;
+	char *name;
+
+	if (own_transaction)
+		StartTransactionCommand();
+	name = get_database_name(MyDatabaseId);
+	name = MemoryContextStrdup(context, name ? name : "");
+	if (own_transaction)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(old);
+	return name;
+}
 
 void
 nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context)
@@ -21,8 +43,10 @@ nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context
 
 	memset(meta, 0, sizeof(*meta));
 	meta->options = options;
-	meta->context = context;
-	meta->snapshot = "false";
+	meta->db = database_name(context);
+	/* Debezium's is a null whose schema says "false" */
+	meta->snapshot =
+		options->profile == NOVA_PROFILE_DEBEZIUM && !options->replace_null ? "null" : "\"false\"";
 	initStringInfo(&meta->suffix);
 	MemoryContextSwitchTo(old);
 }
@@ -35,20 +59,6 @@ nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us, XLogRecPtr c
 	meta->xid = xid;
 	meta->commit_us = commit_us;
 	meta->suffix_op = '\0';
-}
-
-/* The database's name: catalog access, so only inside a change. */
-static const char *
-database_name(NovaMeta *meta)
-{
-	if (meta->db == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(meta->context);
-
-		meta->db = get_database_name(MyDatabaseId);
-		MemoryContextSwitchTo(old);
-	}
-	return meta->db ? meta->db : "";
 }
 
 static void
@@ -69,10 +79,10 @@ write_field(NovaOut *out, const NovaField *field, const NovaPlan *plan, NovaMeta
 			appendStringInfo(buf, INT64_FORMAT, meta->commit_us);
 			break;
 		case NOVA_FIELD_TS_NS:
-			appendStringInfo(buf, INT64_FORMAT "000", meta->commit_us);
+			appendStringInfo(buf, INT64_FORMAT, meta->commit_us * 1000);
 			break;
 		case NOVA_FIELD_DB:
-			nova_json_cstring(out, database_name(meta));
+			nova_json_cstring(out, meta->db);
 			break;
 		case NOVA_FIELD_SCHEMA:
 			/* the plan's names are UTF-8 already, the server may have another encoding */
@@ -97,7 +107,7 @@ write_field(NovaOut *out, const NovaField *field, const NovaPlan *plan, NovaMeta
 			appendStringInfoString(buf, "\"" NOVA_VERSION "\"");
 			break;
 		case NOVA_FIELD_SNAPSHOT:
-			nova_json_cstring(out, meta->snapshot);
+			appendStringInfoString(buf, meta->snapshot);
 			break;
 	}
 }
@@ -245,35 +255,37 @@ write_row(NovaOut *out, const char *name, const NovaPlan *plan, const NovaRow *r
 static void
 write_times(NovaOut *out, const NovaMeta *meta)
 {
-	appendStringInfo(out->buf,
-					 ",\"ts_ms\":" INT64_FORMAT ",\"ts_us\":" INT64_FORMAT
-					 ",\"ts_ns\":" INT64_FORMAT "000",
-					 meta->commit_us / 1000, meta->commit_us, meta->commit_us);
+	appendStringInfo(
+		out->buf, ",\"ts_ms\":" INT64_FORMAT ",\"ts_us\":" INT64_FORMAT ",\"ts_ns\":" INT64_FORMAT,
+		meta->commit_us / 1000, meta->commit_us, meta->commit_us * 1000);
 }
 
-/* Where the change comes from. */
+/* Where the change comes from; an application's message from no table. */
 static void
-write_source(NovaOut *out, const NovaPlan *plan, NovaMeta *meta)
+write_source(NovaOut *out, const char *schema, const char *table, const NovaMeta *meta)
 {
 	StringInfo buf = out->buf;
 
 	appendStringInfoString(buf, ",\"source\":{\"version\":\"" NOVA_VERSION
 								"\",\"connector\":\"postgresql\",\"name\":");
 	nova_json_cstring(out, meta->options->topic_prefix);
-	appendStringInfo(buf, ",\"ts_ms\":" INT64_FORMAT ",\"snapshot\":\"%s\",\"db\":",
-					 meta->commit_us / 1000, meta->snapshot);
-	nova_json_cstring(out, database_name(meta));
+	appendStringInfo(buf,
+					 ",\"ts_ms\":" INT64_FORMAT ",\"snapshot\":%s,\"db\":", meta->commit_us / 1000,
+					 meta->snapshot);
+	nova_json_cstring(out, meta->db);
 	appendStringInfo(buf,
 					 ",\"sequence\":\"[\\\"" UINT64_FORMAT "\\\",\\\"" UINT64_FORMAT
-					 "\\\"]\",\"ts_us\":" INT64_FORMAT ",\"ts_ns\":" INT64_FORMAT "000,\"schema\":",
-					 meta->commit_lsn, meta->lsn, meta->commit_us, meta->commit_us);
-	nova_json_utf8(out, plan->schema, strlen(plan->schema));
+					 "\\\"]\",\"ts_us\":" INT64_FORMAT ",\"ts_ns\":" INT64_FORMAT ",\"schema\":",
+					 meta->commit_lsn, meta->lsn, meta->commit_us, meta->commit_us * 1000);
+	nova_json_utf8(out, schema, strlen(schema));
 	nova_out_bytes(out, ",\"table\":", 9);
-	nova_json_utf8(out, plan->table, strlen(plan->table));
-	appendStringInfo(buf,
-					 ",\"txId\":%u,\"lsn\":" UINT64_FORMAT
-					 ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}",
-					 meta->xid, meta->lsn);
+	nova_json_utf8(out, table, strlen(table));
+	if (TransactionIdIsValid(meta->xid))
+		appendStringInfo(buf, ",\"txId\":%u", meta->xid);
+	else
+		appendStringInfoString(buf, ",\"txId\":null");
+	appendStringInfo(buf, ",\"lsn\":" UINT64_FORMAT, meta->lsn);
+	appendStringInfoString(buf, ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}");
 }
 
 /* Debezium's envelope. */
@@ -283,7 +295,7 @@ write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 {
 	write_row(out, "{\"before\":", plan, before);
 	write_row(out, ",\"after\":", plan, after);
-	write_source(out, plan, meta);
+	write_source(out, plan->schema, plan->table, meta);
 	appendStringInfo(out->buf, ",\"transaction\":null,\"op\":\"%c\"", op);
 	write_times(out, meta);
 	nova_out_char(out, '}');
@@ -308,4 +320,29 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, con
 		out->skip = 1;
 	}
 	write_suffix(out, plan, meta, op);
+}
+
+void
+nova_encode_message_key(NovaOut *out, const char *prefix)
+{
+	nova_out_bytes(out, "{\"prefix\":", 10);
+	nova_json_cstring(out, prefix);
+	nova_out_char(out, '}');
+}
+
+/* Debezium's record of a logical decoding message. */
+void
+nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size size,
+					const NovaMeta *meta)
+{
+	appendStringInfo(out->buf, "{\"op\":\"m\",\"ts_ms\":" INT64_FORMAT, meta->commit_us / 1000);
+	write_source(out, "", "", meta);
+	appendStringInfoString(out->buf, ",\"transaction\":null,\"message\":{\"prefix\":");
+	nova_json_cstring(out, prefix);
+	nova_out_bytes(out, ",\"content\":", 11);
+	if (meta->options->binary_mode == NOVA_BINARY_HEX)
+		nova_json_hex(out, content, size);
+	else
+		nova_json_base64(out, content, size, meta->options->binary_mode == NOVA_BINARY_BASE64_URL);
+	nova_out_bytes(out, "}}", 2);
 }

@@ -22,13 +22,12 @@
 typedef struct NovaMeta
 {
 	const NovaOptions *options;
-	MemoryContext context;
+	char *db;        /* the database */
 	int64 commit_us; /* microseconds since 1970 */
 	TransactionId xid;
 	XLogRecPtr lsn;        /* of the change: set before each row */
 	XLogRecPtr commit_lsn; /* start of the commit record */
-	const char *snapshot;  /* "false" when streaming */
-	char *db;              /* looked up when first needed */
+	const char *snapshot;  /* JSON: "false" when streaming */
 
 	/* the fields as they were last written, for this op of this transaction */
 	StringInfoData suffix;
@@ -65,5 +64,10 @@ extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *r
  */
 extern void nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before,
 							  const NovaRow *after, NovaMeta *meta, char op);
+
+/* A logical decoding message as Debezium shows it: key and value. */
+extern void nova_encode_message_key(NovaOut *out, const char *prefix);
+extern void nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size size,
+								const NovaMeta *meta);
 
 #endif /* NOVA_ENCODE_H */

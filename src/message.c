@@ -169,5 +169,5 @@ nova_publish(PG_FUNCTION_ARGS)
 		put_bytes(&buf, "", 0);
 	else
 		put_headers(&buf, PG_GETARG_JSONB_P(3));
-	PG_RETURN_LSN(nova_emit_message(NOVA_MESSAGE_PREFIX, buf.data, buf.len, PG_GETARG_BOOL(4)));
+	PG_RETURN_LSN(nova_log_message(NOVA_MESSAGE_PREFIX, buf.data, buf.len, PG_GETARG_BOOL(4)));
 }

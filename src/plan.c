@@ -133,6 +133,12 @@ route_topic(char *topic, const NovaOptions *options)
 	return nova_topic_valid(routed, strlen(routed)) ? routed : topic;
 }
 
+char *
+nova_topic_route(const char *topic, const NovaOptions *options)
+{
+	return route_topic(sanitize_topic(topic), options);
+}
+
 /* Schemas that hold no user's data. */
 static bool
 schema_is_builtin(const char *schema)
@@ -176,7 +182,7 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	plan->table = utf8_copy(table);
 	topic = psprintf("%s%s%s.%s", utf8_copy(options->topic_prefix),
 					 *options->topic_prefix ? "." : "", plan->schema, plan->table);
-	plan->topic = route_topic(sanitize_topic(topic), options);
+	plan->topic = nova_topic_route(topic, options);
 }
 
 /* False: a column that the options leave out. */

@@ -56,6 +56,9 @@ typedef struct NovaPlan
 /* Reads catalogs; the plan's context is a child of parent. */
 extern NovaPlan *nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options);
 
+/* The name of a topic (UTF-8) after the rules of names and topic.regex. */
+extern char *nova_topic_route(const char *topic, const NovaOptions *options);
+
 /* Is this a name that Kafka takes for a topic? */
 extern bool nova_topic_valid(const char *topic, Size len);
 

@@ -92,6 +92,10 @@ default_expression(Relation rel, Form_pg_attribute att)
 static const char *
 zero_json(const NovaColumn *col, const NovaTraits *traits)
 {
+	if (col->encode == dbz_encode_hstore_map)
+		return "{}";
+	if (col->encode == dbz_encode_hstore_json)
+		return "\"{}\"";
 	if (traits->zero == NOVA_ZERO_JSON)
 		return traits->zero_json;
 	return encoded(col, nova_type_zero(col->type, traits->zero));
@@ -194,8 +198,9 @@ bytes_as_uuid(const char *s)
 }
 
 static const char *
-array_placeholder(Oid element, const char *placeholder)
+array_placeholder(Oid element, const NovaOptions *options)
 {
+	const char *placeholder = options->placeholder;
 	char *uuid;
 
 	switch (nova_type_array_placeholder(element))
@@ -203,7 +208,9 @@ array_placeholder(Oid element, const char *placeholder)
 		case NOVA_PLACEHOLDER_STRING:
 			return psprintf("[%s]", quoted(placeholder));
 		case NOVA_PLACEHOLDER_BYTES:
-			return psprintf("[%s]", bytes_as_base64(placeholder));
+			return options->binary_mode == NOVA_BINARY_BYTES
+					   ? psprintf("[%s]", bytes_as_base64(placeholder))
+					   : "null";
 		case NOVA_PLACEHOLDER_NUMBERS:
 			return bytes_as_numbers(placeholder);
 		case NOVA_PLACEHOLDER_UUID:
@@ -224,13 +231,14 @@ unavailable_json(const NovaColumn *col, const NovaTraits *traits, const NovaOpti
 	Oid element = get_element_type(col->type);
 
 	if (OidIsValid(element))
-		return array_placeholder(element, placeholder);
+		return array_placeholder(element, options);
 	if (col->encode == dbz_encode_hstore_map)
 		return psprintf("{%s:%s}", json, json);
 	if (col->encode == dbz_encode_hstore_json)
 		return quoted(psprintf("{%s:%s}", json, json));
+	/* a string for what is a string only by the mode does not fit */
 	if (col->encode == nova_encode_base64 || col->encode == nova_encode_base64_url)
-		return bytes_as_base64(placeholder);
+		return options->binary_mode == NOVA_BINARY_BYTES ? bytes_as_base64(placeholder) : "null";
 	return traits->shows_placeholder || col->encode == nova_encode_hex ? json : "null";
 }
 

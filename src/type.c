@@ -107,7 +107,8 @@ static const struct
 };
 
 /* Array elements for which Debezium leaves the column out. */
-static const Oid unknown_elements[] = {CASHOID, NAMEOID, XMLOID, VARBITOID, POINTOID, INTERVALOID};
+static const Oid unknown_elements[] = {CASHOID,  NAMEOID,     XMLOID,      VARBITOID,
+									   POINTOID, INTERVALOID, REFCURSOROID};
 
 static NovaTypeInfo *
 new_info(NovaColumn *col)
@@ -427,14 +428,12 @@ choose_by_name(NovaColumn *col, Oid type, const NovaOptions *options)
 static bool
 element_is_known(Oid element, const NovaOptions *options)
 {
-	if (options->profile != NOVA_PROFILE_DEBEZIUM || options->include_unknown)
+	if (options->profile != NOVA_PROFILE_DEBEZIUM)
 		return true;
-	if (get_typtype(element) == TYPTYPE_DOMAIN)
-		return false;
 	for (int i = 0; i < lengthof(unknown_elements); i++)
 		if (unknown_elements[i] == element)
 			return false;
-	return true;
+	return options->include_unknown || get_typtype(element) != TYPTYPE_DOMAIN;
 }
 
 bool
