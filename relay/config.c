@@ -88,6 +88,7 @@ typedef enum OptTarget
 #define OPT_EMPTY_OK 0x04
 #define OPT_DIGIT    0x08 /* libpq's booleans are 1 and 0 */
 #define OPT_KBYTES   0x10 /* given in bytes, passed in KiB */
+#define OPT_HEX      0x20 /* "hex:…" stands for the text of these bytes */
 
 typedef struct Ctx Ctx;
 
@@ -151,6 +152,8 @@ static bool check_slot_name(Ctx *ctx, const char *key, const char *value);
 static bool check_operations(Ctx *ctx, const char *key, const char *value);
 static bool check_placeholder(Ctx *ctx, const char *key, const char *value);
 static bool check_password(Ctx *ctx, const char *key, const char *value);
+static bool check_key_columns(Ctx *ctx, const char *key, const char *value);
+static bool check_added_fields(Ctx *ctx, const char *key, const char *value);
 static bool check_retries(Ctx *ctx, const char *key, const char *value);
 
 /* ------------------------------------------------------------------------
@@ -212,7 +215,9 @@ static const Option options[] = {
 	 .type = TYPE_ENUM,
 	 .values = "io.debezium.connector.postgresql.PostgresConnector",
 	 .refusal = "nova-relay is a PostgreSQL source only",
-	 .help = "Accepted so that a connector JSON can be used as it is."},
+	 .help =
+		 "Accepted so that a connector JSON can be used as it is; makes debezium the default of "
+		 "nova.profile."},
 	{.key = "tasks.max",
 	 .type = TYPE_INT,
 	 .min = 1,
@@ -350,8 +355,8 @@ static const Option options[] = {
 	IGNORE("lsn.flush.timeout.ms", "confirming is one message on the stream, not a query"),
 	IGNORE("lsn.flush.timeout.action", "confirming is one message on the stream, not a query"),
 	IGNORE("offset.mismatch.strategy", "the slot is the only position: nothing can mismatch"),
-	IGNORE("xmin.fetch.interval.ms", "records carry no source.xmin"),
-	IGNORE("xmin.fetch.interval", "records carry no source.xmin"),
+	IGNORE("xmin.fetch.interval.ms", "source.xmin is always null"),
+	IGNORE("xmin.fetch.interval", "source.xmin is always null"),
 
 	HEADING("What is captured"),
 	{.key = "schema.include.list",
@@ -374,8 +379,15 @@ static const Option options[] = {
 	ALIAS("schema.blacklist", "schema.exclude.list"),
 	ALIAS("table.whitelist", "table.include.list"),
 	ALIAS("table.blacklist", "table.exclude.list"),
-	REFUSE("column.include.list", "columns cannot be left out in this version; remove it"),
-	REFUSE("column.exclude.list", "columns cannot be left out in this version; remove it"),
+	{.key = "column.include.list",
+	 .type = TYPE_LIST,
+	 PLUGIN("column.include.list"),
+	 .help = "Columns to capture, schema.table.column: anchored regular expressions. Keys keep "
+			 "their columns."},
+	{.key = "column.exclude.list",
+	 .type = TYPE_LIST,
+	 PLUGIN("column.exclude.list"),
+	 .help = "Columns to leave out. Keys keep theirs."},
 	ALIAS("column.whitelist", "column.include.list"),
 	ALIAS("column.blacklist", "column.exclude.list"),
 	{.key = "skipped.operations",
@@ -386,16 +398,22 @@ static const Option options[] = {
 	 .help = "Any of c, u, d, t; or none."},
 	ONLY("skip.messages.without.change", "false", UNSUPPORTED " or set it to false",
 		 "Every update becomes a record."),
-	REFUSE("message.key.columns",
-		   UNSUPPORTED "; the key is the primary key, else the replica identity index"),
-	REFUSE("column.truncate.to.*.chars", UNSUPPORTED),
-	REFUSE("column.mask.*", UNSUPPORTED ", and keep the table out of table.include.list"),
+	{.key = "message.key.columns",
+	 .type = TYPE_LIST,
+	 .check = check_key_columns,
+	 PLUGIN("message.key.columns"),
+	 .help = "Keys of your own: schema.table:column,column;… where schema.table is a regular "
+			 "expression."},
+	REFUSE("column.truncate.to.*.chars",
+		   UNSUPPORTED ", or leave the column out with column.exclude.list"),
+	REFUSE("column.mask.*", UNSUPPORTED ", and leave the column out with column.exclude.list"),
 	IGNORE("column.propagate.source.type", NO_SCHEMAS),
 	IGNORE("datatype.propagate.source.type", NO_SCHEMAS),
 	{.key = "tombstones.on.delete",
 	 .type = TYPE_BOOL,
 	 .deflt = "true",
-	 .help = "A tombstone (null value) after each delete."},
+	 PLUGIN("tombstones.on.delete"),
+	 .help = "A tombstone (null value) after each delete's record."},
 	ONLY("table.ignore.builtin", "true", "system tables cannot be captured; remove it",
 		 "System tables are never captured."),
 	IGNORE("database.include.list", "a slot sees one database: database.dbname"),
@@ -409,34 +427,63 @@ static const Option options[] = {
 	IGNORE("guardrail.collections.limit.action", "the number of tables costs next to nothing"),
 
 	HEADING("Values"),
+	{.key = "nova.profile",
+	 .type = TYPE_ENUM,
+	 .values = "nova|debezium",
+	 .help = "The forms of all values that no other key decides: what a JSON consumer wants, or "
+			 "what Debezium writes. Default: debezium if connector.class is set, else nova."},
 	{.key = "time.precision.mode",
 	 .type = TYPE_ENUM,
-	 .values = "connect",
-	 .note = "timestamps are epoch milliseconds, dates and times ISO text",
-	 .refusal = "this version writes timestamps as epoch milliseconds; set it to connect",
-	 .help = "Timestamps are epoch milliseconds."},
+	 .values = "adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds|"
+			   "nova",
+	 PLUGIN("time.precision.mode"),
+	 .refusal = "objects of year, month, … are not supported by this version; choose another mode",
+	 .help = "Dates and times as Debezium writes them; nova: timestamps in epoch milliseconds, the "
+			 "rest ISO 8601. By default that of nova.profile."},
 	{.key = "decimal.handling.mode",
 	 .type = TYPE_ENUM,
-	 .values = "double|precise",
-	 .note = "numerics are exact JSON numbers, neither base64 nor rounded",
-	 .refusal = "this version writes numerics as exact JSON numbers; set it to double",
-	 .help = "Numerics are exact JSON numbers."},
-	ONLY("binary.handling.mode", "bytes|base64", "this version writes bytea as base64",
-		 "bytea is base64."),
-	ONLY("interval.handling.mode", "string",
-		 "this version writes intervals as text; set it to string", "Intervals are text."),
-	ONLY("hstore.handling.mode", "map",
-		 "this version writes hstore as a JSON object; set it to map", "hstore is a JSON object."),
-	ONLY("money.fraction.digits", "2", "this version writes money as PostgreSQL's text",
-		 "money is PostgreSQL's text."),
-	ONLY("include.unknown.datatypes", "true",
-		 "this version writes columns of every type; set it to true",
-		 "Columns of every type are written, the rare ones as PostgreSQL's text."),
+	 .values = "precise|double|string|number",
+	 PLUGIN("decimal.handling.mode"),
+	 .help = "numeric and money as Debezium writes them; number: exact JSON numbers. By default "
+			 "that of nova.profile."},
+	{.key = "binary.handling.mode",
+	 .type = TYPE_ENUM,
+	 .values = "bytes|base64|base64-url-safe|hex",
+	 PLUGIN("binary.handling.mode"),
+	 .help = "bytea; bytes is base64."},
+	{.key = "interval.handling.mode",
+	 .type = TYPE_ENUM,
+	 .values = "numeric|string|text",
+	 PLUGIN("interval.handling.mode"),
+	 .help = "Microseconds, ISO 8601, or PostgreSQL's text. By default that of nova.profile."},
+	{.key = "hstore.handling.mode",
+	 .type = TYPE_ENUM,
+	 .values = "json|map",
+	 PLUGIN("hstore.handling.mode"),
+	 .help = "A string that holds JSON, or an object. By default that of nova.profile."},
+	{.key = "nova.json.handling.mode",
+	 .type = TYPE_ENUM,
+	 .values = "nested|text",
+	 PLUGIN("json.handling.mode"),
+	 .help = "json and jsonb as nested JSON, or as a string that holds it. By default that of "
+			 "nova.profile."},
+	{.key = "money.fraction.digits",
+	 .type = TYPE_INT,
+	 .min = 0,
+	 .max = 9,
+	 PLUGIN("money.fraction.digits"),
+	 .help = "Decimals of a money value (the plugin's default is 2)."},
+	{.key = "include.unknown.datatypes",
+	 .type = TYPE_BOOL,
+	 PLUGIN("include.unknown.datatypes"),
+	 .help = "Show columns of types that Debezium does not know. By default that of "
+			 "nova.profile."},
 	{.key = "unavailable.value.placeholder",
 	 .deflt = "__debezium_unavailable_value",
+	 .flags = OPT_HEX,
 	 .check = check_placeholder,
 	 PLUGIN("unavailable.value.placeholder"),
-	 .help = "Stands for an unchanged TOAST value that is not in the WAL."},
+	 .help = "Stands for an unchanged TOAST value that is not in the WAL; hex:… gives its bytes."},
 	ALIAS("toasted.value.placeholder", "unavailable.value.placeholder"),
 	{.key = "nova.unavailable.value.handling",
 	 .type = TYPE_ENUM,
@@ -490,7 +537,8 @@ static const Option options[] = {
 	IGNORE("transaction.metadata.factory", "a Java class"),
 	IGNORE("sourceinfo.struct.maker", "a Java class"),
 	ONLY("extended.headers.enabled", "false",
-		 "this version writes no record headers; set it to false", "No headers are written."),
+		 "this version does not write the four __debezium.context headers; set it to false",
+		 "No context headers are written."),
 
 	HEADING("Snapshot, signals, notifications"),
 	/* The order of the first five values is that of SnapshotMode. */
@@ -584,45 +632,40 @@ static const Option options[] = {
 	 .scope = CLASS_ROUTER,
 	 PLUGIN("topic.replacement"),
 	 .help = "The topic; $1 is the regex's first group."},
-	/* Passed even when empty: the plugin's own default has fields in it. */
 	{.key = "transforms.*.add.fields",
 	 .scope = CLASS_UNWRAP,
-	 .deflt = "",
 	 .flags = OPT_EMPTY_OK,
+	 .check = check_added_fields,
 	 PLUGIN("add.fields"),
-	 .help = "Fields to add, such as op,source.ts_ms; without op a delete's record has no mark."},
+	 .help = "Fields to add, such as op,source.ts_ms; \"field:NAME\" renames. Default: none, in "
+			 "profile nova op,source.ts_ms."},
 	{.key = "transforms.*.add.fields.prefix",
 	 .scope = CLASS_UNWRAP,
 	 .deflt = "__",
 	 .flags = OPT_EMPTY_OK,
 	 PLUGIN("add.fields.prefix"),
 	 .help = "Prefix of the added fields."},
+	/* Of deletes: finish_deletes() makes one answer of these three. */
 	{.key = "transforms.*.delete.tombstone.handling.mode",
 	 .type = TYPE_ENUM,
 	 .scope = CLASS_UNWRAP,
-	 .values = "rewrite-with-tombstone|rewrite",
-	 .note = "a delete is a record with the known old columns and \"__op\":\"d\" (no __deleted), "
-			 "then the tombstone",
-	 .refusal = "not supported by this version; use rewrite-with-tombstone (or rewrite, without "
-				"the tombstone)",
-	 .help = "What a delete becomes."},
+	 .values = "drop|tombstone|rewrite|rewrite-with-tombstone|delete-to-tombstone",
+	 .help = "What a delete becomes. Default: tombstone, in profile nova the known old columns and "
+			 "then the tombstone."},
 	{.key = "transforms.*.delete.handling.mode",
 	 .type = TYPE_ENUM,
 	 .scope = CLASS_UNWRAP,
-	 .values = "rewrite|none",
-	 .note = "a delete is a record with the known old columns and \"__op\":\"d\" (no __deleted)",
-	 .refusal = "not supported by this version; use rewrite",
-	 .help = "Old option: what a delete becomes."},
+	 .values = "drop|rewrite|none",
+	 .help = "Old option, with drop.tombstones: what a delete becomes (docs/debezium.md)."},
 	{.key = "transforms.*.drop.tombstones",
 	 .type = TYPE_BOOL,
 	 .scope = CLASS_UNWRAP,
-	 .help = "Old option: true is tombstones.on.delete=false."},
+	 .help = "Old option, with delete.handling.mode: no tombstones (docs/debezium.md)."},
 	{.key = "transforms.*.replace.null.with.default",
-	 .type = TYPE_ENUM,
+	 .type = TYPE_BOOL,
 	 .scope = CLASS_UNWRAP,
-	 .values = "false",
-	 .refusal = "nova keeps null as null; set it to false",
-	 .help = "null stays null."},
+	 .help = "As in Debezium it only counts where deletes are rewritten: there null stays null if "
+			 "it and value.converter.replace.null.with.default are both false."},
 	{.key = "transforms.*.add.headers",
 	 .fate = FATE_REFUSED,
 	 .flags = OPT_EMPTY_OK,
@@ -680,14 +723,24 @@ static const Option options[] = {
 		 "nova writes JSON without schemas; set it to false", "No schemas in keys."),
 	ONLY("value.converter.schemas.enable", "false",
 		 "nova writes JSON without schemas; set it to false", "No schemas in values."),
-	ONLY("key.converter.decimal.format", "NUMERIC",
-		 "nova writes numerics as JSON numbers; set it to NUMERIC", "Numerics are numbers."),
-	ONLY("value.converter.decimal.format", "NUMERIC",
-		 "nova writes numerics as JSON numbers; set it to NUMERIC", "Numerics are numbers."),
-	ONLY("key.converter.replace.null.with.default", "false",
-		 "nova keeps null as null; set it to false", "null stays null."),
-	ONLY("value.converter.replace.null.with.default", "false",
-		 "nova keeps null as null; set it to false", "null stays null."),
+	{.key = "value.converter.decimal.format",
+	 .type = TYPE_ENUM,
+	 .values = "base64|numeric",
+	 PLUGIN("decimal.format"),
+	 .help = "Of decimal.handling.mode precise: base64 of the bytes, or a JSON number; in keys "
+			 "too."},
+	{.key = "key.converter.decimal.format",
+	 .type = TYPE_ENUM,
+	 .values = "base64|numeric",
+	 .help = "Accepted if it says the same as value.converter.decimal.format."},
+	{.key = "value.converter.replace.null.with.default",
+	 .type = TYPE_BOOL,
+	 PLUGIN("replace.null.with.default"),
+	 .help = "Show a null in a column that has a default as that default; in keys too. By default "
+			 "that of nova.profile: debezium does, nova does not."},
+	{.key = "key.converter.replace.null.with.default",
+	 .type = TYPE_BOOL,
+	 .help = "Accepted if it says the same as value.converter.replace.null.with.default."},
 	IGNORE("key.converter.schemas.cache.size", NO_SCHEMAS),
 	IGNORE("value.converter.schemas.cache.size", NO_SCHEMAS),
 	REFUSE("key.converter.schema.registry.*", "nova uses no schema registry; remove it"),
@@ -1868,6 +1921,33 @@ collect_all(Ctx *ctx, const cJSON *map, const cJSON *name)
  * Checks of single values
  * ------------------------------------------------------------------------ */
 
+/* The next item of a comma-separated list, trimmed; NULL at the end. */
+static char *
+list_next(Ctx *ctx, const char **list)
+{
+	while (*list != NULL && **list != '\0')
+	{
+		size_t len = strcspn(*list, ",");
+		char *item = trimmed(ctx, *list, len);
+
+		*list += len + ((*list)[len] == ',');
+		if (item[0] != '\0')
+			return item;
+	}
+	return NULL;
+}
+
+static bool
+list_has(Ctx *ctx, const char *list, const char *name)
+{
+	const char *item;
+
+	while ((item = list_next(ctx, &list)) != NULL)
+		if (strcmp(item, name) == 0)
+			return true;
+	return false;
+}
+
 static bool
 check_topic_prefix(Ctx *ctx, const char *key, const char *value)
 {
@@ -1914,11 +1994,103 @@ check_operations(Ctx *ctx, const char *key, const char *value)
 				key, value);
 }
 
+static int
+hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c == '\0' ? NULL : strchr(digits, tolower((unsigned char) c));
+
+	return at == NULL ? -1 : (int) (at - digits);
+}
+
+/* The text that "hex:…" stands for; NULL if its bytes are not plain text. */
+static char *
+hex_text(Ctx *ctx, const char *value)
+{
+	const char *hex = value + strlen("hex:");
+	size_t len = strlen(hex) / 2;
+	char *text = arena_alloc(ctx, len + 1);
+
+	if (len == 0 || strlen(hex) % 2 != 0)
+		return NULL;
+	for (size_t i = 0; i < len; i++)
+	{
+		int high = hex_digit(hex[2 * i]);
+		int low = hex_digit(hex[2 * i + 1]);
+		int byte = high * 16 + low;
+
+		if (high < 0 || low < 0 || byte < 0x20 || byte == 0x7F)
+			return NULL;
+		text[i] = (char) byte;
+	}
+	for (size_t i = 0; i < len;)
+	{
+		size_t n = utf8_sequence((const unsigned char *) text + i, len - i);
+
+		if (n == 0)
+			return NULL;
+		i += n;
+	}
+	return text;
+}
+
 static bool
 check_placeholder(Ctx *ctx, const char *key, const char *value)
 {
-	if (starts_with(value, "hex:"))
-		return fail(ctx, "%s: refused: hex: is not supported by this version; write the text", key);
+	if (starts_with(value, "hex:") && hex_text(ctx, value) == NULL)
+		return fail(ctx,
+					"%s: refused: hex: must be followed by pairs of hexadecimal digits that make "
+					"UTF-8 text without control characters",
+					key);
+	return true;
+}
+
+/* The plugin knows the rest: which tables and columns there are. */
+static bool
+check_key_columns(Ctx *ctx, const char *key, const char *value)
+{
+	const char *list = value;
+
+	while (*list != '\0')
+	{
+		size_t len = strcspn(list, ";");
+		const char *item = trimmed(ctx, list, len);
+		const char *colon = strrchr(item, ':');
+
+		if (item[0] != '\0' && (colon == NULL || colon == item || colon[1] == '\0'))
+			return fail(ctx, "%s: \"%.80s\" is not valid; expected schema.table:column,column;…",
+						key, item);
+		list += len + (list[len] == ';');
+	}
+	return true;
+}
+
+/*
+ * The fields that the plugin can add.  Debezium leaves a field that it does not
+ * know out of every record, which nobody notices; this is the place to say so.
+ */
+static bool
+check_added_fields(Ctx *ctx, const char *key, const char *value)
+{
+	static const char known[] = "op, ts_ms, ts_us, ts_ns, source.ts_ms, source.ts_us, "
+								"source.ts_ns, source.db, source.schema, source.table, "
+								"source.txId, source.lsn, source.name, source.connector, "
+								"source.version, source.snapshot";
+	const char *item;
+
+	while ((item = list_next(ctx, &value)) != NULL)
+	{
+		size_t len = strcspn(item, ":");
+		const char *name = arena_strndup(ctx, item, len);
+
+		if (item[len] == ':' && item[len + 1] == '\0')
+			return fail(ctx, "%s: \"%.80s\" has no new name after the colon", key, item);
+		/* A name that the envelope does not have is one of source. */
+		if (!list_has(ctx, known, name) &&
+			!list_has(ctx, known, arena_printf(ctx, "source.%s", name)))
+			return fail(ctx, "%s: \"%.80s\" is refused: nova does not know it (valid: %s)", key,
+						name, known);
+	}
 	return true;
 }
 
@@ -1977,6 +2149,8 @@ library_value(Ctx *ctx, const Option *opt, const char *value)
 		return strcmp(value, "true") == 0 ? "1" : "0";
 	if (opt->flags & OPT_KBYTES)
 		return arena_printf(ctx, "%ld", strtol(value, NULL, 10) / 1024);
+	if ((opt->flags & OPT_HEX) && starts_with(value, "hex:"))
+		return hex_text(ctx, value);
 	return value;
 }
 
@@ -2060,6 +2234,7 @@ check_exclusive(Ctx *ctx)
 	static const char *const pairs[][2] = {
 		{"schema.include.list", "schema.exclude.list"},
 		{"table.include.list", "table.exclude.list"},
+		{"column.include.list", "column.exclude.list"},
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -2071,33 +2246,6 @@ check_exclusive(Ctx *ctx)
 			return fail(ctx, "%s and %s exclude each other; keep one", pairs[i][0], pairs[i][1]);
 	}
 	return true;
-}
-
-/* The next item of a comma-separated list, trimmed; NULL at the end. */
-static char *
-list_next(Ctx *ctx, const char **list)
-{
-	while (*list != NULL && **list != '\0')
-	{
-		size_t len = strcspn(*list, ",");
-		char *item = trimmed(ctx, *list, len);
-
-		*list += len + ((*list)[len] == ',');
-		if (item[0] != '\0')
-			return item;
-	}
-	return NULL;
-}
-
-static bool
-list_has(Ctx *ctx, const char *list, const char *name)
-{
-	const char *item;
-
-	while ((item = list_next(ctx, &list)) != NULL)
-		if (strcmp(item, name) == 0)
-			return true;
-	return false;
 }
 
 /* Every transforms.<name>.<option> belongs to a transform that has it. */
@@ -2171,48 +2319,206 @@ finish_transform(Ctx *ctx, const char *name, const char **unwrap, const char **r
 	return true;
 }
 
-/*
- * One answer from tombstones.on.delete and the transform's two generations of
- * options: each of them can only take the tombstone away.
- */
+/* What several keys come to; the plugin refuses an option that is there twice. */
 static void
-finish_tombstones(Ctx *ctx, const char *unwrap)
+plugin_set(Ctx *ctx, const char *option, const char *value, const char *origin)
 {
-	const char *key = "tombstones.on.delete";
-	const char *on = setting_value(ctx, key);
-	const char *drop_key = arena_printf(ctx, "transforms.%s.drop.tombstones", unwrap);
-	const char *drop = setting_value(ctx, drop_key);
-	const char *mode_key =
-		arena_printf(ctx, "transforms.%s.delete.tombstone.handling.mode", unwrap);
-	const char *mode = setting_value(ctx, mode_key);
+	ConfigPairs *pairs = &ctx->cfg->plugin;
 
-	if (on == NULL || strcmp(on, "true") == 0)
-	{
-		on = "true";
-		if (drop != NULL && strcmp(drop, "true") == 0)
+	for (size_t i = 0; i < pairs->count; i++)
+		if (strcmp(pairs->items[i].name, option) == 0)
 		{
-			on = "false";
-			key = drop_key;
+			pairs->items[i].value = arena_strdup(ctx, value);
+			pairs->items[i].origin = arena_strdup(ctx, origin);
+			return;
 		}
-		else if (mode != NULL && strcmp(mode, "rewrite") == 0)
-		{
-			on = "false";
-			key = mode_key;
-		}
-		if (strcmp(on, "false") == 0)
-			log_info("%s: %s turns tombstones off", ctx->label, key);
-	}
-	pairs_add(ctx, &ctx->cfg->plugin, "tombstones.on.delete", on, key);
+	pairs_add(ctx, pairs, option, value, origin);
 }
 
-/* A delete's record looks like an update's when nothing in it says otherwise. */
+static bool
+is_true(const char *value)
+{
+	return strcmp(value, "true") == 0;
+}
+
+/*
+ * A connector JSON made for Debezium asks for Debezium's records; one made for
+ * nova need not name Debezium's class.
+ */
+static bool
+profile_is_debezium(const Ctx *ctx)
+{
+	const char *profile = setting_value(ctx, "nova.profile");
+
+	if (profile != NULL)
+		return strcmp(profile, "debezium") == 0;
+	return find_setting(ctx, "connector.class") != NULL;
+}
+
 static void
-warn_without_op(Ctx *ctx, const char *unwrap)
+finish_profile(Ctx *ctx)
+{
+	const char *profile = profile_is_debezium(ctx) ? "debezium" : "nova";
+	bool given = find_setting(ctx, "nova.profile") != NULL;
+
+	if (!given && profile_is_debezium(ctx))
+		log_info("%s: connector.class makes nova.profile debezium: values as Debezium writes them",
+				 ctx->label);
+	plugin_set(ctx, "profile", profile, given ? "nova.profile" : "connector.class");
+}
+
+/*
+ * The plugin writes keys and values in the same forms, so the key's converter
+ * may only say what holds for the values.
+ */
+static bool
+check_key_converter(Ctx *ctx, const char *what, const char *standard)
+{
+	const char *key = setting_value(ctx, arena_printf(ctx, "key.converter.%s", what));
+	const char *value = setting_value(ctx, arena_printf(ctx, "value.converter.%s", what));
+
+	if (key != NULL && strcmp(key, value != NULL ? value : standard) != 0)
+		return fail(
+			ctx,
+			"key.converter.%s: \"%s\" is refused: nova writes keys as it writes values, and "
+			"there it is %s; give value.converter.%s the same value, or leave both out",
+			what, key, value != NULL ? value : standard, what);
+	if (key == NULL && value != NULL && profile_is_debezium(ctx) && strcmp(value, standard) != 0)
+		log_info("%s: value.converter.%s=%s applies to keys as well; in Debezium they have a "
+				 "setting of their own",
+				 ctx->label, what, value);
+	return true;
+}
+
+static bool
+check_converters(Ctx *ctx)
+{
+	static const char *const sides[] = {"key", "value"};
+
+	for (int i = 0; i < 2; i++)
+		if (find_setting(ctx, arena_printf(ctx, "%s.converter", sides[i])) != NULL &&
+			find_setting(ctx, arena_printf(ctx, "%s.converter.schemas.enable", sides[i])) == NULL)
+			log_warn("%s: %s.converter.schemas.enable is not set, which means true to Kafka "
+					 "Connect; nova writes no schemas; set it to false",
+					 ctx->label, sides[i]);
+	return check_key_converter(ctx, "decimal.format", "base64") &&
+		   check_key_converter(ctx, "replace.null.with.default",
+							   profile_is_debezium(ctx) ? "true" : "false");
+}
+
+/*
+ * Today's name for what delete.handling.mode and drop.tombstones asked for, or
+ * NULL for what nothing asks for today.
+ */
+static const char *
+legacy_delete_mode(bool drop_tombstones, const char *mode)
+{
+	if (strcmp(mode, "drop") == 0)
+		return drop_tombstones ? "drop" : "delete-to-tombstone";
+	if (strcmp(mode, "rewrite") == 0)
+		return drop_tombstones ? "rewrite" : "rewrite-with-tombstone";
+	return drop_tombstones ? "tombstone" : NULL;
+}
+
+/* The old generation's two keys, of which at least one is set. */
+static bool
+finish_legacy_deletes(Ctx *ctx, const char *unwrap)
+{
+	const char *mode_key = arena_printf(ctx, "transforms.%s.delete.handling.mode", unwrap);
+	const char *drop_key = arena_printf(ctx, "transforms.%s.drop.tombstones", unwrap);
+	const char *mode = setting_value(ctx, mode_key);
+	const char *drop = setting_value(ctx, drop_key);
+	const char *now;
+
+	if (mode == NULL && !profile_is_debezium(ctx))
+	{
+		/* nova's own form of deletes, of which this is about one half */
+		if (is_true(drop))
+			plugin_set(ctx, "tombstones.on.delete", "false", drop_key);
+		return true;
+	}
+	now = legacy_delete_mode(drop == NULL || is_true(drop), mode != NULL ? mode : "drop");
+	if (now == NULL)
+		return fail(
+			ctx,
+			"%s: \"none\" is refused with drop.tombstones=false: it made two records of a "
+			"delete, the text null and a tombstone, which no version writes any more; remove "
+			"both and set transforms.%s.delete.tombstone.handling.mode to "
+			"delete-to-tombstone for the tombstone alone",
+			mode_key, unwrap);
+	log_info("%s: the old keys for deletes mean "
+			 "transforms.%s.delete.tombstone.handling.mode=%s (Debezium 3.7 ignores them)",
+			 ctx->label, unwrap, now);
+	plugin_set(ctx, "delete.handling.mode", now, mode != NULL ? mode_key : drop_key);
+	return true;
+}
+
+/* Without any key about it, the profile's default stands. */
+static bool
+finish_deletes(Ctx *ctx, const char *unwrap)
+{
+	const char *key = arena_printf(ctx, "transforms.%s.delete.tombstone.handling.mode", unwrap);
+	const char *mode = setting_value(ctx, key);
+	bool legacy =
+		find_setting(ctx, arena_printf(ctx, "transforms.%s.delete.handling.mode", unwrap)) ||
+		find_setting(ctx, arena_printf(ctx, "transforms.%s.drop.tombstones", unwrap));
+
+	if (mode == NULL)
+		return !legacy || finish_legacy_deletes(ctx, unwrap);
+	if (legacy)
+		log_info("%s: %s decides; the old drop.tombstones and delete.handling.mode are ignored",
+				 ctx->label, key);
+	plugin_set(ctx, "delete.handling.mode", mode, key);
+	return true;
+}
+
+/*
+ * Two places of Debezium put defaults in the place of nulls: the converter, and
+ * the transform where it adds __deleted.  It takes both to keep a null there.
+ */
+static void
+finish_nulls(Ctx *ctx, const char *unwrap)
+{
+	const char *key = arena_printf(ctx, "transforms.%s.replace.null.with.default", unwrap);
+	const char *kept = setting_value(ctx, key);
+	const char *value = setting_value(ctx, "value.converter.replace.null.with.default");
+	const char *deletes = config_pair(&ctx->cfg->plugin, "delete.handling.mode");
+	bool unwrap_keeps = kept != NULL && !is_true(kept);
+	bool converter_keeps = value != NULL && !is_true(value);
+
+	if (!profile_is_debezium(ctx))
+		return;
+	if (unwrap_keeps && !converter_keeps)
+		log_info("%s: %s has no effect, as in Debezium: the converter replaces nulls; set "
+				 "value.converter.replace.null.with.default to false as well",
+				 ctx->label, key);
+	if (converter_keeps && !unwrap_keeps && deletes != NULL && starts_with(deletes, "rewrite"))
+	{
+		log_info("%s: value.converter.replace.null.with.default=false has no effect, as in "
+				 "Debezium: the transform that rewrites deletes replaces nulls; set %s to false as "
+				 "well",
+				 ctx->label, key);
+		plugin_set(ctx, "replace.null.with.default", "true", key);
+	}
+}
+
+/*
+ * Debezium adds no fields unless asked.  In nova's profile the plugin's own
+ * default stands, and a delete's record looks like an update's if the fields
+ * that are asked for do not tell them apart.
+ */
+static void
+finish_added_fields(Ctx *ctx, const char *unwrap)
 {
 	const char *key = arena_printf(ctx, "transforms.%s.add.fields", unwrap);
 	const char *fields = setting_value(ctx, key);
 	const char *item;
 
+	if (fields == NULL && profile_is_debezium(ctx))
+		plugin_set(ctx, "add.fields", "", key);
+	if (fields == NULL || config_pair(&ctx->cfg->plugin, "delete.handling.mode") != NULL ||
+		profile_is_debezium(ctx))
+		return;
 	while ((item = list_next(ctx, &fields)) != NULL)
 		if (strcmp(item, "op") == 0 || starts_with(item, "op:"))
 			return;
@@ -2234,14 +2540,13 @@ finish_transforms(Ctx *ctx)
 	while ((name = list_next(ctx, &names)) != NULL)
 		if (!finish_transform(ctx, name, &unwrap, &router))
 			return false;
+	plugin_set(ctx, "format", unwrap != NULL ? "flat" : "envelope", "transforms");
 	if (unwrap == NULL)
-		return fail(ctx,
-					"transforms: no transform has the type %s; without it the connector asks for "
-					"Debezium's envelopes, which this version does not write; add "
-					"\"transforms\":\"unwrap\" and \"transforms.unwrap.type\":\"%s\"",
-					CLASS_UNWRAP, CLASS_UNWRAP);
-	finish_tombstones(ctx, unwrap);
-	warn_without_op(ctx, unwrap);
+		return true;
+	if (!finish_deletes(ctx, unwrap))
+		return false;
+	finish_nulls(ctx, unwrap);
+	finish_added_fields(ctx, unwrap);
 	return true;
 }
 
@@ -2605,10 +2910,11 @@ build(Ctx *ctx, const cJSON *root)
 	const cJSON *map = inner_map(ctx, root, &name);
 
 	if (map == NULL || !collect_all(ctx, map, name) || !check_required(ctx) ||
-		!check_exclusive(ctx))
+		!check_exclusive(ctx) || !check_converters(ctx))
 		return false;
 	apply_all(ctx);
 	finish_fields(ctx);
+	finish_profile(ctx);
 	if (!finish_transforms(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) || !finish_groups(ctx))
 		return false;
 	log_notes(ctx);

@@ -79,6 +79,9 @@ typedef struct PgAdvice
 } PgAdvice;
 
 static const PgAdvice advices[] = {
+	/* libpq's own, which have no SQLSTATE */
+	{STEP_NONE, NULL, "no password supplied", PG_STOP,
+	 "the server asks for a password: set database.password, for example to ${env:DB_PASSWORD}"},
 	{STEP_NONE, "28P01", NULL, PG_STOP, "check database.user and database.password"},
 	{STEP_NONE, "28000", "pg_hba.conf", PG_STOP,
 	 "add a pg_hba.conf line for this user and the database (not \"replication\") and reload"},

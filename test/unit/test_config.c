@@ -26,6 +26,11 @@
 	"\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"nova\","           \
 	"\"topic.prefix\":\"cdc\",\"transforms\":\"unwrap\","                                          \
 	"\"transforms.unwrap.type\":\"io.debezium.transforms.ExtractNewRecordState\""
+#define CONNECTOR "\"connector.class\":\"io.debezium.connector.postgresql.PostgresConnector\""
+#define PLAIN                                                                                      \
+	"\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"nova\","           \
+	"\"topic.prefix\":\"cdc\""
+#define UNWRAP(option) "\"transforms.unwrap." option "\":"
 #define ROUTED                                                                                     \
 	"\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"nova\","           \
 	"\"topic.prefix\":\"cdc\",\"transforms\":\"u, r\","                                            \
@@ -136,6 +141,11 @@ test_defaults(void **state)
 	expect_pair(&cfg->plugin, "skipped.operations", "t");
 	expect_pair(&cfg->plugin, "add.fields.prefix", "__");
 	expect_pair(&cfg->plugin, "batch.bytes", NULL);
+	expect_pair(&cfg->plugin, "profile", "nova");
+	expect_pair(&cfg->plugin, "format", "flat");
+	expect_pair(&cfg->plugin, "add.fields", NULL);
+	expect_pair(&cfg->plugin, "delete.handling.mode", NULL);
+	expect_pair(&cfg->plugin, "time.precision.mode", NULL);
 	expect_pair(&cfg->kafka, "bootstrap.servers", NULL);
 	config_free(cfg);
 }
@@ -319,9 +329,6 @@ test_required(void **state)
 					   "database.dbname");
 	expect_refused("\"database.password\":\"\"", "database.password: is empty");
 	expect_refused("\"topic.heartbeat.name\":\"a b\"", "topic name");
-	expect_error("{\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"n\","
-				 "\"topic.prefix\":\"cdc\"}",
-				 "ExtractNewRecordState");
 }
 
 static char *
@@ -397,12 +404,160 @@ test_filters(void **state)
 	expect_refused("\"skipped.operations\":\"c,x\"", "c, u, d, t");
 	expect_refused("\"skipped.operations\":\"c,\"", "c, u, d, t");
 	expect_plugin("\"publish.via.partition.root\":true", "publish.via.partition.root", "true");
-	expect_plugin("\"publish.via.partition.root\":true", "add.fields", "");
+	expect_plugin("\"column.include.list\":\"a.b.c\"", "column.include.list", "a.b.c");
+	expect_plugin("\"column.blacklist\":\"a.b.c\"", "column.exclude.list", "a.b.c");
+	expect_refused("\"column.include.list\":\"a.b.c\",\"column.exclude.list\":\"a.b.d\"",
+				   "exclude each other");
+	expect_plugin("\"message.key.columns\":\"a.b:c,d; (.*).x:y\"", "message.key.columns",
+				  "a.b:c,d; (.*).x:y");
+	expect_refused("\"message.key.columns\":\"a.b:c;a.d\"", "\"a.d\" is not valid");
+	expect_refused("\"message.key.columns\":\"a.b:\"", "not valid");
+	expect_refused("\"message.key.columns\":\":a\"", "not valid");
 	expect_plugin("\"nova.batch.bytes\":4096", "batch.bytes", "4096");
 	expect_refused("\"nova.batch.bytes\":512", "1024 to 1048576");
 	expect_plugin("\"nova.unavailable.value.handling\":\"omit\"", "unavailable.value.handling",
 				  "omit");
+}
+
+/* Each connector key and what the plugin gets. */
+static void
+test_values(void **state)
+{
+	static const char *const cases[][3] = {
+		{"\"time.precision.mode\":\"adaptive\"", "time.precision.mode", "adaptive"},
+		{"\"time.precision.mode\":\"Connect\"", "time.precision.mode", "connect"},
+		{"\"time.precision.mode\":\"adaptive_time_microseconds\"", "time.precision.mode",
+		 "adaptive_time_microseconds"},
+		{"\"time.precision.mode\":\"isostring\"", "time.precision.mode", "isostring"},
+		{"\"time.precision.mode\":\"microseconds\"", "time.precision.mode", "microseconds"},
+		{"\"time.precision.mode\":\"nanoseconds\"", "time.precision.mode", "nanoseconds"},
+		{"\"decimal.handling.mode\":\"precise\"", "decimal.handling.mode", "precise"},
+		{"\"decimal.handling.mode\":\"double\"", "decimal.handling.mode", "double"},
+		{"\"decimal.handling.mode\":\"string\"", "decimal.handling.mode", "string"},
+		{"\"value.converter.decimal.format\":\"NUMERIC\"", "decimal.format", "numeric"},
+		{"\"value.converter.decimal.format\":\"BASE64\"", "decimal.format", "base64"},
+		{"\"binary.handling.mode\":\"base64-url-safe\"", "binary.handling.mode", "base64-url-safe"},
+		{"\"interval.handling.mode\":\"string\"", "interval.handling.mode", "string"},
+		{"\"hstore.handling.mode\":\"map\"", "hstore.handling.mode", "map"},
+		{"\"nova.json.handling.mode\":\"text\"", "json.handling.mode", "text"},
+		{"\"money.fraction.digits\":\"4\"", "money.fraction.digits", "4"},
+		{"\"include.unknown.datatypes\":true", "include.unknown.datatypes", "true"},
+		{"\"value.converter.replace.null.with.default\":false", "replace.null.with.default",
+		 "false"},
+		/* alone it changes nothing in Debezium either */
+		{UNWRAP("replace.null.with.default") "false", "replace.null.with.default", NULL},
+		{"\"unavailable.value.placeholder\":\"hex:544f415354\"", "unavailable.value.placeholder",
+		 "TOAST"},
+		{"\"unavailable.value.placeholder\":\"hex:C3A4\"", "unavailable.value.placeholder", "ä"},
+		{"\"unavailable.value.placeholder\":\"hexagon\"", "unavailable.value.placeholder",
+		 "hexagon"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_plugin(cases[i][0], cases[i][1], cases[i][2]);
 	expect_refused("\"unavailable.value.placeholder\":\"hex:00\"", "hex:");
+	expect_refused("\"unavailable.value.placeholder\":\"hex:\"", "hex:");
+	expect_refused("\"unavailable.value.placeholder\":\"hex:4\"", "hex:");
+	expect_refused("\"unavailable.value.placeholder\":\"hex:4x\"", "hex:");
+	expect_refused("\"unavailable.value.placeholder\":\"hex:c3\"", "UTF-8");
+	expect_refused("\"unavailable.value.placeholder\":\"hex:417f\"", "control");
+}
+
+/* Keys have the forms of values, so the two converters must agree. */
+static void
+test_key_converter(void **state)
+{
+	(void) state;
+	expect_plugin("\"key.converter.decimal.format\":\"NUMERIC\","
+				  "\"value.converter.decimal.format\":\"numeric\"",
+				  "decimal.format", "numeric");
+	expect_plugin("\"key.converter.decimal.format\":\"BASE64\"", "decimal.format", NULL);
+	expect_refused("\"key.converter.decimal.format\":\"NUMERIC\"", "there it is base64");
+	expect_refused("\"key.converter.decimal.format\":\"BASE64\","
+				   "\"value.converter.decimal.format\":\"NUMERIC\"",
+				   "there it is numeric");
+	expect_plugin("\"key.converter.replace.null.with.default\":false", "replace.null.with.default",
+				  NULL);
+	expect_plugin(CONNECTOR ",\"key.converter.replace.null.with.default\":true",
+				  "replace.null.with.default", NULL);
+	expect_refused(CONNECTOR ",\"key.converter.replace.null.with.default\":false",
+				   "there it is true");
+}
+
+/* Kept nulls: the converter's key, and where deletes are rewritten both. */
+static void
+test_nulls(void **state)
+{
+	static const char converter[] = "\"value.converter.replace.null.with.default\":false";
+	static const char unwrap[] = UNWRAP("replace.null.with.default") "false";
+	static const char rewrite[] = UNWRAP("delete.tombstone.handling.mode") "\"rewrite\"";
+	static const char option[] = "replace.null.with.default";
+	char more[1000];
+
+	(void) state;
+	snprintf(more, sizeof(more), CONNECTOR ",%s", converter);
+	expect_plugin(more, option, "false");
+	snprintf(more, sizeof(more), CONNECTOR ",%s", unwrap);
+	expect_plugin(more, option, NULL);
+	snprintf(more, sizeof(more), CONNECTOR ",%s,%s", rewrite, unwrap);
+	expect_plugin(more, option, NULL);
+	snprintf(more, sizeof(more), CONNECTOR ",%s,%s", rewrite, converter);
+	expect_plugin(more, option, "true");
+	snprintf(more, sizeof(more), CONNECTOR ",%s,%s,%s", rewrite, converter, unwrap);
+	expect_plugin(more, option, "false");
+	snprintf(more, sizeof(more), "%s,%s", rewrite, converter);
+	expect_plugin(more, option, "false");
+}
+
+static void
+test_profile(void **state)
+{
+	(void) state;
+	expect_plugin(CONNECTOR, "profile", "debezium");
+	expect_plugin(CONNECTOR, "add.fields", "");
+	expect_plugin(CONNECTOR "," UNWRAP("add.fields") "\"op\"", "add.fields", "op");
+	expect_plugin(CONNECTOR ",\"nova.profile\":\"nova\"", "profile", "nova");
+	expect_plugin(CONNECTOR ",\"nova.profile\":\"nova\"", "add.fields", NULL);
+	expect_plugin("\"nova.profile\":\"Debezium\"", "profile", "debezium");
+	expect_plugin("\"nova.profile\":\"nova\"," UNWRAP("add.fields") "\"\"", "add.fields", "");
+	expect_refused("\"nova.profile\":\"confluent\"", "nova, debezium");
+}
+
+static void
+test_envelope(void **state)
+{
+	RelayConfig *cfg = parse("{" PLAIN "," CONNECTOR "}");
+
+	(void) state;
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	expect_pair(&cfg->plugin, "format", "envelope");
+	expect_pair(&cfg->plugin, "add.fields", NULL);
+	expect_pair(&cfg->plugin, "delete.handling.mode", NULL);
+	config_free(cfg);
+	cfg = parse("{" PLAIN ",\"transforms\":\"r\",\"transforms.r.type\":"
+				"\"org.apache.kafka.connect.transforms.RegexRouter\",\"transforms.r.regex\":\"a\","
+				"\"transforms.r.replacement\":\"b\"}");
+	assert_non_null(cfg);
+	expect_pair(&cfg->plugin, "profile", "nova");
+	expect_pair(&cfg->plugin, "format", "envelope");
+	expect_pair(&cfg->plugin, "topic.regex", "a");
+	config_free(cfg);
+}
+
+static void
+test_added_fields(void **state)
+{
+	(void) state;
+	expect_plugin(UNWRAP("add.fields") "\"op:OPERATION, table,source.ts_ms,txId, lsn:L\"",
+				  "add.fields", "op:OPERATION, table,source.ts_ms,txId, lsn:L");
+	expect_plugin(UNWRAP("add.fields.prefix") "\"\"", "add.fields.prefix", "");
+	expect_refused(UNWRAP("add.fields") "\"op,nosuch\"", "\"nosuch\" is refused");
+	assert_non_null(strstr(error_text, "source.snapshot"));
+	expect_refused(UNWRAP("add.fields") "\"source.op\"", "refused");
+	expect_refused(UNWRAP("add.fields") "\"transaction.id\"", "refused");
+	expect_refused(UNWRAP("add.fields") "\"op:\"", "no new name");
 }
 
 static void
@@ -436,45 +591,90 @@ test_transforms(void **state)
 				 "transforms.a.type is missing");
 }
 
+/* Keys of both generations, in both profiles: what the plugin gets, or NULL. */
 static void
 test_deletes(void **state)
 {
+	static const struct
+	{
+		const char *keys;
+		const char *nova;
+		const char *debezium;
+	} cases[] = {
+		{"\"tasks.max\":1", NULL, NULL},
+		{UNWRAP("delete.tombstone.handling.mode") "\"drop\"", "drop", "drop"},
+		{UNWRAP("delete.tombstone.handling.mode") "\"tombstone\"", "tombstone", "tombstone"},
+		{UNWRAP("delete.tombstone.handling.mode") "\"rewrite\"", "rewrite", "rewrite"},
+		{UNWRAP("delete.tombstone.handling.mode") "\"rewrite-with-tombstone\"",
+		 "rewrite-with-tombstone", "rewrite-with-tombstone"},
+		{UNWRAP("delete.tombstone.handling.mode") "\"delete-to-tombstone\"", "delete-to-tombstone",
+		 "delete-to-tombstone"},
+		{UNWRAP("drop.tombstones") "false", NULL, "delete-to-tombstone"},
+		{UNWRAP("drop.tombstones") "true", NULL, "drop"},
+		{UNWRAP("delete.handling.mode") "\"drop\"", "drop", "drop"},
+		{UNWRAP("delete.handling.mode") "\"none\"", "tombstone", "tombstone"},
+		{UNWRAP("delete.handling.mode") "\"rewrite\"", "rewrite", "rewrite"},
+		{UNWRAP("drop.tombstones") "true," UNWRAP("delete.handling.mode") "\"rewrite\"", "rewrite",
+		 "rewrite"},
+		{UNWRAP("drop.tombstones") "false," UNWRAP("delete.handling.mode") "\"rewrite\"",
+		 "rewrite-with-tombstone", "rewrite-with-tombstone"},
+		{UNWRAP("drop.tombstones") "false," UNWRAP("delete.handling.mode") "\"drop\"",
+		 "delete-to-tombstone", "delete-to-tombstone"},
+		{UNWRAP("drop.tombstones") "false," UNWRAP("delete.tombstone.handling.mode") "\"rewrite\"",
+		 "rewrite", "rewrite"},
+	};
+
 	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char more[1000];
+
+		expect_plugin(cases[i].keys, "delete.handling.mode", cases[i].nova);
+		snprintf(more, sizeof(more), CONNECTOR ",%s", cases[i].keys);
+		expect_plugin(more, "delete.handling.mode", cases[i].debezium);
+	}
+	expect_refused(UNWRAP("drop.tombstones") "false," UNWRAP("delete.handling.mode") "\"none\"",
+				   "delete-to-tombstone");
+}
+
+/* The plugin refuses an option that comes twice. */
+static void
+test_tombstones(void **state)
+{
+	RelayConfig *cfg = parse_with(UNWRAP("drop.tombstones") "true");
+	size_t n = 0;
+
+	(void) state;
+	assert_non_null(cfg);
+	expect_pair(&cfg->plugin, "tombstones.on.delete", "false");
+	for (size_t i = 0; i < cfg->plugin.count; i++)
+		n += strcmp(cfg->plugin.items[i].name, "tombstones.on.delete") == 0;
+	assert_int_equal(n, 1);
+	config_free(cfg);
 	expect_plugin("\"tombstones.on.delete\":\"false\"", "tombstones.on.delete", "false");
-	expect_plugin("\"transforms.unwrap.drop.tombstones\":true", "tombstones.on.delete", "false");
-	expect_plugin("\"transforms.unwrap.drop.tombstones\":false", "tombstones.on.delete", "true");
-	expect_plugin("\"transforms.unwrap.delete.handling.mode\":\"rewrite\"", "tombstones.on.delete",
-				  "true");
-	expect_plugin("\"transforms.unwrap.delete.handling.mode\":\"none\"", "tombstones.on.delete",
-				  "true");
-	expect_plugin("\"transforms.unwrap.delete.tombstone.handling.mode\":\"rewrite-with-tombstone\"",
-				  "tombstones.on.delete", "true");
-	expect_plugin("\"transforms.unwrap.delete.tombstone.handling.mode\":\"rewrite\"",
-				  "tombstones.on.delete", "false");
-	expect_refused("\"transforms.unwrap.delete.handling.mode\":\"drop\"", "not supported");
-	expect_refused("\"transforms.unwrap.delete.tombstone.handling.mode\":\"drop\"",
-				   "not supported");
-	expect_refused("\"transforms.unwrap.delete.tombstone.handling.mode\":\"tombstone\"",
-				   "not supported");
-	expect_refused("\"transforms.unwrap.delete.tombstone.handling.mode\":\"delete-to-tombstone\"",
-				   "not supported");
+	expect_plugin(UNWRAP("drop.tombstones") "false", "tombstones.on.delete", "true");
+	expect_plugin(CONNECTOR "," UNWRAP("drop.tombstones") "true", "tombstones.on.delete", "true");
 }
 
 static void
 test_refused(void **state)
 {
 	static const char *const cases[] = {
-		"\"decimal.handling.mode\":\"string\"",
-		"\"time.precision.mode\":\"adaptive\"",
-		"\"binary.handling.mode\":\"hex\"",
+		"\"time.precision.mode\":\"structured\"",
+		"\"skip.messages.without.change\":\"true\"",
+		"\"extended.headers.enabled\":\"true\"",
+		"\"field.name.adjustment.mode\":\"avro\"",
+		UNWRAP("route.by.field") "\"x\"",
+		("\"transforms\":\"unwrap,o\",\"transforms.o.type\":"
+		 "\"io.debezium.transforms.outbox.EventRouter\""),
+		("\"transforms\":\"unwrap,o\",\"transforms.o.type\":"
+		 "\"org.apache.kafka.connect.transforms.ExtractField$Key\""),
 		"\"value.converter\":\"io.confluent.connect.avro.AvroConverter\"",
 		("\"value.converter.schema.registry.url\":\"x\","
 		 "\"value.converter\":\"io.confluent.connect.avro.AvroConverter\""),
 		"\"key.converter.schemas.enable\":\"true\"",
-		"\"column.exclude.list\":\"a.b.c\"",
 		"\"column.mask.with.5.chars\":\"a.b.c\"",
 		"\"column.truncate.to.5.chars\":\"a.b.c\"",
-		"\"message.key.columns\":\"a.b:c\"",
 		"\"exactly.once.support\":\"required\"",
 		"\"lsn.flush.mode\":\"manual\"",
 		"\"provide.transaction.metadata\":\"true\"",
@@ -673,27 +873,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_both_shapes),
-		cmocka_unit_test(test_value_kinds),
-		cmocka_unit_test(test_snapshot_modes),
-		cmocka_unit_test(test_not_json),
-		cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_unknown_keys),
-		cmocka_unit_test(test_duplicates_and_aliases),
-		cmocka_unit_test(test_required),
-		cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters),
-		cmocka_unit_test(test_transforms),
-		cmocka_unit_test(test_deletes),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_kafka_properties),
-		cmocka_unit_test(test_kafka_security),
-		cmocka_unit_test(test_topic_groups),
-		cmocka_unit_test(test_bad_topic_groups),
-		cmocka_unit_test(test_printing),
-		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_defaults),         cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_value_kinds),      cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_not_json),         cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_unknown_keys),     cmocka_unit_test(test_duplicates_and_aliases),
+		cmocka_unit_test(test_required),         cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),          cmocka_unit_test(test_values),
+		cmocka_unit_test(test_key_converter),    cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_profile),          cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_added_fields),     cmocka_unit_test(test_transforms),
+		cmocka_unit_test(test_deletes),          cmocka_unit_test(test_tombstones),
+		cmocka_unit_test(test_refused),          cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_kafka_properties), cmocka_unit_test(test_kafka_security),
+		cmocka_unit_test(test_topic_groups),     cmocka_unit_test(test_bad_topic_groups),
+		cmocka_unit_test(test_printing),         cmocka_unit_test(test_load),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
