@@ -20,7 +20,7 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 
 SUITES = unit regress isolation tap
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) demo lint docs bench-decode
+NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
 
@@ -88,6 +88,12 @@ tap: deps-test all
 	@test/kafka/kafka fetch
 	@T='$(T)' test/run $@
 
+# Beside the real Debezium: every configuration, or C='team flat'.
+test-compat: deps-test all
+	@test/kafka/kafka fetch
+	@test/compat/debezium fetch
+	@NOVA_DEBEZIUM_JARS='$(CURDIR)/build/debezium-jars' test/lib/stage test/compat/run $(C)
+
 demo: deps-demo all
 	@test/lib/stage deploy/demo
 
@@ -135,6 +141,7 @@ help:
 	@echo 'regress       pg_regress; one file: T=types'
 	@echo 'isolation     concurrent sessions; one spec: T=concurrent_ddl'
 	@echo 'tap           end to end with a real Kafka; one file: T=001_basic'
+	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat"'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'

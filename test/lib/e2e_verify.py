@@ -46,16 +46,16 @@ def partitions(consumer, prefix, tables):
 
 def read(consumer, topic, partition, end):
     """Key and value of every record up to the end."""
-    if end == 0:
-        return
-    consumer.assign([TopicPartition(topic, partition, 0)])
-    while True:
-        for message in consumer.consume(10000, TIMEOUT):
+    offset = 0
+    if end > 0:
+        consumer.assign([TopicPartition(topic, partition, 0)])
+    while offset < end:
+        # It waits until it has that many: never ask for more than there are.
+        for message in consumer.consume(min(end - offset, 10000), TIMEOUT):
             if message.error() is not None:
                 sys.exit(f"e2e_verify: {topic} [{partition}]: {message.error()}")
             yield message.key(), message.value()
-            if message.offset() + 1 >= end:
-                return
+            offset = message.offset() + 1
 
 
 class Key:
@@ -143,7 +143,8 @@ def main():
                 want = parse(line)
                 expectations[want["table"], canonical(want["key"])] = want
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "e2e-verify",
-                         "enable.auto.commit": False, "auto.offset.reset": "error"})
+                         "enable.auto.commit": False, "auto.offset.reset": "error",
+                         "fetch.wait.max.ms": 10})
     fold = Fold()
     tables = {table for table, _ in expectations}
     for topic, partition, end in list(partitions(consumer, prefix, tables)):

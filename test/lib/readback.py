@@ -29,6 +29,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 POLL_SECONDS = 0.2
 
+# What a broker says of a partition between its creation and its leader's start.
+BEING_CREATED = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
+
 
 def text(data):
     if data is None:
@@ -67,22 +70,33 @@ class Reader:
             "auto.offset.reset": "error",
             "isolation.level": args.isolation_level,
             "enable.partition.eof": True,
+            # A broker answers a connection in turn: a long fetch delays every question.
+            "fetch.wait.max.ms": 10,
         })
 
     def late(self):
         return time.monotonic() > self.deadline
 
     def discover(self):
+        """Take in partitions that are new; false if some are not ready yet."""
         known = len(self.position)
+        ready = True
         for topic in self.args.topics:
             meta = self.consumer.list_topics(topic, timeout=10).topics[topic]
             for partition in meta.partitions if meta.error is None else ():
                 if (topic, partition) not in self.position:
-                    low, _ = self.watermarks((topic, partition))
-                    self.position[topic, partition] = low
+                    try:
+                        low, _ = self.watermarks((topic, partition))
+                    except KafkaException as failure:
+                        if failure.args[0].name() not in BEING_CREATED:
+                            raise
+                        ready = False
+                    else:
+                        self.position[topic, partition] = low
         if len(self.position) > known:
             self.consumer.assign(
                 [TopicPartition(t, p, o) for (t, p), o in self.position.items()])
+        return ready
 
     def watermarks(self, where):
         return self.consumer.get_watermark_offsets(TopicPartition(*where), timeout=10)
@@ -114,9 +128,9 @@ class Reader:
 
     def run(self):
         while True:
-            self.discover()
+            ready = self.discover()
             self.read_to(self.ends())
-            if self.wanted >= self.args.min_count:
+            if ready and self.wanted >= self.args.min_count:
                 return True
             if self.late():
                 return False

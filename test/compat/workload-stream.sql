@@ -1,0 +1,130 @@
+-- The changes of schema "i" while the connectors stream.  The last statement
+-- tells the reader that there is no more.
+
+\set ON_ERROR_STOP on
+SET timezone = 'UTC';
+
+-- Identities: insert, update, update of nothing, delete.
+INSERT INTO i.dflt VALUES (11, 'new', 1, '2023-10-12 22:52:03.456'), (12, NULL, -1, '1969-12-31 23:59:59.999');
+UPDATE i.dflt SET a = 'changed' WHERE id IN (1, 11);
+UPDATE i.dflt SET a = a WHERE id = 2;
+DELETE FROM i.dflt WHERE id IN (1, 12);
+INSERT INTO i.full VALUES (11, 'new', 1, '2023-10-12 22:52:03.456'), (12, NULL, -1, '1969-12-31 23:59:59.999');
+UPDATE i.full SET a = 'changed' WHERE id IN (1, 11);
+UPDATE i.full SET a = a WHERE id = 2;
+DELETE FROM i.full WHERE id IN (1, 12);
+INSERT INTO i.index VALUES (11, 'code11', 'new', 1);
+UPDATE i.index SET a = 'changed' WHERE id IN (1, 11);
+UPDATE i.index SET code = 'recoded' WHERE id = 2;
+UPDATE i.index SET id = 33 WHERE id = 3;
+DELETE FROM i.index WHERE id IN (1, 2);
+INSERT INTO i.nothing VALUES (2, 'new');
+INSERT INTO i.nopk VALUES (2, 'new');
+INSERT INTO i.nopk_full VALUES (3, 'new');
+UPDATE i.nopk_full SET a = 'changed' WHERE id = 2;
+DELETE FROM i.nopk_full WHERE id = 1;
+INSERT INTO i.multi VALUES ('y', 3, '20000000-0000-4000-8000-00000000abcd', '2020-01-02 03:04:05.678', 'new');
+UPDATE i.multi SET v = 'changed' WHERE a = 'x';
+UPDATE i.multi SET b = 4 WHERE a = 'y';
+DELETE FROM i.multi WHERE a = 'x';
+INSERT INTO i.uniq VALUES (3, 'three', 'new');
+UPDATE i.uniq SET v = 'changed' WHERE id = 1;
+UPDATE i.uniq SET code = 'uno' WHERE id = 1;
+DELETE FROM i.uniq WHERE id = 2;
+INSERT INTO i.uniq_null VALUES (3, 'three', 'new'), (NULL, NULL, 'new');
+UPDATE i.uniq_null SET v = 'changed' WHERE id = 1;
+UPDATE i.uniq_null SET code = 'zwei' WHERE id = 2;
+DELETE FROM i.uniq_null WHERE id = 1;
+INSERT INTO i.uniq_two VALUES (2, 20, 'new');
+UPDATE i.uniq_two SET a = 21 WHERE b = 2;
+DELETE FROM i.uniq_two WHERE b = 1;
+INSERT INTO i.uniq_part VALUES (2, 'new');
+DELETE FROM i.uniq_part WHERE id = 1;
+INSERT INTO i.keys VALUES (1, -9223372036854775808, -1.5, 0, '', '', '20000000-0000-4000-8000-00000000abcd',
+	'1969-12-31', '1969-12-31 23:59:59', '2020-02-29 12:34:56+00', false, '', 'sad', -0.001, 'new');
+DELETE FROM i.keys WHERE i2 = -1;
+
+-- Key changes.
+UPDATE i.keychg SET id = 101 WHERE id = 1;
+UPDATE i.keychg SET id = 102, a = 'changed' WHERE id = 2;
+UPDATE i.keychg SET id = id WHERE id = 3;
+BEGIN;
+UPDATE i.keychg SET id = 103 WHERE id = 3;
+UPDATE i.keychg SET id = 3 WHERE id = 103;
+DELETE FROM i.keychg WHERE id = 3;
+INSERT INTO i.keychg VALUES (3, 'again', 3);
+COMMIT;
+UPDATE i.keychg_full SET id = 101 WHERE id = 1;
+UPDATE i.keychg_full SET id = 102, a = 'changed' WHERE id = 2;
+DELETE FROM i.keychg_full WHERE id = 102;
+
+-- TOAST left alone, replaced by another, by NULL; delete; key change.
+INSERT INTO i.toast (id, n, text, "int4[]") SELECT 11, 11, repeat('n', 3000), ARRAY(SELECT g FROM generate_series(1, 1000) g);
+UPDATE i.toast SET n = n + 1 WHERE id IN (1, 11);
+UPDATE i.toast SET text = repeat('T', 3000), "int4[]" = NULL WHERE id = 1;
+UPDATE i.toast SET id = 101 WHERE id = 1;
+DELETE FROM i.toast WHERE id = 2;
+UPDATE i.toast_full SET n = n + 1 WHERE id = 1;
+UPDATE i.toast_full SET text = repeat('T', 3000), "int4[]" = NULL WHERE id = 1;
+UPDATE i.toast_full SET id = 101 WHERE id = 1;
+DELETE FROM i.toast_full WHERE id = 2;
+
+-- One transaction over several tables, a subtransaction taken back, an empty one.
+BEGIN;
+INSERT INTO i.dflt VALUES (21, 'txn', 1, '2023-10-12 22:52:03.456');
+SAVEPOINT s;
+INSERT INTO i.dflt VALUES (22, 'never', 1, '2023-10-12 22:52:03.456');
+ROLLBACK TO s;
+INSERT INTO i.full VALUES (21, 'txn', 1, '2023-10-12 22:52:03.456');
+UPDATE i.dflt SET n = 2 WHERE id = 21;
+DELETE FROM i.full WHERE id = 21;
+COMMIT;
+BEGIN;
+INSERT INTO i.dflt VALUES (23, 'never', 1, '2023-10-12 22:52:03.456');
+ROLLBACK;
+
+-- Truncates: one table, several at once, a partitioned one.
+INSERT INTO i.trunc VALUES (2, 'new');
+TRUNCATE i.trunc;
+INSERT INTO i.trunc VALUES (3, 'after');
+INSERT INTO i.part VALUES (3, 'eu', 'new'), (4, 'us', 'new');
+UPDATE i.part SET v = 'changed' WHERE id = 1;
+UPDATE i.part SET region = 'us' WHERE id = 3;
+DELETE FROM i.part WHERE id = 2;
+TRUNCATE i.part, i.trunc;
+INSERT INTO i.part VALUES (5, 'eu', 'last');
+
+-- Names that need quoting everywhere.
+INSERT INTO i."Odd Näme" VALUES (2, 'a', 'б', 'dot', 'first');
+DELETE FROM i."Odd Näme" WHERE "Id" = 1;
+
+-- Columns that some configurations mask, cut, hash or leave out.
+INSERT INTO i.cols VALUES (2, 'short', 'short', 'x', 'set', 2, 'gone'), (3, '', 'äöüäöüäöü', '', NULL, 3, NULL);
+UPDATE i.cols SET gone = 'other' WHERE id = 1;
+DELETE FROM i.cols WHERE id = 2;
+
+-- DDL in mid-stream.
+ALTER TABLE i.ddl ADD c integer DEFAULT 7, ADD d text;
+INSERT INTO i.ddl VALUES (2, 'added', 2, 3, 'd');
+UPDATE i.ddl SET a = 'changed' WHERE id = 1;
+ALTER TABLE i.ddl DROP b;
+INSERT INTO i.ddl VALUES (3, 'dropped', 3, 'd');
+ALTER TABLE i.ddl RENAME a TO renamed;
+INSERT INTO i.ddl VALUES (4, 'renamed', 4, 'd');
+ALTER TABLE i.ddl ALTER c TYPE text;
+INSERT INTO i.ddl VALUES (5, 'retyped', 'five', 'd');
+
+-- Logical messages, in and out of a transaction.
+SELECT pg_logical_emit_message(true, 'foo', 'bar');
+SELECT pg_logical_emit_message(false, 'loose', 'text "quoted" ä');
+BEGIN;
+INSERT INTO i.dflt VALUES (31, 'with message', 1, '2023-10-12 22:52:03.456');
+SELECT pg_logical_emit_message(true, 'bytes', '\x00ff10'::bytea);
+SELECT pg_logical_emit_message(true, '', '');
+COMMIT;
+
+INSERT INTO i.outbox VALUES ('10000000-0000-4000-8000-000000000002', 'order', '8', 'OrderPaid', '{"id": 8, "n": [1, 2.50]}'),
+	('10000000-0000-4000-8000-000000000003', 'user', 'u1', 'UserGone', NULL);
+DELETE FROM i.outbox;
+
+INSERT INTO public.compat_done VALUES (1);
