@@ -133,15 +133,25 @@ take_results(Heartbeat *hb, int64_t now)
 	while (!PQisBusy(hb->conn))
 	{
 		PGresult *res = PQgetResult(hb->conn);
+		ExecStatusType status;
 
 		if (res == NULL)
 		{
 			hb->running = false;
 			break;
 		}
-		if (PQresultStatus(res) != PGRES_COMMAND_OK && PQresultStatus(res) != PGRES_TUPLES_OK)
+		status = PQresultStatus(res);
+		if (status == PGRES_FATAL_ERROR)
 			warn(hb, PQresultErrorMessage(res), now);
 		PQclear(res);
+		if (status != PGRES_FATAL_ERROR && status != PGRES_COMMAND_OK &&
+			status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
+		{
+			/* COPY: libpq would give the same result for ever */
+			warn(hb, "a COPY is not a query that a heartbeat can run", now);
+			disconnect(hb);
+			return;
+		}
 	}
 }
 

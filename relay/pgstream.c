@@ -114,6 +114,8 @@ static const PgAdvice advices[] = {
 	{STEP_START, "22003", NULL, PG_STOP, "correct this option in the connector configuration"},
 	{STEP_START, "42601", NULL, PG_STOP, "correct this option in the connector configuration"},
 	{STEP_START, "42704", NULL, PG_STOP, "correct this option in the connector configuration"},
+	{STEP_START, "2201B", "operation cancelled", PG_RETRY,
+	 "the server was interrupted while it read the options"},
 	{STEP_START, "2201B", NULL, PG_STOP, "correct this expression in the connector configuration"},
 	{STEP_CREATE, "42602", NULL, PG_STOP, "slot.name may have a-z, 0-9 and _ only"},
 	{STEP_NONE, "57P01", NULL, PG_RETRY, "the connection was ended by an administrator"},
@@ -691,6 +693,13 @@ advance_stop(PgStream *pg, int64_t now)
 		{
 			pg->step = pg->drop_slot ? STEP_DROP : STEP_STOPPED;
 			return pg->drop_slot ? send_query(pg, now) : PG_READY;
+		}
+		if (PQresultStatus(res) == PGRES_FATAL_ERROR)
+		{
+			PgStatus status = fail_result(pg, res);
+
+			PQclear(res);
+			return status;
 		}
 		PQclear(res);
 	}

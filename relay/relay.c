@@ -86,7 +86,7 @@ typedef struct Relay
 	/* connection */
 	bool connecting; /* an attempt is under way */
 	bool streaming;  /* START_REPLICATION was answered */
-	bool streamed;   /* once in this process: the slot must not vanish any more */
+	bool slot_known; /* found or made by this process: it must not vanish any more */
 	bool readable;   /* libpq's socket, this turn */
 	bool blocked;    /* back-pressure: do not read */
 	int attempt;     /* since the last steady stream */
@@ -273,11 +273,13 @@ send_status(Relay *r)
 {
 	uint64_t safe = delivery_safe_lsn(r->delivery);
 	uint64_t write = r->written_lsn > safe ? r->written_lsn : safe;
+	PgStatus status;
 
 	r->last_status = r->now;
 	r->status_now = false;
-	r->confirmed_lsn = safe;
-	judge(r, pgstream_send_status(r->pg, write, safe));
+	if ((status = pgstream_send_status(r->pg, write, safe)) == PG_READY)
+		r->confirmed_lsn = safe;
+	judge(r, status);
 }
 
 static void
@@ -379,7 +381,7 @@ begin_connect(Relay *r)
 	r->connecting = true;
 	r->ping_lsn = 0;
 	r->repeated_ping = 0;
-	pgstream_connect(r->pg, !r->streamed, r->now);
+	pgstream_connect(r->pg, !r->slot_known, r->now);
 	wake_by(r, r->now);
 }
 
@@ -431,10 +433,12 @@ same_cluster(Relay *r)
 	}
 	if (strcmp(r->timeline, server->timeline) != 0)
 	{
-		log_warn("PostgreSQL: timeline %s, it was %s: a standby was promoted; going on from "
-				 "LSN " LSN_FORMAT " with its slot",
-				 server->timeline, r->timeline, LSN_ARGS(delivery_safe_lsn(r->delivery)));
-		snprintf(r->timeline, sizeof(r->timeline), "%s", server->timeline);
+		/* our positions mean other bytes there: to confirm them would skip changes */
+		fail(r,
+			 "PostgreSQL: timeline %s, it was %s: a standby was promoted, or the server restored; "
+			 "start again to go on from where its slot stands, which may repeat what was sent",
+			 server->timeline, r->timeline);
+		return false;
 	}
 	return true;
 }
@@ -466,6 +470,7 @@ turn_snapshot(Relay *r)
 
 	if (!same_cluster(r))
 		return;
+	r->slot_known = true;
 	log_new_slot(r);
 	delivery_stream_begin(r->delivery);
 	/* the slot is never asked to go back: the server takes the later of the two */
@@ -482,7 +487,6 @@ begin_stream(Relay *r)
 	const PgServer *server = pgstream_server(r->pg);
 
 	r->streaming = true;
-	r->streamed = true;
 	r->stream_began = r->now;
 	r->last_failure[0] = '\0';
 	r->last_status = r->now;
@@ -626,7 +630,10 @@ turn_drain(Relay *r)
 	if (idle && r->streaming)
 		drain_stream(r);
 	else if (idle)
-		end_drain(r, r->draining_stream || delivery_safe_lsn(r->delivery) > r->confirmed_lsn
+		end_drain(r, r->cfg->slot_drop_on_stop && !r->draining_stream
+						 ? "without a connection the slot could not be dropped, as "
+						   "slot.drop.on.stop asks; drop it yourself, for it keeps WAL"
+					 : r->draining_stream || delivery_safe_lsn(r->delivery) > r->confirmed_lsn
 						 ? "the connection to PostgreSQL was lost before everything was confirmed"
 						 : NULL);
 	else if (r->streaming)

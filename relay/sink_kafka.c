@@ -55,6 +55,7 @@ typedef struct KafkaSink
 	uint64_t in_flight; /* records accepted and not reported */
 	bool closing;       /* failures are wanted now */
 	unsigned failed_heartbeats;
+	bool heartbeat_out; /* one is under way */
 	rd_kafka_t *mock_rk;
 	rd_kafka_mock_cluster_t *mock;
 	rd_kafka_message_t run[PRODUCE_RUN];
@@ -428,7 +429,8 @@ not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, const Buff
 {
 	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 	{
-		if (k->in_flight > 0)
+		/* whatever else is in the queue leaves it some time */
+		if (k->in_flight > 0 || rd_kafka_outq_len(k->rk) > 0)
 			return SINK_FULL;
 		snprintf(k->sink.error, sizeof(k->sink.error),
 				 "a record of %zu bytes for topic %s (from LSN " LSN_FORMAT ") is larger than the "
@@ -579,12 +581,16 @@ kafka_heartbeat(Sink *sink, const char *topic, const char *key, const char *valu
 	KafkaSink *k = kafka(sink);
 	rd_kafka_resp_err_t err;
 
+	/* while Kafka is away, beats would only pile up */
+	if (k->heartbeat_out)
+		return;
 	mock_topic(k, topic);
 	err = rd_kafka_producev(k->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
 							RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 							RD_KAFKA_V_KEY((void *) (uintptr_t) key, strlen(key)),
 							RD_KAFKA_V_VALUE((void *) (uintptr_t) value, strlen(value)),
 							RD_KAFKA_V_OPAQUE(NULL), RD_KAFKA_V_END);
+	k->heartbeat_out = err == RD_KAFKA_RESP_ERR_NO_ERROR;
 	/* a full queue says enough by itself */
 	if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		heartbeat_failed(k, topic, err);
@@ -620,6 +626,8 @@ take_reports(KafkaSink *k, const rd_kafka_message_t *const *reports, size_t n)
 
 		if (reports[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR || buf == NULL)
 		{
+			if (buf == NULL)
+				k->heartbeat_out = false;
 			if (reports[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
 				report_failure(k, reports[i]);
 			i++;

@@ -46,7 +46,7 @@ typedef struct Tracker
 {
 	TrackerUnit *ring; /* capacity is a power of two */
 	size_t capacity;
-	uint64_t first; /* oldest unit not done; ids only grow */
+	uint64_t first; /* oldest unit not done */
 	uint64_t next;  /* id of the next unit */
 	uint64_t outstanding;
 	uint64_t safe;

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_collation.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "regex/regex.h"
 #include "utils/builtins.h"
@@ -244,6 +245,8 @@ check_pattern(const OptionRow *row, const char *given, const char *pattern)
 		pg_regfree(&compiled);
 		return groups;
 	}
+	/* a pending termination cancels the compilation, which is no fault of the pattern */
+	CHECK_FOR_INTERRUPTS();
 	pg_regerror(rc, &compiled, why, sizeof(why));
 	ereport(ERROR, (errcode(ERRCODE_INVALID_REGULAR_EXPRESSION),
 					errmsg("invalid value for option \"%s\": \"%s\"", row->name, given),

@@ -73,7 +73,8 @@ sub new_node
 	my ($name, %params) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(allows_streaming => 'logical');
+	# whatever locale this runs in: records hold characters
+	$node->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
 	$node->append_conf('postgresql.conf', "max_connections = 50\n" . ($params{conf} // ''));
 	$node->start if $params{start} // 1;
 	return $node;
