@@ -20,7 +20,9 @@ AS $$ SELECT nova.publish($1, $2, $3::text, $4, $5) $$;
 COMMENT ON FUNCTION nova.publish(text, text, jsonb, jsonb, boolean) IS
 'Sends a JSON record of your own to a Kafka topic.';
 
--- Who may publish can write to any topic that the relay may write to.
+-- Who may publish can write to any topic that the relay may write to.  So can
+-- whoever may call pg_logical_emit_message(), which the server gives to everybody:
+-- revoke that as well where roles are not trusted.
 REVOKE ALL ON FUNCTION nova.publish(text, text, text, jsonb, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION nova.publish(text, text, jsonb, jsonb, boolean) FROM PUBLIC;
 

@@ -877,15 +877,16 @@ hash_order(const NovaHstore *h)
 {
 	Slot *slots = palloc(Max(h->pairs, 1) * sizeof(Slot));
 	uint32 buckets = 16;
+	StringInfoData key;
 
 	while ((uint32) h->pairs > buckets / 4 * 3)
 		buckets *= 2;
+	initStringInfo(&key);
 	for (int i = 0; i < h->pairs; i++)
 	{
-		StringInfoData key;
 		NovaBytes bytes = nova_hstore_key(h, i);
 
-		initStringInfo(&key);
+		resetStringInfo(&key);
 		nova_utf8(&key, bytes.data, bytes.len);
 		slots[i].bucket = java_hash(key.data, key.len) & (buckets - 1);
 		slots[i].pair = i;

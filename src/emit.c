@@ -78,7 +78,10 @@ emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaBytes h
 			emit_null_text(e, entry, old, headers);
 			break;
 		case NOVA_DELETE_TO_TOMBSTONE:
-			emit_tombstone(e, entry, NOVA_OP_DELETE, old, headers);
+			if (nova_has_key(entry->plan, old))
+				emit_tombstone(e, entry, NOVA_OP_DELETE, old, headers);
+			else
+				nova_batch_dropped(e->batch, &entry->route, NOVA_OP_DELETE, NOVA_DROP_NO_IDENTITY);
 			break;
 		case NOVA_DELETE_REWRITE:
 			emit_record(e, entry, NOVA_OP_DELETE, old, NULL, headers);
@@ -144,7 +147,7 @@ emit_key_change(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const N
 void
 nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaRow *new)
 {
-	if (old && entry->plan->nkey > 0)
+	if (old && nova_has_key(entry->plan, old) && nova_has_key(entry->plan, new))
 	{
 		StringInfoData old_key = key_of(e, entry->plan, old);
 		StringInfoData new_key = key_of(e, entry->plan, new);

@@ -180,8 +180,17 @@ nova_has_key(const NovaPlan *plan, const NovaRow *row)
 	Datum ignored;
 
 	for (int i = 0; i < plan->nkey; i++)
-		if (!row->nulls[plan->key[i].attidx] && !find_value(&plan->key[i], row, &ignored))
+	{
+		const NovaColumn *col = &plan->key[i];
+
+		if (row->identity_only && !col->in_identity)
+		{
+			if (col->unknown == NULL)
+				return false;
+		}
+		else if (!row->nulls[col->attidx] && !find_value(col, row, &ignored))
 			return false;
+	}
 	return plan->nkey > 0;
 }
 

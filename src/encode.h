@@ -50,7 +50,8 @@ extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us,
 
 /*
  * Has this row a key?  Not if the table has none, nor if the WAL does not hold
- * a key column's unchanged TOAST value.
+ * a key column: an unchanged TOAST value, or one that old tuples do not have and
+ * for which nothing stands in.
  */
 extern bool nova_has_key(const NovaPlan *plan, const NovaRow *row);
 

@@ -169,7 +169,13 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 		return;
 	plan->root = RelationGetRelid(rel);
 	if (options->via_root && rel->rd_rel->relispartition)
-		plan->root = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
+	{
+		List *ancestors = get_partition_ancestors(RelationGetRelid(rel));
+
+		/* none while a concurrent detach is pending */
+		if (ancestors != NIL)
+			plan->root = llast_oid(ancestors);
+	}
 	schema = get_namespace_name(get_rel_namespace(plan->root));
 	table = get_rel_name(plan->root);
 	if (schema == NULL || table == NULL)

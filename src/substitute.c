@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "access/tupdesc.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
@@ -60,6 +61,19 @@ quoted(const char *s)
  * Defaults
  */
 
+/* The call of a cast that is part of the server, or NULL. */
+static FuncExpr *
+as_cast(Node *node)
+{
+	FuncExpr *call = (FuncExpr *) node;
+
+	if (!IsA(node, FuncExpr) || call->args == NIL || call->funcid >= FirstNormalObjectId)
+		return NULL;
+	return call->funcformat == COERCE_EXPLICIT_CAST || call->funcformat == COERCE_IMPLICIT_CAST
+			   ? call
+			   : NULL;
+}
+
 /* Casts around an expression mean nothing to Debezium. */
 static Node *
 strip_casts(Node *node)
@@ -68,11 +82,38 @@ strip_casts(Node *node)
 	{
 		if (IsA(node, RelabelType))
 			node = (Node *) ((RelabelType *) node)->arg;
-		else if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL)
-			node = linitial(((FuncExpr *) node)->args);
+		else if (as_cast(node))
+			node = linitial(as_cast(node)->args);
 		else
 			return node;
 	}
+}
+
+/*
+ * The constant that the server's own casts make of a constant; NULL if they
+ * refuse it, which nobody notices before the default is used.  Such casts hold
+ * no resources that an error would leave behind; any other error goes on.
+ */
+static Const *
+folded(Node *expr)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Node *volatile result = NULL;
+
+	PG_TRY();
+	{
+		result = eval_const_expressions(NULL, expr);
+	}
+	PG_CATCH();
+	{
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return result && IsA(result, Const) && !((Const *) result)->constisnull ? (Const *) result
+																			: NULL;
 }
 
 static Node *
@@ -136,6 +177,7 @@ static const char *
 default_json(const NovaColumn *col, const NovaTraits *traits, Relation rel, Form_pg_attribute att)
 {
 	Node *expr = default_expression(rel, att);
+	Const *value;
 	Node *core;
 
 	/* the default of a number without scale does not fit into its struct */
@@ -147,10 +189,8 @@ default_json(const NovaColumn *col, const NovaTraits *traits, Relation rel, Form
 		return function_default(col, traits, core);
 	if (!IsA(core, Const))
 		return NULL;
-	expr = eval_const_expressions(NULL, expr);
-	if (!IsA(expr, Const) || ((Const *) expr)->constisnull)
-		return NULL;
-	return constant_default(col, ((Const *) expr)->constvalue);
+	value = folded(expr);
+	return value ? constant_default(col, value->constvalue) : NULL;
 }
 
 /*

@@ -102,8 +102,6 @@ static const struct
 	{"citext", nova_encode_output, nova_encode_output},
 	{"ltree", nova_encode_output, nova_encode_output},
 	{"isbn", nova_encode_output, nova_encode_output},
-	{"vector", nova_encode_output_json, nova_encode_output_json},
-	{"halfvec", nova_encode_output_json, nova_encode_output_json},
 };
 
 /* Array elements for which Debezium leaves the column out. */
@@ -385,13 +383,13 @@ by_hstore_mode(const NovaOptions *options)
 	return options->profile == NOVA_PROFILE_DEBEZIUM ? dbz_encode_hstore_map : nova_encode_hstore;
 }
 
-/* Is it hstore?  Its bytes are looked into, so that a mere name is not enough. */
+/* Of hstore the bytes are looked into, of vectors the text is JSON: a name is not enough. */
 static bool
-is_hstore(const NovaColumn *col)
+has_output(const NovaColumn *col, const char *function)
 {
 	char *outfunc = get_func_name(col->info->outfunc.fn_oid);
 
-	return outfunc && strcmp(outfunc, "hstore_out") == 0;
+	return outfunc && strcmp(outfunc, function) == 0;
 }
 
 /*
@@ -405,9 +403,14 @@ choose_by_name(NovaColumn *col, Oid type, const NovaOptions *options)
 	char *name = type_name(type);
 
 	nova_type_text(col, type);
-	if (is_hstore(col))
+	if (has_output(col, "hstore_out"))
 	{
 		col->encode = by_hstore_mode(options);
+		return true;
+	}
+	if (has_output(col, "vector_out") || has_output(col, "halfvec_out"))
+	{
+		col->encode = nova_encode_output_json;
 		return true;
 	}
 	for (int i = 0; i < lengthof(extension_types); i++)
