@@ -117,6 +117,19 @@ ALTER TABLE later DROP CONSTRAINT later_pkey;
 INSERT INTO later VALUES (7, 8);
 SELECT take('keys');
 
+-- a default that its own cast refuses stands for nothing, and stops nothing
+CREATE TABLE refused (id int PRIMARY KEY, c smallint DEFAULT 70000);
+INSERT INTO refused VALUES (1, 1);
+DELETE FROM refused;
+SELECT take('keys', 'profile', 'debezium');
+
+-- for what a delete lacks of message.key.columns stands what Debezium puts there
+CREATE TABLE chosen (id int PRIMARY KEY, c int, v text);
+INSERT INTO chosen VALUES (1, 2, 'x');
+DELETE FROM chosen;
+SELECT take('keys', 'profile', 'debezium', 'message.key.columns', 'public.chosen:c,v');
+
 SELECT pg_drop_replication_slot('keys');
 DROP TABLE multi, covering, moved, swap, bare, uniq, both_keys, wide_identity, full_key,
-    nothing_key, num_key, text_key, uuid_key, time_key, later;
+    nothing_key, num_key, text_key, uuid_key, time_key, later,
+    refused, chosen;
