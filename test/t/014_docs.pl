@@ -16,7 +16,7 @@ $node->safe_psql('postgres', 'CREATE EXTENSION nova_decoder');
 $ENV{PGHOST} = $node->host;
 $ENV{PGPORT} = $node->port;
 is(system("'$tables' print > '$file'"), 0, 'the programs print their tables');
-is(system($tables, 'check', $file), 0, 'README.md and docs/options.md have them; else: make docs');
+is(system($tables, 'check', $file), 0, 'the pages have them; else: make docs');
 
 # The check must be able to fail.
 my $page = slurp_file($file);
