@@ -13,7 +13,7 @@ PGXS      := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 export PG_CONFIG
 
 # The order is the order in which they run.
-REGRESS_TESTS   = setup basic keys identity types valid_json toast ddl xact twophase filters routing \
+REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast ddl xact twophase filters routing \
                   partitions generated truncate messages options identifiers describe doctor_slots \
                   settings encodings frames
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))

@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "debezium.h"
+#include "extension.h"
 #include "format.h"
 #include "nested.h"
 #include "substitute.h"
@@ -133,6 +134,10 @@ default_expression(Relation rel, Form_pg_attribute att)
 static const char *
 zero_json(const NovaColumn *col, const NovaTraits *traits)
 {
+	const NovaExtensionType *extension = nova_extension_encoder(col->encode);
+
+	if (extension)
+		return extension->zero;
 	if (col->encode == dbz_encode_hstore_map)
 		return "{}";
 	if (col->encode == dbz_encode_hstore_json)
@@ -272,6 +277,8 @@ unavailable_json(const NovaColumn *col, const NovaTraits *traits, const NovaOpti
 
 	if (OidIsValid(element))
 		return array_placeholder(element, options);
+	if (nova_extension_encoder(col->encode))
+		return "null";
 	if (col->encode == dbz_encode_hstore_map)
 		return psprintf("{%s:%s}", json, json);
 	if (col->encode == dbz_encode_hstore_json)

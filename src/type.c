@@ -29,6 +29,7 @@
 
 #include "compat.h"
 #include "debezium.h"
+#include "extension.h"
 #include "nested.h"
 #include "type.h"
 #include "value.h"
@@ -383,13 +384,21 @@ by_hstore_mode(const NovaOptions *options)
 	return options->profile == NOVA_PROFILE_DEBEZIUM ? dbz_encode_hstore_map : nova_encode_hstore;
 }
 
-/* Of hstore the bytes are looked into, of vectors the text is JSON: a name is not enough. */
-static bool
-has_output(const NovaColumn *col, const char *function)
+/*
+ * Types whose bytes or text are looked into: a name alone is not enough, so they
+ * are known by their output function.  NULL: none of these.
+ */
+static NovaEncoder
+by_output(const char *outfunc, const NovaOptions *options)
 {
-	char *outfunc = get_func_name(col->info->outfunc.fn_oid);
+	const NovaExtensionType *known;
 
-	return outfunc && strcmp(outfunc, function) == 0;
+	if (strcmp(outfunc, "hstore_out") == 0)
+		return by_hstore_mode(options);
+	known = nova_extension_type(outfunc);
+	if (known == NULL)
+		return NULL;
+	return options->profile == NOVA_PROFILE_DEBEZIUM ? known->debezium : known->nova;
 }
 
 /*
@@ -401,16 +410,15 @@ choose_by_name(NovaColumn *col, Oid type, const NovaOptions *options)
 {
 	bool debezium = options->profile == NOVA_PROFILE_DEBEZIUM;
 	char *name = type_name(type);
+	char *outfunc;
+	NovaEncoder encode;
 
 	nova_type_text(col, type);
-	if (has_output(col, "hstore_out"))
+	outfunc = get_func_name(col->info->outfunc.fn_oid);
+	encode = outfunc ? by_output(outfunc, options) : NULL;
+	if (encode)
 	{
-		col->encode = by_hstore_mode(options);
-		return true;
-	}
-	if (has_output(col, "vector_out") || has_output(col, "halfvec_out"))
-	{
-		col->encode = nova_encode_output_json;
+		col->encode = encode;
 		return true;
 	}
 	for (int i = 0; i < lengthof(extension_types); i++)

@@ -382,12 +382,3 @@ nova_encode_output(NovaOut *out, const NovaColumn *col, Datum value)
 	nova_column_prefix(out, col);
 	nova_json_cstring(out, s);
 }
-
-void
-nova_encode_output_json(NovaOut *out, const NovaColumn *col, Datum value)
-{
-	char *s = nova_output(unconstify(FmgrInfo *, &col->info->outfunc), value);
-
-	nova_column_prefix(out, col);
-	nova_json_document(out, s, strlen(s));
-}

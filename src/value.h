@@ -35,8 +35,7 @@ extern void nova_encode_base64(NovaOut *out, const NovaColumn *col, Datum value)
 extern void nova_encode_base64_url(NovaOut *out, const NovaColumn *col, Datum value);
 extern void nova_encode_hex(NovaOut *out, const NovaColumn *col, Datum value);
 
-/* A type without an encoder: its text as a JSON string, or as the JSON it is. */
+/* A type without an encoder: its text as a JSON string. */
 extern void nova_encode_output(NovaOut *out, const NovaColumn *col, Datum value);
-extern void nova_encode_output_json(NovaOut *out, const NovaColumn *col, Datum value);
 
 #endif /* NOVA_VALUE_H */

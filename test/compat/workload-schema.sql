@@ -13,8 +13,25 @@ CREATE EXTENSION isn;
 CREATE EXTENSION cube;
 CREATE EXTENSION seg;
 CREATE EXTENSION intarray;
+CREATE EXTENSION postgis;
 CREATE SCHEMA t;
 CREATE SCHEMA i;
+CREATE SCHEMA g;
+
+-- Debian 12 has no pgvector.  Its types are known by name and text, so that
+-- these stand in for them, to Debezium as well.
+CREATE TYPE vector;
+CREATE FUNCTION vector_in(cstring) RETURNS vector AS 'textin' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION vector_out(vector) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT;
+CREATE TYPE vector (INPUT = vector_in, OUTPUT = vector_out, LIKE = text);
+CREATE TYPE halfvec;
+CREATE FUNCTION halfvec_in(cstring) RETURNS halfvec AS 'textin' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION halfvec_out(halfvec) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT;
+CREATE TYPE halfvec (INPUT = halfvec_in, OUTPUT = halfvec_out, LIKE = text);
+CREATE TYPE sparsevec;
+CREATE FUNCTION sparsevec_in(cstring) RETURNS sparsevec AS 'textin' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION sparsevec_out(sparsevec) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT;
+CREATE TYPE sparsevec (INPUT = sparsevec_in, OUTPUT = sparsevec_out, LIKE = text);
 
 CREATE TYPE t.mood AS ENUM ('sad', 'ok', 'it''s "fine"', 'glücklich');
 CREATE TYPE t.pair AS (a integer, b text);
@@ -56,6 +73,25 @@ CREATE TABLE t.num (
 	"numeric(3,2)" numeric(3, 2), "numeric(10,4)" numeric(10, 4), "numeric(5)" numeric(5),
 	"numeric(38,10)" numeric(38, 10), "numeric(5,-2)" numeric(5, -2), "numeric(2,4)" numeric(2, 4),
 	"numeric" numeric, money money);
+
+CREATE TABLE g.geo (
+	id integer PRIMARY KEY,
+	geometry geometry, "geometry(Point,4326)" geometry(Point, 4326), geography geography,
+	"geometry[]" geometry[], "geography[]" geography[], box2d box2d, box3d box3d);
+
+CREATE TABLE g.geo_nn (id integer PRIMARY KEY, geometry geometry NOT NULL, geography geography NOT NULL);
+
+CREATE TABLE g.toast (
+	id integer PRIMARY KEY, n integer, geometry geometry, geography geography, vector vector, halfvec halfvec,
+	sparsevec sparsevec);
+ALTER TABLE g.toast ALTER geometry SET STORAGE EXTERNAL, ALTER geography SET STORAGE EXTERNAL,
+	ALTER vector SET STORAGE EXTERNAL, ALTER halfvec SET STORAGE EXTERNAL, ALTER sparsevec SET STORAGE EXTERNAL;
+
+CREATE TABLE g.vec (
+	id integer PRIMARY KEY, vector vector, halfvec halfvec, sparsevec sparsevec, "vector[]" vector[]);
+
+-- No sparsevec: the delete of a row in which it must not be null stops Debezium for good.
+CREATE TABLE g.vec_nn (id integer PRIMARY KEY, vector vector NOT NULL, halfvec halfvec NOT NULL);
 
 CREATE TABLE t.temporal (
 	id integer PRIMARY KEY,

@@ -202,3 +202,26 @@ SELECT :base + n, true, 1, 1, 1, 1, 1, 1, 1, 1, 1, 't', 'v', 'c', 'ci', 'c', 'n'
 FROM generate_series(1, 2) n;
 DELETE FROM t.nn WHERE id = :base + 1;
 UPDATE t.nn SET id = id + 10 WHERE id = :base + 2;
+
+INSERT INTO g.geo VALUES
+	(:base + 1, 'POINT(1 2)', 'SRID=4326;POINT(-71.5 42.25)', 'SRID=4326;POINT(-71.5 42.25)', NULL, NULL, NULL, NULL),
+	(:base + 2, 'SRID=3187;LINESTRING(0 0,1 1.5,2 -3)', NULL, 'LINESTRING(0 0,1 1)',
+	ARRAY['POINT(1 2)'::geometry, NULL, 'SRID=3187;POINT Z(1 2 3)'::geometry], ARRAY['POINT(1 2)'::geography, NULL],
+	'BOX(0 0,1 1)', 'BOX3D(0 0 0,1 1 1)'),
+	(:base + 3, 'POLYGON((0 0,1 0,1 1,0 1,0 0),(0.2 0.2,0.4 0.2,0.4 0.4,0.2 0.2))', NULL, NULL, '{}', '{NULL}', NULL, NULL),
+	(:base + 4, 'GEOMETRYCOLLECTION ZM(POINT ZM EMPTY,MULTIPOINT ZM((1 2 3 4)))', 'POINT EMPTY', NULL, NULL, NULL, NULL, NULL),
+	(:base + 5, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO g.geo_nn VALUES (:base + 1, 'POINT(1 2)', 'POINT(1 2)');
+DELETE FROM g.geo_nn WHERE id = :base + 1;
+INSERT INTO g.toast
+SELECT :base + 1, 1, line, line::geography, ('[1' || repeat(',2', 3000) || ']')::vector, ('[1' || repeat(',2', 3000) || ']')::halfvec,
+	('{1:1' || repeat(',2:2', 1) || repeat(' ', 3000) || '}/5')::sparsevec
+FROM (SELECT ST_MakeLine(ARRAY(SELECT ST_MakePoint(x / 1000.0, 1) FROM generate_series(1, 300) x))) AS _ (line);
+UPDATE g.toast SET n = 2 WHERE id = :base + 1;
+INSERT INTO g.vec VALUES
+	(:base + 1, '[1,2.5,-3e-7]', '[1,0.5]', '{1:1,3:2.5}/5', '{"[1,2]",NULL}'),
+	(:base + 2, '[0]', '[-0,65504]', '{}/3', '{}'),
+	(:base + 3, '[1e10,123456.79]', '[0.0999755859375]', '{2:1e+10}/1000', NULL),
+	(:base + 4, NULL, NULL, NULL, NULL);
+INSERT INTO g.vec_nn VALUES (:base + 1, '[1]', '[1]');
+DELETE FROM g.vec_nn WHERE id = :base + 1;
