@@ -41,5 +41,10 @@ SET search_path = public;
 SELECT 'next' FROM pg_logical_slot_get_changes('extensions', NULL, NULL);
 INSERT INTO ext.vec (id, v, h, s) VALUES (4, 'oops', '[1,', '{1:x}/3'), (5, '[1;2]', '', '{1}/2'), (6, '[1', '[x]', 'no'), (7, '[1 ]', '[1,2]]', '{1:1');
 :decode, 'profile', 'debezium');
+-- a table of PostGIS is no user's, to Debezium
+SELECT 'next' FROM pg_logical_slot_get_changes('extensions', NULL, NULL);
+UPDATE ext.spatial_ref_sys SET proj4text = proj4text WHERE srid = 4326;
+SELECT data::json ->> 'topic' AS topic FROM pg_logical_slot_peek_changes('extensions', NULL, NULL);
+SELECT data::json ->> 'topic' AS topic FROM pg_logical_slot_peek_changes('extensions', NULL, NULL, 'profile', 'debezium');
 SELECT pg_drop_replication_slot('extensions');
 DROP SCHEMA ext CASCADE;

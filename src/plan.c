@@ -147,10 +147,17 @@ schema_is_builtin(const char *schema)
 		   strncmp(schema, "pg_toast", 8) == 0 || strncmp(schema, "pg_temp", 7) == 0;
 }
 
+/* To Debezium a table of PostGIS is one of the system's (table.ignore.builtin). */
 static bool
-is_captured(const char *schema, const char *full, const NovaOptions *options)
+table_is_builtin(const char *table, const NovaOptions *options)
 {
-	return !schema_is_builtin(schema) &&
+	return options->profile == NOVA_PROFILE_DEBEZIUM && strcmp(table, "spatial_ref_sys") == 0;
+}
+
+static bool
+is_captured(const char *schema, const char *table, const char *full, const NovaOptions *options)
+{
+	return !schema_is_builtin(schema) && !table_is_builtin(table, options) &&
 		   nova_lists_pass(options->schema_include, options->schema_exclude, schema) &&
 		   nova_lists_pass(options->table_include, options->table_exclude, full);
 }
@@ -181,7 +188,7 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	if (schema == NULL || table == NULL)
 		return;
 	plan->full_name = psprintf("%s.%s", schema, table);
-	plan->captured = is_captured(schema, plan->full_name, options);
+	plan->captured = is_captured(schema, table, plan->full_name, options);
 	if (!plan->captured)
 		return;
 	plan->schema = utf8_copy(schema);
