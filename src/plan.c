@@ -20,6 +20,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "mask.h"
 #include "plan.h"
 #include "substitute.h"
 
@@ -204,6 +205,8 @@ plan_column(NovaPlan *plan, NovaColumn *col, Relation rel, Form_pg_attribute att
 	nova_column_name(col, NameStr(att->attname), options);
 	col->attidx = att->attnum - 1;
 	col->varlena = att->attlen == -1;
+	col->byval = att->attbyval;
+	col->typlen = att->attlen;
 	col->null = "null";
 	if (options->unavailable == NOVA_UNAVAILABLE_PLACEHOLDER)
 		col->unavailable = options->placeholder_json;
@@ -241,19 +244,30 @@ plan_columns(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	plan->old_nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 }
 
+/* What the options call a column: schema.table.column. */
+static char *
+column_name(const NovaPlan *plan, TupleDesc desc, const NovaColumn *col)
+{
+	return psprintf("%s.%s", plan->full_name, NameStr(TupleDescAttr(desc, col->attidx)->attname));
+}
+
 /* The columns of values: all but those that the filters leave out. */
 static void
 plan_value(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 {
 	plan->columns = palloc(Max(plan->nall, 1) * sizeof(NovaColumn));
 	for (int i = 0; i < plan->nall; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, plan->all[i].attidx);
-		char *name = psprintf("%s.%s", plan->full_name, NameStr(att->attname));
-
-		if (nova_lists_pass(options->column_include, options->column_exclude, name))
+		if (nova_lists_pass(options->column_include, options->column_exclude,
+							column_name(plan, desc, &plan->all[i])))
 			plan->columns[plan->ncolumns++] = plan->all[i];
-	}
+}
+
+static void
+plan_masks(NovaPlan *plan, NovaColumn *columns, int n, TupleDesc desc, const NovaOptions *options)
+{
+	for (int i = 0; i < n; i++)
+		nova_mask_column(&columns[i], column_name(plan, desc, &columns[i]),
+						 TupleDescAttr(desc, columns[i].attidx)->attnotnull, options);
 }
 
 static NovaColumn *
@@ -429,6 +443,10 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 		plan_columns(plan, rel, options);
 		plan_key(plan, rel, options);
 		plan_value(plan, RelationGetDescr(rel), options);
+		plan_masks(plan, plan->columns, plan->ncolumns, RelationGetDescr(rel), options);
+		/* Debezium's keys show what its values hide */
+		if (options->profile == NOVA_PROFILE_NOVA)
+			plan_masks(plan, plan->key, plan->nkey, RelationGetDescr(rel), options);
 	}
 	MemoryContextSwitchTo(old);
 	return plan;

@@ -21,6 +21,7 @@
 #include "debezium.h"
 #include "format.h"
 #include "nested.h"
+#include "structured.h"
 #include "substitute.h"
 #include "value.h"
 
@@ -137,6 +138,8 @@ zero_json(const NovaColumn *col, const NovaTraits *traits)
 		return "{}";
 	if (col->encode == dbz_encode_hstore_json)
 		return "\"{}\"";
+	if (nova_structured_zero(col))
+		return nova_structured_zero(col);
 	if (traits->zero == NOVA_ZERO_JSON)
 		return traits->zero_json;
 	return encoded(col, nova_type_zero(col->type, traits->zero));
@@ -180,9 +183,9 @@ default_json(const NovaColumn *col, const NovaTraits *traits, Relation rel, Form
 	Const *value;
 	Node *core;
 
-	/* the default of a number without scale does not fit into its struct */
+	/* the default of what is an object does not fit into its struct */
 	if (expr == NULL || att->atttypid != col->type || !traits->has_default ||
-		col->encode == dbz_encode_decimal_any)
+		col->encode == dbz_encode_decimal_any || nova_is_structured(col))
 		return NULL;
 	core = strip_casts(expr);
 	if (IsA(core, FuncExpr) || IsA(core, SQLValueFunction) || IsA(core, NextValueExpr))
