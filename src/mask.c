@@ -463,13 +463,13 @@ declared_length(const NovaColumn *col)
 	return 0;
 }
 
-/* The encoder that cuts, or NULL for what is neither a string nor bytes. */
+/* The encoder that cuts, or NULL for what is neither a string nor bytes, or too short. */
 static NovaEncoder
-choose_cut(const NovaColumn *col, const NovaOptions *options)
+choose_cut(const NovaColumn *col, const NovaMaskRule *rule, const NovaOptions *options)
 {
 	bool bytes = options->binary_mode == NOVA_BINARY_BYTES;
 
-	if (!writes_string(col))
+	if (!writes_string(col) || (declared_length(col) > 0 && declared_length(col) <= rule->chars))
 		return NULL;
 	if (bytes && col->encode == nova_encode_base64)
 		return encode_cut_bytes;
@@ -479,13 +479,13 @@ choose_cut(const NovaColumn *col, const NovaOptions *options)
 }
 
 static NovaEncoder
-choose_encoder(const NovaColumn *col, NovaMaskKind kind, const NovaOptions *options)
+choose_encoder(const NovaColumn *col, const NovaMaskRule *rule, const NovaOptions *options)
 {
-	if (kind == NOVA_MASK_TRUNCATE)
-		return choose_cut(col, options);
+	if (rule->kind == NOVA_MASK_TRUNCATE)
+		return choose_cut(col, rule, options);
 	if (options->profile == NOVA_PROFILE_DEBEZIUM && !nova_type_is_character(col->type))
 		return NULL;
-	return kind == NOVA_MASK_CHARS ? encode_stars : encode_hash;
+	return rule->kind == NOVA_MASK_CHARS ? encode_stars : encode_hash;
 }
 
 static const char *
@@ -518,7 +518,7 @@ void
 nova_mask_column(NovaColumn *col, const char *name, bool not_null, const NovaOptions *options)
 {
 	const NovaMaskRule *rule = nova_mask_rule(options, name);
-	NovaEncoder encode = rule ? choose_encoder(col, rule->kind, options) : NULL;
+	NovaEncoder encode = rule ? choose_encoder(col, rule, options) : NULL;
 	NovaTypeInfo *info;
 	NovaMask *mask;
 
