@@ -479,11 +479,16 @@ choose_cut(const NovaColumn *col, const NovaMaskRule *rule, const NovaOptions *o
 }
 
 static NovaEncoder
-choose_encoder(const NovaColumn *col, const NovaMaskRule *rule, const NovaOptions *options)
+choose_encoder(const NovaColumn *col, const NovaMaskRule *rule, bool in_key,
+			   const NovaOptions *options)
 {
+	bool debezium = options->profile == NOVA_PROFILE_DEBEZIUM;
+
+	if (in_key && (debezium || rule->kind == NOVA_MASK_TRUNCATE))
+		return NULL;
 	if (rule->kind == NOVA_MASK_TRUNCATE)
 		return choose_cut(col, rule, options);
-	if (options->profile == NOVA_PROFILE_DEBEZIUM && !nova_type_is_character(col->type))
+	if (debezium && !nova_type_is_character(col->type))
 		return NULL;
 	return rule->kind == NOVA_MASK_CHARS ? encode_stars : encode_hash;
 }
@@ -515,10 +520,11 @@ mask_substitutes(NovaColumn *col, const NovaMask *mask, bool not_null, const Nov
 }
 
 void
-nova_mask_column(NovaColumn *col, const char *name, bool not_null, const NovaOptions *options)
+nova_mask_column(NovaColumn *col, const char *name, bool not_null, bool in_key,
+				 const NovaOptions *options)
 {
 	const NovaMaskRule *rule = nova_mask_rule(options, name);
-	NovaEncoder encode = rule ? choose_encoder(col, rule, options) : NULL;
+	NovaEncoder encode = rule ? choose_encoder(col, rule, in_key, options) : NULL;
 	NovaTypeInfo *info;
 	NovaMask *mask;
 

@@ -9,7 +9,7 @@
  * In profile debezium the rules reach as far as Debezium's do: masks and
  * digests only columns of character types and enums, cuts whatever is a string
  * or bytes, and never keys.  In profile nova masks and digests reach columns of
- * any type, and keys.
+ * any type, and keys.  Cuts never reach keys: they would make one of many.
  *
  * Traps: what cannot be hashed (a library that refuses MD5, a value too large)
  * is masked instead.  The clear value is never a fallback.
@@ -23,9 +23,10 @@
 
 /*
  * Wrap the encoder of that column, schema.table.column, if a rule says so; col
- * has its encoder and substitutes.  In the current memory context.
+ * has its encoder and substitutes, and stands in a value or in a key.  In the
+ * current memory context.
  */
-extern void nova_mask_column(NovaColumn *col, const char *name, bool not_null,
+extern void nova_mask_column(NovaColumn *col, const char *name, bool not_null, bool in_key,
 							 const NovaOptions *options);
 
 /* Do records show the same for these two states of a column? */

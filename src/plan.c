@@ -262,12 +262,16 @@ plan_value(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 			plan->columns[plan->ncolumns++] = plan->all[i];
 }
 
+/* What the options hide of these columns of values or of the key. */
 static void
-plan_masks(NovaPlan *plan, NovaColumn *columns, int n, TupleDesc desc, const NovaOptions *options)
+plan_masks(NovaPlan *plan, TupleDesc desc, bool in_key, const NovaOptions *options)
 {
+	NovaColumn *columns = in_key ? plan->key : plan->columns;
+	int n = in_key ? plan->nkey : plan->ncolumns;
+
 	for (int i = 0; i < n; i++)
 		nova_mask_column(&columns[i], column_name(plan, desc, &columns[i]),
-						 TupleDescAttr(desc, columns[i].attidx)->attnotnull, options);
+						 TupleDescAttr(desc, columns[i].attidx)->attnotnull, in_key, options);
 }
 
 static NovaColumn *
@@ -443,10 +447,8 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 		plan_columns(plan, rel, options);
 		plan_key(plan, rel, options);
 		plan_value(plan, RelationGetDescr(rel), options);
-		plan_masks(plan, plan->columns, plan->ncolumns, RelationGetDescr(rel), options);
-		/* Debezium's keys show what its values hide */
-		if (options->profile == NOVA_PROFILE_NOVA)
-			plan_masks(plan, plan->key, plan->nkey, RelationGetDescr(rel), options);
+		plan_masks(plan, RelationGetDescr(rel), false, options);
+		plan_masks(plan, RelationGetDescr(rel), true, options);
 	}
 	MemoryContextSwitchTo(old);
 	return plan;
