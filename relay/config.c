@@ -1708,8 +1708,7 @@ value_text(Ctx *ctx, const cJSON *item, const char *key)
 	if (cJSON_IsBool(item))
 		return arena_strdup(ctx, cJSON_IsTrue(item) ? "true" : "false");
 	if (!cJSON_IsNumber(item))
-		fail(ctx, "%s: expected text in double quotes, a number, true or false, not %s",
-			 key,
+		fail(ctx, "%s: expected text in double quotes, a number, true or false, not %s", key,
 			 cJSON_IsNull(item) ? "null (leave the key out instead)"
 								: (cJSON_IsArray(item) ? "an array (write \"a,b\")" : "an object"));
 	else if (!isfinite(item->valuedouble) || fabs(item->valuedouble) > 9007199254740992.0)
@@ -2429,8 +2428,8 @@ mask_hash(Ctx *ctx, const Setting *setting)
 
 	if (salt != NULL)
 		algorithm = enum_canonical(
-			ctx, valid,
-			arena_strndup(ctx, setting->star[0], (size_t) (salt - setting->star[0])), &place);
+			ctx, valid, arena_strndup(ctx, setting->star[0], (size_t) (salt - setting->star[0])),
+			&place);
 	if (algorithm == NULL || salt[strlen(with_salt)] == '\0')
 	{
 		fail(ctx, "%s: is not valid; expected ALGORITHM.with.salt.SALT, with one of: %s",
@@ -3066,7 +3065,8 @@ build(Ctx *ctx, const cJSON *root)
 	apply_all(ctx);
 	finish_fields(ctx);
 	finish_profile(ctx);
-	if (!finish_masks(ctx) || !finish_transforms(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) || !finish_groups(ctx))
+	if (!finish_masks(ctx) || !finish_transforms(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) ||
+		!finish_groups(ctx))
 		return false;
 	log_notes(ctx);
 	return true;

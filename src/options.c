@@ -24,7 +24,7 @@ typedef enum OptionType
 	OPTION_INT,
 	OPTION_ENUM, /* min..max number the words of valid */
 	OPTION_STRING,
-	OPTION_REGEX,     /* one regular expression */
+	OPTION_REGEX,      /* one regular expression */
 	OPTION_REGEX_LIST, /* comma-separated, anchored, ignoring case */
 	OPTION_MASKS       /* the same, each after what to do; min is the kind */
 } OptionType;
@@ -87,7 +87,7 @@ static const OptionRow option_table[] = {
 	 "Strings are cut: N:regex,N:regex… where N is the number of characters and regex matches "
 	 "schema.table.column."},
 	{"column.mask", OPTION_MASKS, "", NULL, NOVA_MASK_CHARS, 1000, NULL, AT(masks[NOVA_MASK_CHARS]),
-	 "N asterisks stand for each value: N:regex,N:regex…"},
+	 "N:regex,N:regex… where N asterisks stand for each value."},
 	{"column.mask.hash", OPTION_MASKS, "", NULL, NOVA_MASK_HASH, 0, HASHES,
 	 AT(masks[NOVA_MASK_HASH]),
 	 "A digest of salt and value stands for each value: ALGORITHM:SALT:regex,… where the salt may "
@@ -125,7 +125,8 @@ static const OptionRow option_table[] = {
 	{"batch.bytes", OPTION_INT, "8192", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
 	 "Send what is pending when it is longer than this many bytes; it is always sent at commit."},
 	{"time.precision.mode", OPTION_ENUM, "nova", "adaptive", 0, 0,
-	 "nova|adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds|structured",
+	 "nova|adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds|"
+	 "structured",
 	 AT(time_mode),
 	 "Form of dates and times; nova: timestamps in milliseconds since 1970, dates and times in ISO "
 	 "8601; the others as in Debezium."},

@@ -14,7 +14,7 @@
 #include "structured.h"
 
 /* The longest object, a timestamptz of eleven numbers, is much shorter. */
-#define OBJECT_ROOM 256
+#define OBJECT_ROOM       256
 
 #define DEFAULT_PRECISION 6
 
@@ -50,7 +50,8 @@ dbz_encode_date_object(NovaOut *out, const NovaColumn *col, Datum value)
 
 	if (DATE_NOT_FINITE(date))
 	{
-		put_infinity(out, col, "\"year\":null,\"month\":null,\"day\":null", DATE_IS_NOEND(date), "}");
+		put_infinity(out, col, "\"year\":null,\"month\":null,\"day\":null", DATE_IS_NOEND(date),
+					 "}");
 		return;
 	}
 	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);

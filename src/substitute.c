@@ -250,8 +250,8 @@ array_placeholder(const NovaColumn *col, Oid element, const NovaOptions *options
 	char *uuid;
 
 	/* dates are numbers by the mode */
-	if (form == NOVA_PLACEHOLDER_NUMBERS &&
-		(col->info->element->encode == dbz_encode_date_iso || nova_is_structured(col->info->element)))
+	if (form == NOVA_PLACEHOLDER_NUMBERS && (col->info->element->encode == dbz_encode_date_iso ||
+											 nova_is_structured(col->info->element)))
 		return "null";
 	switch (form)
 	{

@@ -177,9 +177,12 @@ static NovaEncoder
 by_time_mode(Oid type, int digits, const NovaOptions *options)
 {
 	static const NovaEncoder time[] = {
-		[NOVA_TIME_NOVA] = nova_encode_time,          [NOVA_TIME_CONNECT] = dbz_encode_time_ms,
-		[NOVA_TIME_ISOSTRING] = dbz_encode_time_iso,  [NOVA_TIME_MICROSECONDS] = dbz_encode_time_us,
-		[NOVA_TIME_NANOSECONDS] = dbz_encode_time_ns, [NOVA_TIME_STRUCTURED] = dbz_encode_time_object,
+		[NOVA_TIME_NOVA] = nova_encode_time,
+		[NOVA_TIME_CONNECT] = dbz_encode_time_ms,
+		[NOVA_TIME_ISOSTRING] = dbz_encode_time_iso,
+		[NOVA_TIME_MICROSECONDS] = dbz_encode_time_us,
+		[NOVA_TIME_NANOSECONDS] = dbz_encode_time_ns,
+		[NOVA_TIME_STRUCTURED] = dbz_encode_time_object,
 	};
 	static const NovaEncoder timestamp[] = {
 		[NOVA_TIME_NOVA] = nova_encode_timestamp,

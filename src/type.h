@@ -65,10 +65,10 @@ struct NovaColumn
 	int32 typmod;       /* of that */
 	const char *prefix; /* `,"name":`, readable NOVA_PREFIX_PAD beyond */
 	int prefix_len;
-	int attidx;              /* 0-based, in tuple and arrays */
-	bool varlena;            /* may be an unchanged TOAST pointer */
-	bool in_identity;        /* an old tuple has its value */
-	bool byval;              /* like typlen, of the column's own type */
+	int attidx;       /* 0-based, in tuple and arrays */
+	bool varlena;     /* may be an unchanged TOAST pointer */
+	bool in_identity; /* an old tuple has its value */
+	bool byval;       /* like typlen, of the column's own type */
 	int16 typlen;
 	const char *null;        /* JSON for SQL's null */
 	const char *unknown;     /* JSON where an old tuple has no value; NULL: leave the field out */

@@ -670,15 +670,17 @@ test_masks(void **state)
 				  "column.mask", "0:a,5:b");
 	expect_plugin("\"column.mask.hash.SHA-256.with.salt.Cz.Q :,\":\"a.b.c,d\"", "column.mask.hash",
 				  "SHA-256:\\x437a2e51203a2c:a.b.c,SHA-256:\\x437a2e51203a2c:d");
-	expect_plugin("\"column.mask.hash.md5.with.salt.a\":\"x\",\"column.mask.hash.SHA.with.salt.b\":\"y\"",
-				  "column.mask.hash", "MD5:\\x61:x,SHA-1:\\x62:y");
+	expect_plugin(
+		"\"column.mask.hash.md5.with.salt.a\":\"x\",\"column.mask.hash.SHA.with.salt.b\":\"y\"",
+		"column.mask.hash", "MD5:\\x61:x,SHA-1:\\x62:y");
 	expect_plugin("\"column.mask.hash.v2.SHA-512.with.salt.v2\":\"x\"", "column.mask.hash.v2",
 				  "SHA-512:\\x7632:x");
 	expect_plugin("\"column.mask.hash.v2.SHA-512.with.salt.v2\":\"x\"", "column.mask.hash", NULL);
 	expect_refused("\"column.truncate.to.x.chars\":\"a\"", "from 0 to 10000000");
 	expect_refused("\"column.truncate.to.-1.chars\":\"a\"", "from 0 to 10000000");
 	expect_refused("\"column.mask.with.1001.chars\":\"a\"", "from 0 to 1000");
-	expect_plugin("\"skip.messages.without.change\":\"TRUE\"", "skip.messages.without.change", "true");
+	expect_plugin("\"skip.messages.without.change\":\"TRUE\"", "skip.messages.without.change",
+				  "true");
 	expect_refused("\"skip.messages.without.change\":\"1\"", "true or false");
 	expect_plugin("\"time.precision.mode\":\"structured\"", "time.precision.mode", "structured");
 }
@@ -694,7 +696,8 @@ test_salts(void **state)
 		"\"column.mask.hash.MD5.salt.s3cret\":\"a\"",
 		"\"column.mask.hash.MD5.with.salt.s3cret\":null",
 		"\"column.mask.hash.MD5.with.salt.s3cret\":\"${env:NOVA_NOT_SET}\"",
-		"\"column.mask.hash.MD5.with.salt.s3cret\":\"a\",\"column.mask.hash.MD5.with.salt.s3cret\":\"b\"",
+		"\"column.mask.hash.MD5.with.salt.s3cret\":\"a\",\"column.mask.hash.MD5.with.salt.s3cret\":"
+		"\"b\"",
 		"\"column.mask.hashed.MD5.with.salt.s3cret\":\"a\"",
 		"\"columns.mask.hash.MD5.with.salt.s3cret\":\"a\"",
 		"\"kolumn.hash.MD5.with.salt.s3cret\":\"a\"",
@@ -885,13 +888,17 @@ test_printing(void **state)
 		"\"database.password\":\"hush1\",\"database.sslpassword\":\"hush2\","
 		"\"kafka.sasl.password\":\"hush3\",\"kafka.sasl.oauthbearer.client.secret\":\"hush4\","
 		"\"ssl.key.password\":\"hush5\",\"ssl.keystore.key\":\"hush6\",\"sasl.jaas.config\":"
-		"\"a.PlainLoginModule required username='user7' password='hush7';\"");
+		"\"a.PlainLoginModule required username='user7' password='hush7';\","
+		"\"column.mask.hash.SHA-256.with.salt.hush8\":\"a.b.c,d\","
+		"\"column.mask.hash.v2.MD5.with.salt.hush9\":\"e:\\\\x\"");
 	char *text;
 
 	(void) state;
 	assert_non_null(cfg);
 	text = printed(cfg);
 	assert_null(strstr(text, "hush"));
+	assert_null(strstr(text, "68757368"));
+	assert_non_null(strstr(text, "column.mask.hash = SHA-256:********:a.b.c,SHA-256:********:d\n"));
 	assert_non_null(strstr(text, "host = db"));
 	assert_non_null(strstr(text, "password = ********"));
 	assert_non_null(strstr(text, "snapshot.mode = initial\n"));
@@ -922,22 +929,36 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),         cmocka_unit_test(test_both_shapes),
-		cmocka_unit_test(test_value_kinds),      cmocka_unit_test(test_snapshot_modes),
-		cmocka_unit_test(test_not_json),         cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_unknown_keys),     cmocka_unit_test(test_duplicates_and_aliases),
-		cmocka_unit_test(test_required),         cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters),          cmocka_unit_test(test_values),
-		cmocka_unit_test(test_key_converter),    cmocka_unit_test(test_nulls),
-		cmocka_unit_test(test_profile),          cmocka_unit_test(test_envelope),
-		cmocka_unit_test(test_added_fields),     cmocka_unit_test(test_transforms),
-		cmocka_unit_test(test_deletes),          cmocka_unit_test(test_tombstones),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_value_kinds),
+		cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_duplicates_and_aliases),
+		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_key_converter),
+		cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_added_fields),
+		cmocka_unit_test(test_transforms),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_tombstones),
 		cmocka_unit_test(test_masks),
 		cmocka_unit_test(test_salts),
-		cmocka_unit_test(test_refused),          cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_kafka_properties), cmocka_unit_test(test_kafka_security),
-		cmocka_unit_test(test_topic_groups),     cmocka_unit_test(test_bad_topic_groups),
-		cmocka_unit_test(test_printing),         cmocka_unit_test(test_load),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_kafka_properties),
+		cmocka_unit_test(test_kafka_security),
+		cmocka_unit_test(test_topic_groups),
+		cmocka_unit_test(test_bad_topic_groups),
+		cmocka_unit_test(test_printing),
+		cmocka_unit_test(test_load),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
