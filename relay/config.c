@@ -90,6 +90,9 @@ typedef enum OptTarget
 #define OPT_KBYTES   0x10 /* given in bytes, passed in KiB */
 #define OPT_HEX      0x20 /* "hex:…" stands for the text of these bytes */
 
+/* What the last '*' of the key stands for is a secret. */
+#define OPT_SECRET_KEY 0x40
+
 typedef struct Ctx Ctx;
 
 typedef struct Option
@@ -117,7 +120,7 @@ typedef struct Setting
 {
 	const Option *opt;
 	const char *key;     /* today's name */
-	const char *origin;  /* as written in the file */
+	const char *origin;  /* as written in the file, for messages */
 	const char *star[2]; /* what the '*' of a pattern stood for */
 	const char *value;
 } Setting;
@@ -206,6 +209,7 @@ static bool check_retries(Ctx *ctx, const char *key, const char *value);
 #define NO_QUEUE    "nova has no such queue; memory is bounded by librdkafka's"
 #define NO_SCHEMAS  "records are JSON without schemas, where this does not show"
 #define ONE_TLS     "OpenSSL's defaults apply (TLS 1.2 and later)"
+#define MASKED_KEYS "keys are masked in profile nova only; Debezium does not mask them"
 #define NEVER_FAILS "no value that PostgreSQL can store fails to be written"
 
 static const Option options[] = {
@@ -398,17 +402,43 @@ static const Option options[] = {
 	 .check = check_operations,
 	 PLUGIN("skipped.operations"),
 	 .help = "Any of c, u, d, t; or none."},
-	ONLY("skip.messages.without.change", "false", UNSUPPORTED " or set it to false",
-		 "Every update becomes a record."),
+	{.key = "skip.messages.without.change",
+	 .type = TYPE_BOOL,
+	 PLUGIN("skip.messages.without.change"),
+	 .help = "An update that changes none of the columns in the value makes no record. Works for "
+			 "tables with REPLICA IDENTITY FULL."},
 	{.key = "message.key.columns",
 	 .type = TYPE_LIST,
 	 .check = check_key_columns,
 	 PLUGIN("message.key.columns"),
 	 .help = "Keys of your own: schema.table:column,column;… where schema.table is a regular "
 			 "expression."},
-	REFUSE("column.truncate.to.*.chars",
-		   UNSUPPORTED ", or leave the column out with column.exclude.list"),
-	REFUSE("column.mask.*", UNSUPPORTED ", and leave the column out with column.exclude.list"),
+	{.key = "column.truncate.to.*.chars",
+	 .type = TYPE_LIST,
+	 .help = "Columns whose strings are cut to so many characters, schema.table.column: anchored "
+			 "regular expressions."},
+	{.key = "column.mask.with.*.chars",
+	 .type = TYPE_LIST,
+	 .note = MASKED_KEYS,
+	 .help = "Columns for whose values so many asterisks stand. Keys keep theirs in profile "
+			 "debezium."},
+	{.key = "column.mask.hash.v2.*",
+	 .type = TYPE_LIST,
+	 .flags = OPT_SECRET_KEY,
+	 .note = MASKED_KEYS,
+	 .help = "`ALGORITHM.with.salt.SALT`: columns for whose values a digest of salt and value "
+			 "stands: MD5, SHA-1, SHA-224, SHA-256, SHA-384 or SHA-512."},
+	{.key = "column.mask.hash.*",
+	 .type = TYPE_LIST,
+	 .flags = OPT_SECRET_KEY,
+	 .note = MASKED_KEYS,
+	 .help = "The same, the value as Java serializes it: Debezium's first version, for digests "
+			 "that have to stay what they were."},
+	{.key = "column.mask.*",
+	 .fate = FATE_REFUSED,
+	 .flags = OPT_EMPTY_OK | OPT_SECRET_KEY,
+	 .refusal = "masks are column.mask.with.N.chars, column.mask.hash.ALGORITHM.with.salt.SALT and "
+				"column.mask.hash.v2.ALGORITHM.with.salt.SALT"},
 	IGNORE("column.propagate.source.type", NO_SCHEMAS),
 	IGNORE("datatype.propagate.source.type", NO_SCHEMAS),
 	{.key = "tombstones.on.delete",
@@ -437,9 +467,8 @@ static const Option options[] = {
 	{.key = "time.precision.mode",
 	 .type = TYPE_ENUM,
 	 .values = "adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds|"
-			   "nova",
+			   "structured|nova",
 	 PLUGIN("time.precision.mode"),
-	 .refusal = "objects of year, month, … are not supported by this version; choose another mode",
 	 .help = "Dates and times as Debezium writes them; nova: timestamps in epoch milliseconds, the "
 			 "rest ISO 8601. By default that of nova.profile."},
 	{.key = "decimal.handling.mode",
@@ -1681,19 +1710,18 @@ inner_map(Ctx *ctx, const cJSON *root, const cJSON **name)
 
 /* The value as Connect would have it, as text; NULL after an error. */
 static char *
-value_text(Ctx *ctx, const cJSON *item)
+value_text(Ctx *ctx, const cJSON *item, const char *key)
 {
 	if (cJSON_IsString(item))
-		return expand(ctx, item->string, item->valuestring);
+		return expand(ctx, key, item->valuestring);
 	if (cJSON_IsBool(item))
 		return arena_strdup(ctx, cJSON_IsTrue(item) ? "true" : "false");
 	if (!cJSON_IsNumber(item))
-		fail(ctx, "%s: expected text in double quotes, a number, true or false, not %s",
-			 item->string,
+		fail(ctx, "%s: expected text in double quotes, a number, true or false, not %s", key,
 			 cJSON_IsNull(item) ? "null (leave the key out instead)"
 								: (cJSON_IsArray(item) ? "an array (write \"a,b\")" : "an object"));
 	else if (!isfinite(item->valuedouble) || fabs(item->valuedouble) > 9007199254740992.0)
-		fail(ctx, "%s: the number is out of range; write it in double quotes", item->string);
+		fail(ctx, "%s: the number is out of range; write it in double quotes", key);
 	else if (item->valuedouble == floor(item->valuedouble))
 		return arena_printf(ctx, "%.0f", item->valuedouble);
 	else
@@ -1824,6 +1852,12 @@ validate(Ctx *ctx, Setting *setting)
 static bool
 fail_unknown(Ctx *ctx, const char *key)
 {
+	const char *salt = strstr(key, "salt");
+
+	/* perhaps a column.mask.hash… misspelt */
+	if (salt != NULL)
+		return fail(ctx, "%.*s********: unknown key (nova-relay options lists all)",
+					(int) (salt - key) + 4, key);
 	if (strlen(key) > KEY_BYTES_MAX)
 		return fail(ctx, "%.60s...: unknown key, longer than %d bytes", key, KEY_BYTES_MAX);
 	return fail(ctx, "%s: unknown key; did you mean %s? (nova-relay options lists all)", key,
@@ -1847,6 +1881,20 @@ check_twice(Ctx *ctx, const Setting *setting, bool *repeated)
 	return true;
 }
 
+/* A key as messages may show it: without what stands for a secret in it. */
+static const char *
+printable_key(Ctx *ctx, const Option *opt, const char *key)
+{
+	static const char salt[] = ".with.salt.";
+	const char *at = strstr(key, salt);
+
+	if (!(opt->flags & OPT_SECRET_KEY))
+		return arena_strdup(ctx, key);
+	if (at == NULL)
+		return arena_strdup(ctx, opt->key);
+	return arena_printf(ctx, "%.*s%s********", (int) (at - key), key, salt);
+}
+
 static bool
 collect(Ctx *ctx, const cJSON *item)
 {
@@ -1864,8 +1912,8 @@ collect(Ctx *ctx, const cJSON *item)
 	}
 	if (setting.opt == NULL)
 		return fail_unknown(ctx, item->string);
-	setting.origin = arena_strdup(ctx, item->string);
-	setting.value = value_text(ctx, item);
+	setting.origin = printable_key(ctx, setting.opt, item->string);
+	setting.value = value_text(ctx, item, setting.origin);
 	if (setting.value == NULL)
 		return false;
 	if (setting.opt->target == TO_ALIAS)
@@ -2342,6 +2390,108 @@ plugin_set(Ctx *ctx, const char *option, const char *value, const char *origin)
 			return;
 		}
 	pairs_add(ctx, pairs, option, value, origin);
+}
+
+/* The next item of a list of regular expressions, "\\," being no separator. */
+static char *
+regex_next(Ctx *ctx, const char **list)
+{
+	while (**list != '\0')
+	{
+		const char *start = *list;
+		char *item;
+
+		while (**list != '\0' && **list != ',')
+			*list += (*list)[0] == '\\' && (*list)[1] != '\0' ? 2 : 1;
+		item = trimmed(ctx, start, (size_t) (*list - start));
+		*list += **list == ',';
+		if (item[0] != '\0')
+			return item;
+	}
+	return NULL;
+}
+
+/* Number of characters, in its plugin's form. */
+static const char *
+mask_chars(Ctx *ctx, const Setting *setting, long max)
+{
+	const char *n = setting->star[0];
+
+	if (strspn(n, "0123456789") == strlen(n) && strlen(n) < 10 && strtol(n, NULL, 10) <= max)
+		return arena_printf(ctx, "%ld:", strtol(n, NULL, 10));
+	fail(ctx, "%s: \"%s\" is not valid; expected a whole number from 0 to %ld", setting->origin, n,
+		 max);
+	return NULL;
+}
+
+/* "SHA-256.with.salt.ab", in its plugin's form "SHA-256:\x6162:". */
+static const char *
+mask_hash(Ctx *ctx, const Setting *setting)
+{
+	static const char valid[] = "MD5|SHA-1|SHA-224|SHA-256|SHA-384|SHA-512|SHA=SHA-1|SHA1=SHA-1";
+	static const char with_salt[] = ".with.salt.";
+	const char *salt = strstr(setting->star[0], with_salt);
+	const char *algorithm = NULL;
+	Text text = {0};
+	int place;
+
+	if (salt != NULL)
+		algorithm = enum_canonical(
+			ctx, valid, arena_strndup(ctx, setting->star[0], (size_t) (salt - setting->star[0])),
+			&place);
+	if (algorithm == NULL || salt[strlen(with_salt)] == '\0')
+	{
+		fail(ctx, "%s: is not valid; expected ALGORITHM.with.salt.SALT, with one of: %s",
+			 setting->opt->key, values_in_words(ctx, valid));
+		return NULL;
+	}
+	text_add(ctx, &text, algorithm, strlen(algorithm));
+	text_add(ctx, &text, ":\\x", 3);
+	for (const char *p = salt + strlen(with_salt); *p != '\0'; p++)
+		text_add(ctx, &text, arena_printf(ctx, "%02x", (unsigned char) *p), 2);
+	text_add(ctx, &text, ":", 1);
+	return text.data;
+}
+
+/* All keys of one kind of mask are one option of the plugin. */
+static bool
+finish_mask(Ctx *ctx, const char *pattern, const char *option, long max)
+{
+	Text text = {0};
+
+	for (size_t i = 0; i < ctx->nsettings; i++)
+	{
+		const Setting *s = &ctx->settings[i];
+		const char *list = s->value;
+		const char *head;
+		const char *item;
+
+		if (strcmp(s->opt->key != NULL ? s->opt->key : "", pattern) != 0 || list[0] == '\0')
+			continue;
+		head = max > 0 ? mask_chars(ctx, s, max) : mask_hash(ctx, s);
+		if (head == NULL)
+			return false;
+		while ((item = regex_next(ctx, &list)) != NULL)
+		{
+			if (text.len > 0)
+				text_add(ctx, &text, ",", 1);
+			text_add(ctx, &text, head, strlen(head));
+			text_add(ctx, &text, item, strlen(item));
+		}
+	}
+	if (text.len > 0)
+		plugin_set(ctx, option, text.data, option);
+	return true;
+}
+
+/* The bounds are the plugin's. */
+static bool
+finish_masks(Ctx *ctx)
+{
+	return finish_mask(ctx, "column.truncate.to.*.chars", "column.truncate", 10000000) &&
+		   finish_mask(ctx, "column.mask.with.*.chars", "column.mask", 1000) &&
+		   finish_mask(ctx, "column.mask.hash.*", "column.mask.hash", 0) &&
+		   finish_mask(ctx, "column.mask.hash.v2.*", "column.mask.hash.v2", 0);
 }
 
 static bool
@@ -2924,7 +3074,8 @@ build(Ctx *ctx, const cJSON *root)
 	apply_all(ctx);
 	finish_fields(ctx);
 	finish_profile(ctx);
-	if (!finish_transforms(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) || !finish_groups(ctx))
+	if (!finish_masks(ctx) || !finish_transforms(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) ||
+		!finish_groups(ctx))
 		return false;
 	log_notes(ctx);
 	return true;
@@ -3066,6 +3217,20 @@ is_secret(const char *name)
 	return false;
 }
 
+/* The salts of "ALGORITHM:\\xHEX:regex,…" stay hidden. */
+static void
+print_salted(FILE *out, const char *value)
+{
+	const char *salt;
+
+	while ((salt = strstr(value, ":\\x")) != NULL)
+	{
+		fprintf(out, "%.*s:********", (int) (salt - value), value);
+		value = salt + 3 + strspn(salt + 3, "0123456789abcdef");
+	}
+	fputs(value, out);
+}
+
 /* Values may hold line breaks (inline PEM); a setting stays one line. */
 static void
 print_line(FILE *out, const char *where, const char *name, const char *value, const char *origin)
@@ -3073,6 +3238,8 @@ print_line(FILE *out, const char *where, const char *name, const char *value, co
 	fprintf(out, "%-8s %s = ", where, name);
 	if (is_secret(name) || is_secret(origin))
 		fputs("********", out);
+	else if (starts_with(name, "column.mask.hash"))
+		print_salted(out, value);
 	else
 		for (const char *p = value; *p != '\0'; p++)
 			fputc((unsigned char) *p < 0x20 || *p == 0x7F ? ' ' : *p, out);

@@ -158,7 +158,11 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 			return;
 		}
 	}
-	emit_record(e, entry, NOVA_OP_UPDATE, old && !old->identity_only ? old : NULL, new, no_headers);
+	if (old && old->identity_only)
+		old = NULL;
+	if (old && e->options->skip_unchanged && nova_rows_equal(entry->plan, old, new))
+		return;
+	emit_record(e, entry, NOVA_OP_UPDATE, old, new, no_headers);
 }
 
 /* Debezium's flat records have none. */

@@ -10,10 +10,12 @@
 #include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "encode.h"
+#include "mask.h"
 
 /*
  * The database's name, in that memory context.  Looked up at the start of a
@@ -192,6 +194,30 @@ nova_has_key(const NovaPlan *plan, const NovaRow *row)
 			return false;
 	}
 	return plan->nkey > 0;
+}
+
+/* Large values that an update leaves alone are unchanged, and not looked at. */
+static bool
+column_equal(const NovaColumn *col, const NovaRow *old, const NovaRow *new)
+{
+	int i = col->attidx;
+
+	if (old->nulls[i] && new->nulls[i])
+		return true;
+	if (!old->nulls[i] && !new->nulls[i] &&
+		(is_unavailable(col, new->values[i]) ||
+		 datum_image_eq(old->values[i], new->values[i], col->byval, col->typlen)))
+		return true;
+	return nova_mask_equal(col, old->values[i], old->nulls[i], new->values[i], new->nulls[i]);
+}
+
+bool
+nova_rows_equal(const NovaPlan *plan, const NovaRow *old, const NovaRow *new)
+{
+	for (int i = 0; i < plan->ncolumns; i++)
+		if (!column_equal(&plan->columns[i], old, new))
+			return false;
+	return true;
 }
 
 void

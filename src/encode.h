@@ -55,6 +55,9 @@ extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us,
  */
 extern bool nova_has_key(const NovaPlan *plan, const NovaRow *row);
 
+/* Do the values of these two rows, both known in full, show the same? */
+extern bool nova_rows_equal(const NovaPlan *plan, const NovaRow *old, const NovaRow *new);
+
 /* `{"id":1}` */
 extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
 

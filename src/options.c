@@ -24,12 +24,18 @@ typedef enum OptionType
 	OPTION_INT,
 	OPTION_ENUM, /* min..max number the words of valid */
 	OPTION_STRING,
-	OPTION_REGEX,     /* one regular expression */
-	OPTION_REGEX_LIST /* comma-separated, anchored, ignoring case */
+	OPTION_REGEX,      /* one regular expression */
+	OPTION_REGEX_LIST, /* comma-separated, anchored, ignoring case */
+	OPTION_MASKS       /* the same, each after what to do; min is the kind */
 } OptionType;
 
-static const char *const option_types[] = {"boolean", "integer", "enum",
-										   "string",  "regex",   "regex list"};
+static const char *const option_types[] = {"boolean", "integer",    "enum",     "string",
+										   "regex",   "regex list", "mask list"};
+
+/* Longer values are not cut, longer masks say no more. */
+#define MASK_CHARS_MAX 10000000
+
+#define HASHES         "MD5|SHA-1|SHA-224|SHA-256|SHA-384|SHA-512"
 
 typedef struct OptionRow
 {
@@ -76,6 +82,21 @@ static const OptionRow option_table[] = {
 	 "anyway."},
 	{"column.exclude.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(column_exclude),
 	 "Values have no column whose schema.table.column matches one of these."},
+	{"column.truncate", OPTION_MASKS, "", NULL, NOVA_MASK_TRUNCATE, MASK_CHARS_MAX, NULL,
+	 AT(masks[NOVA_MASK_TRUNCATE]),
+	 "Strings are cut: N:regex,N:regex… where N is the number of characters and regex matches "
+	 "schema.table.column."},
+	{"column.mask", OPTION_MASKS, "", NULL, NOVA_MASK_CHARS, 1000, NULL, AT(masks[NOVA_MASK_CHARS]),
+	 "N:regex,N:regex… where N asterisks stand for each value."},
+	{"column.mask.hash", OPTION_MASKS, "", NULL, NOVA_MASK_HASH, 0, HASHES,
+	 AT(masks[NOVA_MASK_HASH]),
+	 "A digest of salt and value stands for each value: ALGORITHM:SALT:regex,… where the salt may "
+	 "be \\x and hexadecimal digits. The value is serialized as Debezium's first version does."},
+	{"column.mask.hash.v2", OPTION_MASKS, "", NULL, NOVA_MASK_HASH_V2, 0, HASHES,
+	 AT(masks[NOVA_MASK_HASH_V2]), "The same of salt and the value's bytes in UTF-8."},
+	{"skip.messages.without.change", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(skip_unchanged),
+	 "An update that changes none of the value's columns makes no record, under REPLICA IDENTITY "
+	 "FULL."},
 	{"message.key.columns", OPTION_STRING, "", NULL, 0, 0, NULL, AT(key_columns),
 	 "Keys of your own: schema.table:column,column;… where schema.table is a regular expression."},
 	{"publish.via.partition.root", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(via_root),
@@ -104,7 +125,8 @@ static const OptionRow option_table[] = {
 	{"batch.bytes", OPTION_INT, "8192", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
 	 "Send what is pending when it is longer than this many bytes; it is always sent at commit."},
 	{"time.precision.mode", OPTION_ENUM, "nova", "adaptive", 0, 0,
-	 "nova|adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds",
+	 "nova|adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds|"
+	 "structured",
 	 AT(time_mode),
 	 "Form of dates and times; nova: timestamps in milliseconds since 1970, dates and times in ISO "
 	 "8601; the others as in Debezium."},
@@ -179,6 +201,16 @@ find_option(const char *name)
 	return NULL;
 }
 
+static char *
+valid_masks(const OptionRow *row)
+{
+	if (row->words)
+		return psprintf("comma-separated ALGORITHM:SALT:regular expression, with one of %s, and a "
+						"salt that holds , : or \\ written as \\x and hexadecimal digits",
+						row->words);
+	return psprintf("comma-separated N:regular expression, with N from 0 to %d", row->max);
+}
+
 static void
 bad_value(const OptionRow *row, const char *value, const char *valid)
 {
@@ -203,6 +235,8 @@ valid_values(const OptionRow *row)
 			return pstrdup("a regular expression");
 		case OPTION_REGEX_LIST:
 			return pstrdup("comma-separated regular expressions, each matching a whole name");
+		case OPTION_MASKS:
+			return valid_masks(row);
 		case OPTION_STRING:
 			break;
 	}
@@ -310,11 +344,11 @@ regex_list(const OptionRow *row, const char *value)
 	return list;
 }
 
+/* The place of a word among "a|b|c", ignoring case, or -1. */
 static int
-enum_value(const OptionRow *row, const char *value)
+find_word(const char *words, const char *value, size_t len)
 {
-	const char *word = row->words;
-	size_t len = strlen(value);
+	const char *word = words;
 
 	for (int i = 0; word; i++)
 	{
@@ -325,8 +359,136 @@ enum_value(const OptionRow *row, const char *value)
 			return i;
 		word = end ? end + 1 : NULL;
 	}
-	bad_value(row, value, row->words);
-	return 0;
+	return -1;
+}
+
+/* The value holds salts, so that no message may show it. */
+static void
+bad_mask(const OptionRow *row)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid value for option \"%s\"", row->name),
+					errhint("Valid is: %s.", valid_masks(row))));
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The salt's bytes: as they are, or "\\x" and two digits for each. */
+static void
+set_salt(const OptionRow *row, NovaMaskRule *rule, const char *s, size_t len)
+{
+	if (len < 2 || s[0] != '\\' || s[1] != 'x')
+	{
+		rule->salt = pnstrdup(s, len);
+		rule->salt_len = (int) len;
+		return;
+	}
+	if (len % 2)
+		bad_mask(row);
+	rule->salt_len = (int) (len - 2) / 2;
+	rule->salt = palloc(rule->salt_len + 1);
+	for (int i = 0; i < rule->salt_len; i++)
+	{
+		int high = hex_digit(s[2 + 2 * i]);
+		int low = hex_digit(s[3 + 2 * i]);
+
+		if (high < 0 || low < 0)
+			bad_mask(row);
+		rule->salt[i] = (char) (high * 16 + low);
+	}
+}
+
+/* ALGORITHM:SALT:regex or N:regex; returns where the regex begins. */
+static const char *
+mask_head(const OptionRow *row, NovaMaskRule *rule, const char *item, StringInfo shown)
+{
+	size_t len = strcspn(item, ":");
+	const char *rest = item + len;
+	int word;
+
+	if (*rest++ != ':')
+		bad_mask(row);
+	if (row->words)
+	{
+		size_t salt_len = strcspn(rest, ":");
+
+		word = find_word(row->words, item, len);
+		if (word < 0 || rest[salt_len] != ':')
+			bad_mask(row);
+		rule->hash = (NovaHash) word;
+		set_salt(row, rule, rest, salt_len);
+		appendStringInfo(shown, "%.*s:********:", (int) len, item);
+		return rest + salt_len + 1;
+	}
+	if (len == 0 || len > 9 || strspn(item, "0123456789") != len || atoi(item) > row->max)
+		bad_mask(row);
+	rule->chars = atoi(item);
+	appendStringInfo(shown, "%d:", rule->chars);
+	return rest;
+}
+
+/* A colon other than that of "(?:": the salt goes on, which nobody may see. */
+static bool
+holds_colon(const char *re)
+{
+	for (const char *p = strchr(re, ':'); p; p = strchr(p + 1, ':'))
+		if (p - re < 2 || strncmp(p - 2, "(?", 2) != 0)
+			return true;
+	return false;
+}
+
+static NovaMasks *
+mask_list(const OptionRow *row, const char *value)
+{
+	NovaMasks *masks = palloc0(sizeof(NovaMasks));
+	const char *rest = value;
+	StringInfoData shown;
+	int max = 1;
+
+	for (const char *p = value; *p; p++)
+		max += *p == ',';
+	masks->rules = palloc0(max * sizeof(NovaMaskRule));
+	initStringInfo(&shown);
+	while (*rest)
+	{
+		const char *item = next_item(&rest);
+		NovaMaskRule *rule = &masks->rules[masks->n];
+
+		if (*item == '\0')
+			continue;
+		if (masks->n > 0)
+			appendStringInfoChar(&shown, ',');
+		item = mask_head(row, rule, item, &shown);
+		if (*item == '\0')
+			bad_mask(row);
+		if (row->words && holds_colon(item))
+			bad_mask(row);
+		check_regex(row, row->words ? "********" : item, item);
+		rule->kind = (NovaMaskKind) row->min;
+		rule->columns = cstring_to_text(anchored(item));
+		appendStringInfoString(&shown, item);
+		masks->n++;
+	}
+	masks->shown = shown.data;
+	return masks;
+}
+
+static int
+enum_value(const OptionRow *row, const char *value)
+{
+	int place = find_word(row->words, value, strlen(value));
+
+	if (place < 0)
+		bad_value(row, value, row->words);
+	return place;
 }
 
 static void
@@ -358,6 +520,9 @@ set_option(NovaOptions *options, const OptionRow *row, const char *value)
 			break;
 		case OPTION_REGEX_LIST:
 			*(NovaRegexes **) at = regex_list(row, value);
+			break;
+		case OPTION_MASKS:
+			*(NovaMasks **) at = mask_list(row, value);
 			break;
 		case OPTION_STRING:
 			*(char **) at = pstrdup(value);
@@ -620,6 +785,9 @@ nova_options_json(StringInfo buf, const NovaOptions *options)
 			case OPTION_REGEX_LIST:
 				nova_json_cstring(&out, (*(NovaRegexes *const *) at)->given);
 				break;
+			case OPTION_MASKS:
+				nova_json_cstring(&out, (*(NovaMasks *const *) at)->shown);
+				break;
 			default:
 				nova_json_cstring(&out, *(char *const *) at);
 				break;
@@ -642,6 +810,16 @@ nova_regexes_match(const NovaRegexes *list, const char *s)
 		if (pattern_matches(list->items[i], s))
 			return true;
 	return false;
+}
+
+const NovaMaskRule *
+nova_mask_rule(const NovaOptions *options, const char *column)
+{
+	for (int kind = 0; kind < NOVA_MASK_KINDS; kind++)
+		for (int i = 0; i < options->masks[kind]->n; i++)
+			if (pattern_matches(options->masks[kind]->rules[i].columns, column))
+				return &options->masks[kind]->rules[i];
+	return NULL;
 }
 
 bool

@@ -58,7 +58,8 @@ typedef enum NovaTimeMode
 	NOVA_TIME_CONNECT,
 	NOVA_TIME_ISOSTRING,
 	NOVA_TIME_MICROSECONDS,
-	NOVA_TIME_NANOSECONDS
+	NOVA_TIME_NANOSECONDS,
+	NOVA_TIME_STRUCTURED
 } NovaTimeMode;
 
 typedef enum NovaDecimalMode
@@ -138,6 +139,45 @@ typedef struct NovaRegexes
 	text **items; /* anchored */
 } NovaRegexes;
 
+/* What becomes of a column's values; of several rules the first kind wins. */
+typedef enum NovaMaskKind
+{
+	NOVA_MASK_TRUNCATE, /* the first characters */
+	NOVA_MASK_CHARS,    /* asterisks */
+	NOVA_MASK_HASH,     /* a digest of the value as Java serializes it */
+	NOVA_MASK_HASH_V2,  /* a digest of the value */
+	NOVA_MASK_KINDS
+} NovaMaskKind;
+
+/* In the order of the words in options.c. */
+typedef enum NovaHash
+{
+	NOVA_HASH_MD5,
+	NOVA_HASH_SHA1,
+	NOVA_HASH_SHA224,
+	NOVA_HASH_SHA256,
+	NOVA_HASH_SHA384,
+	NOVA_HASH_SHA512
+} NovaHash;
+
+/* For columns whose schema.table.column matches. */
+typedef struct NovaMaskRule
+{
+	NovaMaskKind kind;
+	text *columns; /* anchored */
+	int chars;     /* of the first two kinds */
+	NovaHash hash; /* of the others */
+	char *salt;    /* a secret */
+	int salt_len;
+} NovaMaskRule;
+
+typedef struct NovaMasks
+{
+	char *shown; /* the option's text without the salts */
+	int n;
+	NovaMaskRule *rules;
+} NovaMasks;
+
 typedef struct NovaOptions
 {
 	/* as given: the table fills these by offset */
@@ -173,6 +213,8 @@ typedef struct NovaOptions
 	NovaRegexes *column_include;
 	NovaRegexes *column_exclude;
 	char *key_columns;
+	NovaMasks *masks[NOVA_MASK_KINDS];
+	bool skip_unchanged;
 
 	/* derived from them */
 	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */
@@ -197,6 +239,9 @@ extern bool nova_lists_pass(const NovaRegexes *include, const NovaRegexes *exclu
 
 /* One regular expression in the same manner: the whole of s, ignoring case. */
 extern bool nova_regex_matches(const char *re, const char *s);
+
+/* The rule for that column, or NULL. */
+extern const NovaMaskRule *nova_mask_rule(const NovaOptions *options, const char *column);
 
 /* One row of the table, as SQL shows it. */
 typedef struct NovaOptionInfo

@@ -20,6 +20,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "mask.h"
 #include "plan.h"
 #include "substitute.h"
 
@@ -211,6 +212,8 @@ plan_column(NovaPlan *plan, NovaColumn *col, Relation rel, Form_pg_attribute att
 	nova_column_name(col, NameStr(att->attname), options);
 	col->attidx = att->attnum - 1;
 	col->varlena = att->attlen == -1;
+	col->byval = att->attbyval;
+	col->typlen = att->attlen;
 	col->null = "null";
 	if (options->unavailable == NOVA_UNAVAILABLE_PLACEHOLDER)
 		col->unavailable = options->placeholder_json;
@@ -248,19 +251,34 @@ plan_columns(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	plan->old_nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 }
 
+/* What the options call a column: schema.table.column. */
+static char *
+column_name(const NovaPlan *plan, TupleDesc desc, const NovaColumn *col)
+{
+	return psprintf("%s.%s", plan->full_name, NameStr(TupleDescAttr(desc, col->attidx)->attname));
+}
+
 /* The columns of values: all but those that the filters leave out. */
 static void
 plan_value(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 {
 	plan->columns = palloc(Max(plan->nall, 1) * sizeof(NovaColumn));
 	for (int i = 0; i < plan->nall; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, plan->all[i].attidx);
-		char *name = psprintf("%s.%s", plan->full_name, NameStr(att->attname));
-
-		if (nova_lists_pass(options->column_include, options->column_exclude, name))
+		if (nova_lists_pass(options->column_include, options->column_exclude,
+							column_name(plan, desc, &plan->all[i])))
 			plan->columns[plan->ncolumns++] = plan->all[i];
-	}
+}
+
+/* What the options hide of these columns of values or of the key. */
+static void
+plan_masks(NovaPlan *plan, TupleDesc desc, bool in_key, const NovaOptions *options)
+{
+	NovaColumn *columns = in_key ? plan->key : plan->columns;
+	int n = in_key ? plan->nkey : plan->ncolumns;
+
+	for (int i = 0; i < n; i++)
+		nova_mask_column(&columns[i], column_name(plan, desc, &columns[i]),
+						 TupleDescAttr(desc, columns[i].attidx)->attnotnull, in_key, options);
 }
 
 static NovaColumn *
@@ -436,6 +454,8 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 		plan_columns(plan, rel, options);
 		plan_key(plan, rel, options);
 		plan_value(plan, RelationGetDescr(rel), options);
+		plan_masks(plan, RelationGetDescr(rel), false, options);
+		plan_masks(plan, RelationGetDescr(rel), true, options);
 	}
 	MemoryContextSwitchTo(old);
 	return plan;

@@ -22,6 +22,7 @@
 #include "extension.h"
 #include "format.h"
 #include "nested.h"
+#include "structured.h"
 #include "substitute.h"
 #include "value.h"
 
@@ -142,6 +143,10 @@ zero_json(const NovaColumn *col, const NovaTraits *traits)
 		return "{}";
 	if (col->encode == dbz_encode_hstore_json)
 		return "\"{}\"";
+	if (nova_structured_zero(col))
+		return nova_structured_zero(col);
+	if (col->encode == dbz_encode_interval_iso)
+		return "\"P0Y0M0DT0H0M0S\"";
 	if (traits->zero == NOVA_ZERO_JSON)
 		return traits->zero_json;
 	return encoded(col, nova_type_zero(col->type, traits->zero));
@@ -185,9 +190,9 @@ default_json(const NovaColumn *col, const NovaTraits *traits, Relation rel, Form
 	Const *value;
 	Node *core;
 
-	/* the default of a number without scale does not fit into its struct */
+	/* the default of what is an object does not fit into its struct */
 	if (expr == NULL || att->atttypid != col->type || !traits->has_default ||
-		col->encode == dbz_encode_decimal_any)
+		col->encode == dbz_encode_decimal_any || nova_is_structured(col))
 		return NULL;
 	core = strip_casts(expr);
 	if (IsA(core, FuncExpr) || IsA(core, SQLValueFunction) || IsA(core, NextValueExpr))
@@ -243,12 +248,17 @@ bytes_as_uuid(const char *s)
 }
 
 static const char *
-array_placeholder(Oid element, const NovaOptions *options)
+array_placeholder(const NovaColumn *col, Oid element, const NovaOptions *options)
 {
+	NovaArrayPlaceholder form = nova_type_array_placeholder(element);
 	const char *placeholder = options->placeholder;
 	char *uuid;
 
-	switch (nova_type_array_placeholder(element))
+	/* dates are numbers by the mode */
+	if (form == NOVA_PLACEHOLDER_NUMBERS && (col->info->element->encode == dbz_encode_date_iso ||
+											 nova_is_structured(col->info->element)))
+		return "null";
+	switch (form)
 	{
 		case NOVA_PLACEHOLDER_STRING:
 			return psprintf("[%s]", quoted(placeholder));
@@ -276,7 +286,7 @@ unavailable_json(const NovaColumn *col, const NovaTraits *traits, const NovaOpti
 	Oid element = get_element_type(col->type);
 
 	if (OidIsValid(element))
-		return array_placeholder(element, options);
+		return array_placeholder(col, element, options);
 	if (nova_extension_encoder(col->encode))
 		return "null";
 	if (col->encode == dbz_encode_hstore_map)
@@ -286,7 +296,10 @@ unavailable_json(const NovaColumn *col, const NovaTraits *traits, const NovaOpti
 	/* a string for what is a string only by the mode does not fit */
 	if (col->encode == nova_encode_base64 || col->encode == nova_encode_base64_url)
 		return options->binary_mode == NOVA_BINARY_BYTES ? bytes_as_base64(placeholder) : "null";
-	return traits->shows_placeholder || col->encode == nova_encode_hex ? json : "null";
+	return traits->shows_placeholder || col->encode == nova_encode_hex ||
+				   col->encode == dbz_encode_decimal_string
+			   ? json
+			   : "null";
 }
 
 void

@@ -31,6 +31,7 @@
 #include "debezium.h"
 #include "extension.h"
 #include "nested.h"
+#include "structured.h"
 #include "type.h"
 #include "value.h"
 
@@ -177,9 +178,12 @@ static NovaEncoder
 by_time_mode(Oid type, int digits, const NovaOptions *options)
 {
 	static const NovaEncoder time[] = {
-		[NOVA_TIME_NOVA] = nova_encode_time,          [NOVA_TIME_CONNECT] = dbz_encode_time_ms,
-		[NOVA_TIME_ISOSTRING] = dbz_encode_time_iso,  [NOVA_TIME_MICROSECONDS] = dbz_encode_time_us,
+		[NOVA_TIME_NOVA] = nova_encode_time,
+		[NOVA_TIME_CONNECT] = dbz_encode_time_ms,
+		[NOVA_TIME_ISOSTRING] = dbz_encode_time_iso,
+		[NOVA_TIME_MICROSECONDS] = dbz_encode_time_us,
 		[NOVA_TIME_NANOSECONDS] = dbz_encode_time_ns,
+		[NOVA_TIME_STRUCTURED] = dbz_encode_time_object,
 	};
 	static const NovaEncoder timestamp[] = {
 		[NOVA_TIME_NOVA] = nova_encode_timestamp,
@@ -187,6 +191,7 @@ by_time_mode(Oid type, int digits, const NovaOptions *options)
 		[NOVA_TIME_ISOSTRING] = dbz_encode_timestamp_iso,
 		[NOVA_TIME_MICROSECONDS] = dbz_encode_timestamp_us,
 		[NOVA_TIME_NANOSECONDS] = dbz_encode_timestamp_ns,
+		[NOVA_TIME_STRUCTURED] = dbz_encode_timestamp_object,
 	};
 	NovaTimeMode mode = effective_time_mode(type, digits, options->time_mode);
 
@@ -195,14 +200,20 @@ by_time_mode(Oid type, int digits, const NovaOptions *options)
 		case DATEOID:
 			if (mode == NOVA_TIME_NOVA)
 				return nova_encode_date;
+			if (mode == NOVA_TIME_STRUCTURED)
+				return dbz_encode_date_object;
 			return mode == NOVA_TIME_ISOSTRING ? dbz_encode_date_iso : dbz_encode_date_days;
 		case TIMEOID:
 			return time[mode];
 		case TIMETZOID:
+			if (mode == NOVA_TIME_STRUCTURED)
+				return dbz_encode_timetz_object;
 			return mode == NOVA_TIME_NOVA ? nova_encode_output : dbz_encode_timetz;
 		case TIMESTAMPOID:
 			return timestamp[mode];
 		default:
+			if (mode == NOVA_TIME_STRUCTURED)
+				return dbz_encode_timestamptz_object;
 			return mode == NOVA_TIME_NOVA ? nova_encode_timestamp : dbz_encode_timestamptz;
 	}
 }
@@ -229,6 +240,8 @@ by_interval_mode(const NovaOptions *options)
 		[NOVA_INTERVAL_STRING] = dbz_encode_interval_iso,
 	};
 
+	if (options->time_mode == NOVA_TIME_STRUCTURED)
+		return dbz_encode_interval_object;
 	return encoders[options->interval_mode];
 }
 
@@ -538,6 +551,17 @@ nova_type_traits(Oid type, int32 typmod)
 		other.zero_json = "[]";
 	other.has_default = get_typtype(type) == TYPTYPE_ENUM;
 	return other;
+}
+
+bool
+nova_type_is_character(Oid type)
+{
+	static const Oid types[] = {TEXTOID, VARCHAROID, BPCHAROID, CHAROID, NAMEOID};
+
+	for (int i = 0; i < lengthof(types); i++)
+		if (types[i] == type)
+			return true;
+	return get_typtype(type) == TYPTYPE_ENUM;
 }
 
 bool

@@ -29,6 +29,7 @@
 #include "options.h"
 
 typedef struct NovaColumn NovaColumn;
+typedef struct NovaMask NovaMask;
 
 /* Write prefix and value; the value is not null and not an unchanged TOAST. */
 typedef void (*NovaEncoder)(NovaOut *out, const NovaColumn *col, Datum value);
@@ -53,6 +54,7 @@ typedef struct NovaTypeInfo
 	int nfields;
 	NovaLabel *labels; /* enums, by oid */
 	int nlabels;
+	const NovaMask *mask; /* columns that mask.c has wrapped */
 } NovaTypeInfo;
 
 struct NovaColumn
@@ -63,9 +65,11 @@ struct NovaColumn
 	int32 typmod;       /* of that */
 	const char *prefix; /* `,"name":`, readable NOVA_PREFIX_PAD beyond */
 	int prefix_len;
-	int attidx;              /* 0-based, in tuple and arrays */
-	bool varlena;            /* may be an unchanged TOAST pointer */
-	bool in_identity;        /* an old tuple has its value */
+	int attidx;       /* 0-based, in tuple and arrays */
+	bool varlena;     /* may be an unchanged TOAST pointer */
+	bool in_identity; /* an old tuple has its value */
+	bool byval;       /* like typlen, of the column's own type */
+	int16 typlen;
 	const char *null;        /* JSON for SQL's null */
 	const char *unknown;     /* JSON where an old tuple has no value; NULL: leave the field out */
 	const char *unavailable; /* JSON for an unchanged TOAST value; NULL: leave the field out */
@@ -90,6 +94,9 @@ typedef struct NovaTraits
 } NovaTraits;
 
 extern NovaTraits nova_type_traits(Oid type, int32 typmod);
+
+/* Is it one of the types that hold characters: text and its kin, enums? */
+extern bool nova_type_is_character(Oid type);
 
 /* Are values of the type filled up with blanks? */
 extern bool nova_type_is_padded(Oid type);

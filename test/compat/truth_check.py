@@ -49,7 +49,24 @@ def plugin_options(name, spec, work):
     if done.returncode:
         return None, done.stderr.strip().split("\n")[-1]
     found = re.findall(r"^plugin   (\S+) = (.*?)(?:  \([\w.$-]+\))?$", done.stdout, re.M)
-    return [(n, "" if v == "(empty)" else v) for n, v in found], None
+    salts = config_salts(config["config"])
+    return [(n, salted(salts, n, "" if v == "(empty)" else v)) for n, v in found], None
+
+
+def config_salts(config):
+    """The salts by the plugin's option, in the order of the keys, one per regex."""
+    found = {}
+    for key, columns in config.items():
+        salt = re.match(r"(column\.mask\.hash(?:\.v2)?)\.[^.]+\.with\.salt\.(.+)", key)
+        if salt:
+            found.setdefault(salt[1], []).extend(["\\x" + salt[2].encode().hex()] * len(columns.split(",")))
+    return found
+
+
+def salted(salts, option, value):
+    """The relay prints no salts: put them in again."""
+    rest = iter(salts.get(option, []))
+    return re.sub(r"\*{8}", lambda _: next(rest), value) if option in salts else value
 
 
 def decoded(connection, options):

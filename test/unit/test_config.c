@@ -656,12 +656,66 @@ test_tombstones(void **state)
 	expect_plugin(CONNECTOR "," UNWRAP("drop.tombstones") "true", "tombstones.on.delete", "true");
 }
 
+/* All keys of a kind are one option of the plugin, in the order of the file. */
+static void
+test_masks(void **state)
+{
+	(void) state;
+	expect_plugin("\"column.truncate.to.10.chars\":\"a.b.c\"", "column.truncate", "10:a.b.c");
+	expect_plugin("\"column.truncate.to.10.chars\":\" a.b.c, a.(b|d)\\\\,x.* ,,\","
+				  "\"column.truncate.to.007.chars\":\"e\"",
+				  "column.truncate", "10:a.b.c,10:a.(b|d)\\,x.*,7:e");
+	expect_plugin("\"column.truncate.to.10.chars\":\"\"", "column.truncate", NULL);
+	expect_plugin("\"column.mask.with.0.chars\":\"a\",\"column.mask.with.5.chars\":\"b\"",
+				  "column.mask", "0:a,5:b");
+	expect_plugin("\"column.mask.hash.SHA-256.with.salt.Cz.Q :,\":\"a.b.c,d\"", "column.mask.hash",
+				  "SHA-256:\\x437a2e51203a2c:a.b.c,SHA-256:\\x437a2e51203a2c:d");
+	expect_plugin(
+		"\"column.mask.hash.md5.with.salt.a\":\"x\",\"column.mask.hash.SHA.with.salt.b\":\"y\"",
+		"column.mask.hash", "MD5:\\x61:x,SHA-1:\\x62:y");
+	expect_plugin("\"column.mask.hash.v2.SHA-512.with.salt.v2\":\"x\"", "column.mask.hash.v2",
+				  "SHA-512:\\x7632:x");
+	expect_plugin("\"column.mask.hash.v2.SHA-512.with.salt.v2\":\"x\"", "column.mask.hash", NULL);
+	expect_refused("\"column.truncate.to.x.chars\":\"a\"", "from 0 to 10000000");
+	expect_refused("\"column.truncate.to.-1.chars\":\"a\"", "from 0 to 10000000");
+	expect_refused("\"column.mask.with.1001.chars\":\"a\"", "from 0 to 1000");
+	expect_plugin("\"skip.messages.without.change\":\"TRUE\"", "skip.messages.without.change",
+				  "true");
+	expect_refused("\"skip.messages.without.change\":\"1\"", "true or false");
+	expect_plugin("\"time.precision.mode\":\"structured\"", "time.precision.mode", "structured");
+}
+
+/* A salt is in no message, whatever is wrong with its key. */
+static void
+test_salts(void **state)
+{
+	static const char *const wrong[] = {
+		"\"column.mask.hash.SHA-3.with.salt.s3cret\":\"a\"",
+		"\"column.mask.hash.v2.SHA-512/256.with.salt.s3cret\":\"a\"",
+		"\"column.mask.hash.with.salt.s3cret\":\"a\"",
+		"\"column.mask.hash.MD5.salt.s3cret\":\"a\"",
+		"\"column.mask.hash.MD5.with.salt.s3cret\":null",
+		"\"column.mask.hash.MD5.with.salt.s3cret\":\"${env:NOVA_NOT_SET}\"",
+		"\"column.mask.hash.MD5.with.salt.s3cret\":\"a\",\"column.mask.hash.MD5.with.salt.s3cret\":"
+		"\"b\"",
+		"\"column.mask.hashed.MD5.with.salt.s3cret\":\"a\"",
+		"\"columns.mask.hash.MD5.with.salt.s3cret\":\"a\"",
+		"\"kolumn.hash.MD5.with.salt.s3cret\":\"a\"",
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+	{
+		expect_refused(wrong[i], ": ");
+		if (strstr(error_text, "s3cret") != NULL)
+			fail_msg("%s gives \"%s\"", wrong[i], error_text);
+	}
+}
+
 static void
 test_refused(void **state)
 {
 	static const char *const cases[] = {
-		"\"time.precision.mode\":\"structured\"",
-		"\"skip.messages.without.change\":\"true\"",
 		"\"extended.headers.enabled\":\"true\"",
 		"\"field.name.adjustment.mode\":\"avro\"",
 		UNWRAP("route.by.field") "\"x\"",
@@ -673,8 +727,6 @@ test_refused(void **state)
 		("\"value.converter.schema.registry.url\":\"x\","
 		 "\"value.converter\":\"io.confluent.connect.avro.AvroConverter\""),
 		"\"key.converter.schemas.enable\":\"true\"",
-		"\"column.mask.with.5.chars\":\"a.b.c\"",
-		"\"column.truncate.to.5.chars\":\"a.b.c\"",
 		"\"exactly.once.support\":\"required\"",
 		"\"lsn.flush.mode\":\"manual\"",
 		"\"provide.transaction.metadata\":\"true\"",
@@ -836,13 +888,17 @@ test_printing(void **state)
 		"\"database.password\":\"hush1\",\"database.sslpassword\":\"hush2\","
 		"\"kafka.sasl.password\":\"hush3\",\"kafka.sasl.oauthbearer.client.secret\":\"hush4\","
 		"\"ssl.key.password\":\"hush5\",\"ssl.keystore.key\":\"hush6\",\"sasl.jaas.config\":"
-		"\"a.PlainLoginModule required username='user7' password='hush7';\"");
+		"\"a.PlainLoginModule required username='user7' password='hush7';\","
+		"\"column.mask.hash.SHA-256.with.salt.hush8\":\"a.b.c,d\","
+		"\"column.mask.hash.v2.MD5.with.salt.hush9\":\"e:\\\\x\"");
 	char *text;
 
 	(void) state;
 	assert_non_null(cfg);
 	text = printed(cfg);
 	assert_null(strstr(text, "hush"));
+	assert_null(strstr(text, "68757368"));
+	assert_non_null(strstr(text, "column.mask.hash = SHA-256:********:a.b.c,SHA-256:********:d\n"));
 	assert_non_null(strstr(text, "host = db"));
 	assert_non_null(strstr(text, "password = ********"));
 	assert_non_null(strstr(text, "snapshot.mode = initial\n"));
@@ -873,20 +929,36 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),         cmocka_unit_test(test_both_shapes),
-		cmocka_unit_test(test_value_kinds),      cmocka_unit_test(test_snapshot_modes),
-		cmocka_unit_test(test_not_json),         cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_unknown_keys),     cmocka_unit_test(test_duplicates_and_aliases),
-		cmocka_unit_test(test_required),         cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters),          cmocka_unit_test(test_values),
-		cmocka_unit_test(test_key_converter),    cmocka_unit_test(test_nulls),
-		cmocka_unit_test(test_profile),          cmocka_unit_test(test_envelope),
-		cmocka_unit_test(test_added_fields),     cmocka_unit_test(test_transforms),
-		cmocka_unit_test(test_deletes),          cmocka_unit_test(test_tombstones),
-		cmocka_unit_test(test_refused),          cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_kafka_properties), cmocka_unit_test(test_kafka_security),
-		cmocka_unit_test(test_topic_groups),     cmocka_unit_test(test_bad_topic_groups),
-		cmocka_unit_test(test_printing),         cmocka_unit_test(test_load),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_value_kinds),
+		cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_duplicates_and_aliases),
+		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_key_converter),
+		cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_added_fields),
+		cmocka_unit_test(test_transforms),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_tombstones),
+		cmocka_unit_test(test_masks),
+		cmocka_unit_test(test_salts),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_kafka_properties),
+		cmocka_unit_test(test_kafka_security),
+		cmocka_unit_test(test_topic_groups),
+		cmocka_unit_test(test_bad_topic_groups),
+		cmocka_unit_test(test_printing),
+		cmocka_unit_test(test_load),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
