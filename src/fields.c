@@ -238,17 +238,18 @@ bad_field(const char *option, const char *field)
 static bool
 find_field(NovaField *field, char *item)
 {
-	char *save = NULL;
-	char *owner = strtok_r(item, ".", &save);
-	char *name = strtok_r(NULL, ".", &save);
+	char *owner = item;
+	char *name = strchr(item, '.');
 
-	if (owner == NULL)
-		return false;
 	if (name == NULL)
 	{
-		field->type = find_type(NULL, owner);
+		field->type = find_type(NULL, item);
 		return field->type != NULL;
 	}
+	*name++ = '\0';
+	name[strcspn(name, ".")] = '\0';
+	if (*name == '\0')
+		return false;
 	field->type = find_type("", name);
 	field->of_before = strcmp(owner, "before") == 0;
 	if (field->of_before || strcmp(owner, "after") == 0)
