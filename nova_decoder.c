@@ -161,19 +161,36 @@ truncate_shows(const NovaState *state, Relation rel, const NovaPlan *plan)
 	return rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
 }
 
+/*
+ * Debezium knows nothing of changes that its publication leaves out, but by
+ * default that has truncates though they are skipped: their transactions begin
+ * and end, with nothing in between.
+ */
+static void
+begin_for_skipped(NovaState *state)
+{
+	if (state->emitter.transaction && strcmp(state->options->skipped, "t") == 0)
+		nova_transaction_open(state->emitter.transaction);
+}
+
 static void
 nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
 			  Relation relations[], ReorderBufferChange *change)
 {
 	NovaState *state = ctx->output_plugin_private;
 	MemoryContext old = MemoryContextSwitchTo(state->change_context);
+	bool skipped = is_skipped(state, NOVA_OP_TRUNCATE);
 
 	state->meta.lsn = change->lsn;
-	for (int i = 0; i < nrelations && !is_skipped(state, NOVA_OP_TRUNCATE); i++)
+	for (int i = 0; i < nrelations; i++)
 	{
 		NovaRelEntry *entry = nova_relcache_get(state->relcache, relations[i]);
 
-		if (entry->plan->captured && truncate_shows(state, relations[i], entry->plan))
+		if (!entry->plan->captured || !truncate_shows(state, relations[i], entry->plan))
+			continue;
+		if (skipped)
+			begin_for_skipped(state);
+		else
 			nova_emit_truncate(&state->emitter, entry);
 	}
 	MemoryContextSwitchTo(old);
@@ -207,9 +224,19 @@ emit_published(NovaState *state, const char *content, Size size)
 static void
 emit_message(NovaState *state, const char *prefix, const char *content, Size size)
 {
+	const NovaOptions *options = state->options;
+
 	if (strcmp(prefix, NOVA_MESSAGE_PREFIX) == 0)
+	{
 		emit_published(state, content, size);
-	else if (state->options->profile == NOVA_PROFILE_DEBEZIUM)
+		return;
+	}
+	if (options->profile != NOVA_PROFILE_DEBEZIUM && options->message_include->n == 0)
+		return;
+	/* what the lists leave out still is in Debezium's transaction */
+	if (state->emitter.transaction && TransactionIdIsValid(state->meta.xid))
+		nova_transaction_open(state->emitter.transaction);
+	if (nova_lists_pass(options->message_include, options->message_exclude, prefix))
 		nova_emit_message(&state->emitter, state->relcache, prefix, content, size);
 }
 
@@ -240,6 +267,21 @@ nova_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	NovaState *state = ctx->output_plugin_private;
 
 	nova_meta_begin(&state->meta, txn->xid, unix_us(nova_commit_time(txn)), txn->final_lsn);
+	nova_headers_begin(&state->emitter.headers);
+}
+
+/* The record of the transaction's end, before the commit that acknowledges it. */
+static void
+close_transaction(NovaState *state, XLogRecPtr end_lsn)
+{
+	MemoryContext old;
+
+	if (state->emitter.transaction == NULL)
+		return;
+	old = MemoryContextSwitchTo(state->change_context);
+	nova_transaction_close(state->emitter.transaction, end_lsn);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->change_context);
 }
 
 static void
@@ -250,8 +292,10 @@ nova_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr commi
 						 .commit_lsn = commit_lsn,
 						 .end_lsn = txn->end_lsn,
 						 .commit_time = state->meta.commit_us};
-	bool sent = nova_batch_commit(&state->batch, &commit);
+	bool sent;
 
+	close_transaction(state, txn->end_lsn);
+	sent = nova_batch_commit(&state->batch, &commit);
 	nova_relcache_sweep(state->relcache);
 	state->unreported = 0;
 	nova_update_progress(ctx, !sent);
@@ -294,6 +338,9 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 		state->emitter.options = state->options;
 		state->emitter.batch = &state->batch;
 		state->emitter.meta = &state->meta;
+		nova_headers_init(&state->emitter.headers, state->options, ctx->context);
+		state->emitter.transaction = nova_transaction_create(
+			state->options, &state->batch, state->relcache, &state->meta, ctx->context);
 	}
 	MemoryContextSwitchTo(old);
 }

@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -453,8 +454,14 @@ static const Option options[] = {
 	IGNORE("include.schema.changes", "PostgreSQL's stream carries no DDL"),
 	IGNORE("include.schema.comments", NO_SCHEMAS),
 	IGNORE("schema.refresh.mode", "the plugin reads the schema of the LSN, for every record"),
-	IGNORE("message.prefix.include.list", "logical messages are not captured by this version"),
-	IGNORE("message.prefix.exclude.list", "logical messages are not captured by this version"),
+	{.key = "message.prefix.include.list",
+	 .type = TYPE_LIST,
+	 PLUGIN("message.prefix.include.list"),
+	 .help = "Logical messages to capture, by prefix: anchored regular expressions."},
+	{.key = "message.prefix.exclude.list",
+	 .type = TYPE_LIST,
+	 PLUGIN("message.prefix.exclude.list"),
+	 .help = "Logical messages to leave out, by prefix."},
 	IGNORE("guardrail.collections.max", "the number of tables costs next to nothing"),
 	IGNORE("guardrail.collections.limit.action", "the number of tables costs next to nothing"),
 
@@ -562,14 +569,21 @@ static const Option options[] = {
 	{.key = "heartbeat.action.query",
 	 FIELD(heartbeat_action_query),
 	 .help = "SQL to run with each heartbeat."},
-	IGNORE("topic.transaction", "this version writes no transaction topic"),
-	ONLY("provide.transaction.metadata", "false", UNSUPPORTED " or set it to false",
-		 "No transaction topic is written."),
+	{.key = "topic.transaction",
+	 .check = check_topic_prefix,
+	 PLUGIN("topic.transaction"),
+	 .help = "Transaction metadata go to <topic.prefix>.<this>. Default: transaction."},
+	{.key = "provide.transaction.metadata",
+	 .type = TYPE_BOOL,
+	 PLUGIN("provide.transaction.metadata"),
+	 .help = "Send BEGIN and END of each transaction, and tell the order of records within it."},
 	IGNORE("transaction.metadata.factory", "a Java class"),
 	IGNORE("sourceinfo.struct.maker", "a Java class"),
-	ONLY("extended.headers.enabled", "false",
-		 "this version does not write the four __debezium.context headers; set it to false",
-		 "No context headers are written."),
+	{.key = "extended.headers.enabled",
+	 .type = TYPE_BOOL,
+	 PLUGIN("extended.headers.enabled"),
+	 .help = "The four __debezium.context headers on every record of a table. Default: false "
+			 "(docs/debezium.md)."},
 
 	HEADING("Snapshot, signals, notifications"),
 	/* The order of the first five values is that of SnapshotMode. */
@@ -700,26 +714,25 @@ static const Option options[] = {
 	 .help = "As in Debezium it only counts where deletes are rewritten: there null stays null if "
 			 "it and value.converter.replace.null.with.default are both false."},
 	{.key = "transforms.*.add.headers",
-	 .fate = FATE_REFUSED,
-	 .flags = OPT_EMPTY_OK,
 	 .scope = CLASS_UNWRAP,
-	 .refusal = "this version writes no record headers; use add.fields"},
+	 .flags = OPT_EMPTY_OK,
+	 .check = check_added_fields,
+	 PLUGIN("add.headers"),
+	 .help = "Fields to add as record headers, as in add.fields."},
 	{.key = "transforms.*.add.headers.prefix",
-	 .fate = FATE_IGNORED,
-	 .flags = OPT_EMPTY_OK,
 	 .scope = CLASS_UNWRAP,
-	 .note = "this version writes no record headers"},
+	 .flags = OPT_EMPTY_OK,
+	 PLUGIN("add.headers.prefix"),
+	 .help = "Prefix of the added headers. Default: __."},
 	{.key = "transforms.*.operation.header",
-	 .type = TYPE_ENUM,
+	 .type = TYPE_BOOL,
 	 .scope = CLASS_UNWRAP,
-	 .values = "false",
-	 .refusal = "this version writes no record headers; use add.fields=op",
-	 .help = "No headers are written."},
+	 .help = "Old option: op among add.headers."},
 	{.key = "transforms.*.add.source.fields",
-	 .fate = FATE_REFUSED,
-	 .flags = OPT_EMPTY_OK,
 	 .scope = CLASS_UNWRAP,
-	 .refusal = "an old option; use add.fields=source.<field>"},
+	 .flags = OPT_EMPTY_OK,
+	 .check = check_added_fields,
+	 .help = "Old option: fields of source among add.fields, without source in their names."},
 	{.key = "transforms.*.route.by.field",
 	 .fate = FATE_REFUSED,
 	 .flags = OPT_EMPTY_OK,
@@ -2122,33 +2135,74 @@ check_key_columns(Ctx *ctx, const char *key, const char *value)
 	return true;
 }
 
-/*
- * The fields that the plugin can add.  Debezium leaves a field that it does not
- * know out of every record, which nobody notices; this is the place to say so.
- */
+/* What add.fields and add.headers can name, by the part of the envelope. */
+static const char envelope_fields[] = "op,ts_ms,ts_us,ts_ns";
+static const char transaction_fields[] = "id,total_order,data_collection_order";
+static const char source_fields[] = "version,connector,name,ts_ms,snapshot,db,sequence,ts_us,ts_ns,"
+									"schema,table,txId,lsn,xmin,origin,origin_lsn";
+
+/* [struct.]field[:NAME] */
 static bool
 check_added_fields(Ctx *ctx, const char *key, const char *value)
 {
-	static const char known[] = "op, ts_ms, ts_us, ts_ns, source.ts_ms, source.ts_us, "
-								"source.ts_ns, source.db, source.schema, source.table, "
-								"source.txId, source.lsn, source.name, source.connector, "
-								"source.version, source.snapshot";
 	const char *item;
 
 	while ((item = list_next(ctx, &value)) != NULL)
 	{
-		size_t len = strcspn(item, ":");
-		const char *name = arena_strndup(ctx, item, len);
+		const char *name = strchr(item, ':');
 
-		if (item[len] == ':' && item[len + 1] == '\0')
-			return fail(ctx, "%s: \"%.80s\" has no new name after the colon", key, item);
-		/* A name that the envelope does not have is one of source. */
-		if (!list_has(ctx, known, name) &&
-			!list_has(ctx, known, arena_printf(ctx, "source.%s", name)))
-			return fail(ctx, "%s: \"%.80s\" is refused: nova does not know it (valid: %s)", key,
-						name, known);
+		if (name != NULL && (name[1] == '\0' || strchr(name + 1, ':') != NULL))
+			return fail(ctx, "%s: \"%.80s\" has no new name after the colon, or more than one", key,
+						item);
 	}
 	return true;
+}
+
+/*
+ * Has the envelope this field?  A name without a part may be of any; what its
+ * part does not have may be one of the envelope's own.
+ */
+static bool
+field_is_known(Ctx *ctx, const char *item)
+{
+	const char *field = arena_strndup(ctx, item, strcspn(item, ":"));
+	const char *dot = strchr(field, '.');
+	const char *name = dot != NULL ? arena_strndup(ctx, dot + 1, strcspn(dot + 1, ".")) : field;
+	bool source = dot == NULL || starts_with(field, "source.");
+	bool transaction = dot == NULL || starts_with(field, "transaction.");
+
+	if (starts_with(field, "before.") || starts_with(field, "after."))
+		return name[0] != '\0';
+	return ((source || transaction) && list_has(ctx, envelope_fields, name)) ||
+		   (source && list_has(ctx, source_fields, name)) ||
+		   (transaction && list_has(ctx, transaction_fields, name));
+}
+
+/*
+ * The list without the fields that there are not.  Debezium leaves them out of
+ * every record, which nobody notices; this is the place to say so.
+ */
+static const char *
+known_fields(Ctx *ctx, const char *key, const char *list)
+{
+	Text known = {0};
+	Text unknown = {0};
+	const char *item;
+
+	text_add(ctx, &known, "", 0);
+	text_add(ctx, &unknown, "", 0);
+	while ((item = list_next(ctx, &list)) != NULL)
+	{
+		Text *where = field_is_known(ctx, item) ? &known : &unknown;
+
+		text_add(ctx, where, ",", where->len > 0);
+		text_add(ctx, where, item, strlen(item));
+	}
+	if (unknown.len > 0)
+		log_warn("%s: %s: no record has %s, for nova knows no such field (valid: %s,%s, of source: "
+				 "%s, before.COLUMN, after.COLUMN)",
+				 ctx->label, key, unknown.data, envelope_fields, transaction_fields, source_fields);
+	return known.data;
 }
 
 static bool
@@ -2292,6 +2346,7 @@ check_exclusive(Ctx *ctx)
 		{"schema.include.list", "schema.exclude.list"},
 		{"table.include.list", "table.exclude.list"},
 		{"column.include.list", "column.exclude.list"},
+		{"message.prefix.include.list", "message.prefix.exclude.list"},
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -2566,8 +2621,8 @@ check_converters(Ctx *ctx)
 }
 
 /*
- * Today's name for what delete.handling.mode and drop.tombstones asked for, or
- * NULL for what nothing asks for today.
+ * The plugin's name for what delete.handling.mode and drop.tombstones asked for:
+ * Debezium's of today, but for the last.
  */
 static const char *
 legacy_delete_mode(bool drop_tombstones, const char *mode)
@@ -2576,11 +2631,11 @@ legacy_delete_mode(bool drop_tombstones, const char *mode)
 		return drop_tombstones ? "drop" : "delete-to-tombstone";
 	if (strcmp(mode, "rewrite") == 0)
 		return drop_tombstones ? "rewrite" : "rewrite-with-tombstone";
-	return drop_tombstones ? "tombstone" : NULL;
+	return drop_tombstones ? "tombstone" : "null-with-tombstone";
 }
 
 /* The old generation's two keys, of which at least one is set. */
-static bool
+static void
 finish_legacy_deletes(Ctx *ctx, const char *unwrap)
 {
 	const char *mode_key = arena_printf(ctx, "transforms.%s.delete.handling.mode", unwrap);
@@ -2594,26 +2649,23 @@ finish_legacy_deletes(Ctx *ctx, const char *unwrap)
 		/* nova's own form of deletes, of which this is about one half */
 		if (is_true(drop))
 			plugin_set(ctx, "tombstones.on.delete", "false", drop_key);
-		return true;
+		return;
 	}
 	now = legacy_delete_mode(drop == NULL || is_true(drop), mode != NULL ? mode : "drop");
-	if (now == NULL)
-		return fail(
-			ctx,
-			"%s: \"none\" is refused with drop.tombstones=false: it made two records of a "
-			"delete, the text null and a tombstone, which no version writes any more; remove "
-			"both and set transforms.%s.delete.tombstone.handling.mode to "
-			"delete-to-tombstone for the tombstone alone",
-			mode_key, unwrap);
-	log_info("%s: the old keys for deletes mean "
-			 "transforms.%s.delete.tombstone.handling.mode=%s (Debezium 3.7 ignores them)",
-			 ctx->label, unwrap, now);
+	if (strcmp(now, "null-with-tombstone") == 0)
+		log_info("%s: the old keys for deletes mean the text null and then a tombstone, for which "
+				 "transforms.%s.delete.tombstone.handling.mode has no value (Debezium 3.7 ignores "
+				 "them)",
+				 ctx->label, unwrap);
+	else
+		log_info("%s: the old keys for deletes mean "
+				 "transforms.%s.delete.tombstone.handling.mode=%s (Debezium 3.7 ignores them)",
+				 ctx->label, unwrap, now);
 	plugin_set(ctx, "delete.handling.mode", now, mode != NULL ? mode_key : drop_key);
-	return true;
 }
 
 /* Without any key about it, the profile's default stands. */
-static bool
+static void
 finish_deletes(Ctx *ctx, const char *unwrap)
 {
 	const char *key = arena_printf(ctx, "transforms.%s.delete.tombstone.handling.mode", unwrap);
@@ -2623,12 +2675,15 @@ finish_deletes(Ctx *ctx, const char *unwrap)
 		find_setting(ctx, arena_printf(ctx, "transforms.%s.drop.tombstones", unwrap));
 
 	if (mode == NULL)
-		return !legacy || finish_legacy_deletes(ctx, unwrap);
+	{
+		if (legacy)
+			finish_legacy_deletes(ctx, unwrap);
+		return;
+	}
 	if (legacy)
 		log_info("%s: %s decides; the old drop.tombstones and delete.handling.mode are ignored",
 				 ctx->label, key);
 	plugin_set(ctx, "delete.handling.mode", mode, key);
-	return true;
 }
 
 /*
@@ -2661,6 +2716,32 @@ finish_nulls(Ctx *ctx, const char *unwrap)
 	}
 }
 
+/* Two lists as one; either may be NULL. */
+static const char *
+joined(Ctx *ctx, const char *a, const char *b)
+{
+	if (a == NULL || a[0] == '\0')
+		return b;
+	return b == NULL || b[0] == '\0' ? a : arena_printf(ctx, "%s,%s", a, b);
+}
+
+/* add.source.fields=lsn made __lsn, whatever else is called so. */
+static const char *
+legacy_source_fields(Ctx *ctx, const char *unwrap)
+{
+	const char *key = arena_printf(ctx, "transforms.%s.add.source.fields", unwrap);
+	const char *old = setting_value(ctx, key);
+	const char *now = NULL;
+	const char *item;
+
+	while ((item = list_next(ctx, &old)) != NULL)
+		now = joined(ctx, now, arena_printf(ctx, "source.%s:%s", item, item));
+	if (now != NULL)
+		log_info("%s: %s means transforms.%s.add.fields=%s (Debezium 3.7 ignores it)", ctx->label,
+				 key, unwrap, now);
+	return now;
+}
+
 /*
  * Debezium adds no fields unless asked.  In nova's profile the plugin's own
  * default stands, and a delete's record looks like an update's if the fields
@@ -2670,10 +2751,12 @@ static void
 finish_added_fields(Ctx *ctx, const char *unwrap)
 {
 	const char *key = arena_printf(ctx, "transforms.%s.add.fields", unwrap);
-	const char *fields = setting_value(ctx, key);
+	const char *fields = joined(ctx, setting_value(ctx, key), legacy_source_fields(ctx, unwrap));
 	const char *item;
 
-	if (fields == NULL && profile_is_debezium(ctx))
+	if (fields != NULL)
+		plugin_set(ctx, "add.fields", known_fields(ctx, key, fields), key);
+	else if (profile_is_debezium(ctx))
 		plugin_set(ctx, "add.fields", "", key);
 	if (fields == NULL || config_pair(&ctx->cfg->plugin, "delete.handling.mode") != NULL ||
 		profile_is_debezium(ctx))
@@ -2684,6 +2767,49 @@ finish_added_fields(Ctx *ctx, const char *unwrap)
 	log_warn("%s: %s does not name op: the record of a delete cannot be told from one of an "
 			 "update; add op",
 			 ctx->label, key);
+}
+
+static void
+finish_added_headers(Ctx *ctx, const char *unwrap)
+{
+	const char *key = arena_printf(ctx, "transforms.%s.add.headers", unwrap);
+	const char *old = arena_printf(ctx, "transforms.%s.operation.header", unwrap);
+	const char *headers = setting_value(ctx, key);
+
+	if (setting_value(ctx, old) != NULL && is_true(setting_value(ctx, old)) &&
+		!list_has(ctx, headers, "op"))
+	{
+		headers = joined(ctx, "op", headers);
+		log_info("%s: %s means %s=%s (Debezium 3.7 ignores it)", ctx->label, old, key, headers);
+	}
+	if (headers != NULL)
+		plugin_set(ctx, "add.headers", known_fields(ctx, key, headers), key);
+}
+
+/*
+ * Debezium makes a new id for each run.  The plugin is told it, so that what it
+ * writes follows from the WAL and its options.
+ */
+static bool
+finish_context_headers(Ctx *ctx)
+{
+	const char *key = "extended.headers.enabled";
+	const char *enabled = setting_value(ctx, key);
+	unsigned char id[16];
+
+	if (enabled == NULL || !is_true(enabled))
+		return true;
+	if (getrandom(id, sizeof(id), 0) != sizeof(id))
+		return fail(ctx, "%s: no random number for the run's id: %s", key, strerror(errno));
+	id[6] = (unsigned char) ((id[6] & 0x0F) | 0x40);
+	id[8] = (unsigned char) ((id[8] & 0x3F) | 0x80);
+	plugin_set(ctx, "extended.headers.run.id",
+			   arena_printf(ctx,
+							"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+							id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7], id[8], id[9],
+							id[10], id[11], id[12], id[13], id[14], id[15]),
+			   key);
+	return true;
 }
 
 static bool
@@ -2702,10 +2828,10 @@ finish_transforms(Ctx *ctx)
 	plugin_set(ctx, "format", unwrap != NULL ? "flat" : "envelope", "transforms");
 	if (unwrap == NULL)
 		return true;
-	if (!finish_deletes(ctx, unwrap))
-		return false;
+	finish_deletes(ctx, unwrap);
 	finish_nulls(ctx, unwrap);
 	finish_added_fields(ctx, unwrap);
+	finish_added_headers(ctx, unwrap);
 	return true;
 }
 
@@ -3074,8 +3200,8 @@ build(Ctx *ctx, const cJSON *root)
 	apply_all(ctx);
 	finish_fields(ctx);
 	finish_profile(ctx);
-	if (!finish_masks(ctx) || !finish_transforms(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) ||
-		!finish_groups(ctx))
+	if (!finish_masks(ctx) || !finish_transforms(ctx) || !finish_context_headers(ctx) ||
+		!finish_stores(ctx) || !finish_jaas(ctx) || !finish_groups(ctx))
 		return false;
 	log_notes(ctx);
 	return true;

@@ -35,7 +35,8 @@ AS 'MODULE_PATHNAME', 'nova_options';
 COMMENT ON FUNCTION nova.options() IS 'The options of the output plugin; "debezium" is the default under profile=debezium where it is another.';
 
 CREATE FUNCTION nova.describe(relation regclass, VARIADIC options text[] DEFAULT '{}',
-                              OUT topic text, OUT op text, OUT key text, OUT value text)
+                              OUT topic text, OUT op text, OUT key text, OUT value text,
+                              OUT headers text)
 RETURNS SETOF record
 LANGUAGE c STABLE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'nova_describe';

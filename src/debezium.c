@@ -832,8 +832,8 @@ dbz_encode_circle(NovaOut *out, const NovaColumn *col, Datum value)
  */
 
 /* String.hashCode() over the UTF-16 units, spread as java.util.HashMap does. */
-static uint32
-java_hash(const char *utf8, int len)
+uint32
+dbz_java_hash(const char *utf8, int len)
 {
 	uint32 hash = 0;
 
@@ -871,16 +871,25 @@ compare_slots(const void *a, const void *b)
 	return x->pair - y->pair;
 }
 
-/* The pairs' order in a HashMap that grew from 16 buckets at three quarters. */
+/* A HashMap grows from 16 buckets at three quarters. */
+uint32
+dbz_hash_buckets(int n)
+{
+	uint32 buckets = 16;
+
+	while ((uint32) n > buckets / 4 * 3)
+		buckets *= 2;
+	return buckets;
+}
+
+/* The pairs' order in a HashMap. */
 static Slot *
 hash_order(const NovaHstore *h)
 {
 	Slot *slots = palloc(Max(h->pairs, 1) * sizeof(Slot));
-	uint32 buckets = 16;
+	uint32 buckets = dbz_hash_buckets(h->pairs);
 	StringInfoData key;
 
-	while ((uint32) h->pairs > buckets / 4 * 3)
-		buckets *= 2;
 	initStringInfo(&key);
 	for (int i = 0; i < h->pairs; i++)
 	{
@@ -888,7 +897,7 @@ hash_order(const NovaHstore *h)
 
 		resetStringInfo(&key);
 		nova_utf8(&key, bytes.data, bytes.len);
-		slots[i].bucket = java_hash(key.data, key.len) & (buckets - 1);
+		slots[i].bucket = dbz_java_hash(key.data, key.len) & (buckets - 1);
 		slots[i].pair = i;
 	}
 	qsort(slots, h->pairs, sizeof(Slot), compare_slots);

@@ -61,6 +61,10 @@ extern void dbz_encode_circle(NovaOut *out, const NovaColumn *col, Datum value);
 extern void dbz_encode_hstore_json(NovaOut *out, const NovaColumn *col, Datum value);
 extern void dbz_encode_hstore_map(NovaOut *out, const NovaColumn *col, Datum value);
 
+/* Where a java.util.HashMap keeps a string: its hash, and the buckets for n keys */
+extern uint32 dbz_java_hash(const char *utf8, int len);
+extern uint32 dbz_hash_buckets(int n);
+
 /* The text of a type that Debezium does not know, as bytes */
 extern void dbz_encode_unknown(NovaOut *out, const NovaColumn *col, Datum value);
 extern void dbz_encode_unknown_hex(NovaOut *out, const NovaColumn *col, Datum value);

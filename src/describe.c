@@ -25,6 +25,7 @@
 
 #include "compat.h"
 #include "encode.h"
+#include "header.h"
 #include "options.h"
 #include "pin.h"
 #include "plan.h"
@@ -130,12 +131,59 @@ text_datum(StringInfo buf)
 	return PointerGetDatum(cstring_to_text_with_len(buf->data, buf->len));
 }
 
+/* A block of headers as a JSON object of texts, or null if there is none. */
+static Datum
+headers_datum(NovaBytes block, bool *is_null)
+{
+	NovaCursor c = {block.data, block.len};
+	StringInfoData json;
+	NovaBytes name;
+	NovaBytes value;
+	uint16_t count;
+	NovaOut out;
+
+	*is_null = block.data == NULL;
+	if (*is_null || !nova_get_u16(&c, &count))
+		return (Datum) 0;
+	initStringInfo(&json);
+	nova_out_init(&out, &json);
+	for (int i = 0; i < count && nova_read_header(&c, &name, &value); i++)
+	{
+		nova_out_char(&out, i ? ',' : '{');
+		nova_json_utf8(&out, name.data, name.len);
+		nova_out_char(&out, ':');
+		if (value.data)
+			nova_json_utf8(&out, value.data, value.len);
+		else
+			nova_out_bytes(&out, "null", 4);
+	}
+	nova_out_char(&out, '}');
+	return text_datum(&json);
+}
+
+static NovaBytes
+headers_of(const NovaPlan *plan, const NovaMeta *meta, char op, const NovaRow *row)
+{
+	bool follows = op == NOVA_OP_TOMBSTONE;
+	bool gone = follows || op == NOVA_OP_DELETE;
+	NovaAbout about = {.plan = plan,
+					   .before = gone ? row : NULL,
+					   .after = gone ? NULL : row,
+					   .meta = meta,
+					   .op = follows ? NOVA_OP_DELETE : op,
+					   .added = true};
+	NovaHeaders headers;
+
+	nova_headers_init(&headers, meta->options, CurrentMemoryContext);
+	return nova_headers(&headers, &about, NULL, follows);
+}
+
 /* One record as a row of the result; no row: a tombstone. */
 static void
 put_record(ReturnSetInfo *rsinfo, const NovaPlan *plan, NovaMeta *meta, char op, const NovaRow *row)
 {
-	Datum values[4] = {0};
-	bool nulls[4] = {false};
+	Datum values[5] = {0};
+	bool nulls[5] = {false};
 	StringInfoData key;
 	StringInfoData value;
 	NovaOut out;
@@ -161,6 +209,7 @@ put_record(ReturnSetInfo *rsinfo, const NovaPlan *plan, NovaMeta *meta, char op,
 						  op == NOVA_OP_DELETE ? NULL : row, meta, op);
 		values[3] = text_datum(&value);
 	}
+	values[4] = headers_datum(headers_of(plan, meta, op, row), &nulls[4]);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -177,6 +226,8 @@ describe_plan(ReturnSetInfo *rsinfo, Relation rel, NovaPlan *plan, const NovaOpt
 	for (int i = 0; i < plan->ncolumns; i++)
 		identity |= plan->columns[i].in_identity;
 	nova_meta_init(&meta, options, CurrentMemoryContext);
+	/* as the first record of a transaction */
+	meta.total_order = meta.collection_order = options->transactions ? 1 : 0;
 	sample_row(rel, plan);
 	if (strchr(options->skipped, NOVA_OP_CREATE) == NULL)
 		put_record(rsinfo, plan, &meta, NOVA_OP_CREATE, &row);

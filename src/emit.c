@@ -11,6 +11,34 @@
 
 static const NovaBytes no_headers = {NULL, 0};
 
+/* A change takes its place in its transaction, if that is counted. */
+static void
+count_change(NovaEmitter *e, const NovaRelEntry *entry)
+{
+	if (unlikely(e->transaction != NULL))
+	{
+		nova_transaction_open(e->transaction);
+		nova_transaction_change(e->transaction, entry);
+	}
+}
+
+static NovaBytes
+headers_of(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
+		   const NovaRow *after, const NovaKeyHeader *key)
+{
+	bool follows = op == NOVA_OP_TOMBSTONE;
+	NovaAbout about = {.plan = entry->plan,
+					   .before = before,
+					   .after = after,
+					   .meta = e->meta,
+					   .op = follows ? NOVA_OP_DELETE : op,
+					   .added = true};
+
+	if (likely(!e->headers.any && key == NULL))
+		return no_headers;
+	return nova_headers(&e->headers, &about, key, follows);
+}
+
 /* Open a record and write its key; key is the row that has it, or NULL. */
 static NovaOut *
 begin_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *key, NovaBytes headers)
@@ -26,9 +54,10 @@ begin_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *key, N
 
 static void
 emit_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
-			const NovaRow *after, NovaBytes headers)
+			const NovaRow *after, const NovaKeyHeader *key)
 {
-	NovaOut *out = begin_record(e, entry, op, after ? after : before, headers);
+	NovaOut *out = begin_record(e, entry, op, after ? after : before,
+								headers_of(e, entry, op, before, after, key));
 
 	nova_encode_value(out, entry->plan, before, after, e->meta, op);
 	nova_batch_value_done(e->batch, false);
@@ -39,19 +68,21 @@ emit_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
  * without one has no tombstone.
  */
 static void
-emit_tombstone(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *old, NovaBytes headers)
+emit_tombstone(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *old,
+			   const NovaKeyHeader *key)
 {
 	if (!nova_has_key(entry->plan, old))
 		return;
-	(void) begin_record(e, entry, op, old, headers);
+	(void) begin_record(e, entry, op, old, headers_of(e, entry, op, old, NULL, key));
 	nova_batch_value_done(e->batch, true);
 }
 
 /* The text "null", which Connect's converter makes of a null with a schema. */
 static void
-emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaBytes headers)
+emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaKeyHeader *key)
 {
-	NovaOut *out = begin_record(e, entry, NOVA_OP_DELETE, old, headers);
+	NovaOut *out = begin_record(e, entry, NOVA_OP_DELETE, old,
+								headers_of(e, entry, NOVA_OP_DELETE, old, NULL, key));
 
 	nova_out_bytes(out, "null", 4);
 	nova_batch_value_done(e->batch, false);
@@ -60,45 +91,51 @@ emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaByte
 void
 nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 {
-	emit_record(e, entry, NOVA_OP_CREATE, NULL, row, no_headers);
+	count_change(e, entry);
+	emit_record(e, entry, NOVA_OP_CREATE, NULL, row, NULL);
 }
 
 /* How a delete shows is the flat format's business; an envelope always does. */
 static void
-emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaBytes headers)
+emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaKeyHeader *key)
 {
 	NovaDeleteMode mode =
 		e->options->format == NOVA_FORMAT_ENVELOPE ? NOVA_DELETE_RECORD : e->options->delete_mode;
+	bool tombstone = e->options->tombstones;
 
+	count_change(e, entry);
 	switch (mode)
 	{
 		case NOVA_DELETE_DROP:
-			break;
-		case NOVA_DELETE_TOMBSTONE:
-			emit_null_text(e, entry, old, headers);
-			break;
+			return;
 		case NOVA_DELETE_TO_TOMBSTONE:
 			if (nova_has_key(entry->plan, old))
-				emit_tombstone(e, entry, NOVA_OP_DELETE, old, headers);
+				emit_tombstone(e, entry, NOVA_OP_DELETE, old, key);
 			else
 				nova_batch_dropped(e->batch, &entry->route, NOVA_OP_DELETE, NOVA_DROP_NO_IDENTITY);
+			return;
+		case NOVA_DELETE_TOMBSTONE:
+			tombstone = false;
+			/* FALLTHROUGH */
+		case NOVA_DELETE_NULL_TOMBSTONE:
+			emit_null_text(e, entry, old, key);
 			break;
 		case NOVA_DELETE_REWRITE:
-			emit_record(e, entry, NOVA_OP_DELETE, old, NULL, headers);
-			break;
+			tombstone = false;
+			/* FALLTHROUGH */
 		case NOVA_DELETE_RECORD:
 		case NOVA_DELETE_REWRITE_TOMBSTONE:
-			emit_record(e, entry, NOVA_OP_DELETE, old, NULL, headers);
-			if (e->options->tombstones)
-				emit_tombstone(e, entry, NOVA_OP_TOMBSTONE, old, headers);
+			emit_record(e, entry, NOVA_OP_DELETE, old, NULL, key);
 			break;
 	}
+	if (tombstone)
+		emit_tombstone(e, entry, NOVA_OP_TOMBSTONE, old, key);
 }
 
 void
 nova_emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old)
 {
-	emit_delete(e, entry, old, no_headers);
+	emit_delete(e, entry, old, NULL);
 }
 
 /* A row's key in a buffer of its own. */
@@ -115,20 +152,6 @@ key_of(const NovaEmitter *e, const NovaPlan *plan, const NovaRow *row)
 	return key;
 }
 
-/* One header, as a block of wire.h. */
-static NovaBytes
-header_block(const char *name, const StringInfoData *value)
-{
-	uint16 len = (uint16) strlen(name);
-	char *block = palloc(2 + 2 + len + 4 + value->len);
-	char *end = nova_put_bytes16(nova_put_u16(block, 1), name, len);
-	NovaBytes bytes = {block};
-
-	end = nova_put_nbytes(end, value->data, (uint32) value->len);
-	bytes.len = (uint32) (end - block);
-	return bytes;
-}
-
 /*
  * A changed key is the end of one row and the beginning of another.  Debezium
  * tells in headers where the row went and where it came from.
@@ -138,10 +161,12 @@ emit_key_change(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const N
 				const StringInfoData *old_key, const StringInfoData *new_key)
 {
 	bool told = e->options->profile == NOVA_PROFILE_DEBEZIUM;
+	NovaKeyHeader to = {"__debezium.newkey", new_key};
+	NovaKeyHeader from = {"__debezium.oldkey", old_key};
 
-	emit_delete(e, entry, old, told ? header_block("__debezium.newkey", new_key) : no_headers);
-	emit_record(e, entry, NOVA_OP_CREATE, NULL, new,
-				told ? header_block("__debezium.oldkey", old_key) : no_headers);
+	emit_delete(e, entry, old, told ? &to : NULL);
+	count_change(e, entry);
+	emit_record(e, entry, NOVA_OP_CREATE, NULL, new, told ? &from : NULL);
 }
 
 void
@@ -162,16 +187,18 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 		old = NULL;
 	if (old && e->options->skip_unchanged && nova_rows_equal(entry->plan, old, new))
 		return;
-	emit_record(e, entry, NOVA_OP_UPDATE, old, new, no_headers);
+	count_change(e, entry);
+	emit_record(e, entry, NOVA_OP_UPDATE, old, new, NULL);
 }
 
 /* Debezium's flat records have none. */
 void
 nova_emit_truncate(NovaEmitter *e, NovaRelEntry *entry)
 {
+	count_change(e, entry);
 	if (e->options->format == NOVA_FORMAT_FLAT && e->options->profile == NOVA_PROFILE_DEBEZIUM)
 		return;
-	emit_record(e, entry, NOVA_OP_TRUNCATE, NULL, NULL, no_headers);
+	emit_record(e, entry, NOVA_OP_TRUNCATE, NULL, NULL, NULL);
 }
 
 void
@@ -181,9 +208,12 @@ nova_emit_message(NovaEmitter *e, NovaRelCache *cache, const char *prefix, const
 	const char *first = e->options->topic_prefix;
 	char *topic = nova_topic_route(psprintf("%s%smessage", first, *first ? "." : ""), e->options);
 	NovaBytes name = {topic, (uint32) strlen(topic)};
-	NovaOut *out = nova_batch_record(e->batch, nova_relcache_topic(cache, name), NOVA_OP_MESSAGE, 0,
-									 no_headers);
+	NovaOut *out;
 
+	if (e->transaction && TransactionIdIsValid(e->meta->xid))
+		nova_transaction_message(e->transaction);
+	out = nova_batch_record(e->batch, nova_relcache_topic(cache, name), NOVA_OP_MESSAGE, 0,
+							no_headers);
 	nova_encode_message_key(out, prefix);
 	nova_batch_key_done(e->batch, false);
 	nova_encode_message(out, prefix, content, size, e->meta);

@@ -14,13 +14,17 @@
 
 #include "batch.h"
 #include "encode.h"
+#include "header.h"
 #include "relcache.h"
+#include "transaction.h"
 
 typedef struct NovaEmitter
 {
 	const NovaOptions *options;
 	NovaBatch *batch;
 	NovaMeta *meta;
+	NovaHeaders headers;
+	NovaTransaction *transaction; /* NULL: no metadata of it is asked for */
 } NovaEmitter;
 
 extern void nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);

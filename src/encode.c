@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "encode.h"
+#include "fields.h"
 #include "mask.h"
 
 /*
@@ -61,57 +62,7 @@ nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us, XLogRecPtr c
 	meta->xid = xid;
 	meta->commit_us = commit_us;
 	meta->suffix_op = '\0';
-}
-
-static void
-write_field(NovaOut *out, const NovaField *field, const NovaPlan *plan, NovaMeta *meta, char op)
-{
-	StringInfo buf = out->buf;
-
-	nova_out_bytes(out, field->prefix, field->prefix_len);
-	switch (field->kind)
-	{
-		case NOVA_FIELD_OP:
-			appendStringInfo(buf, "\"%c\"", op);
-			break;
-		case NOVA_FIELD_TS_MS:
-			appendStringInfo(buf, INT64_FORMAT, meta->commit_us / 1000);
-			break;
-		case NOVA_FIELD_TS_US:
-			appendStringInfo(buf, INT64_FORMAT, meta->commit_us);
-			break;
-		case NOVA_FIELD_TS_NS:
-			appendStringInfo(buf, INT64_FORMAT, meta->commit_us * 1000);
-			break;
-		case NOVA_FIELD_DB:
-			nova_json_cstring(out, meta->db);
-			break;
-		case NOVA_FIELD_SCHEMA:
-			/* the plan's names are UTF-8 already, the server may have another encoding */
-			nova_json_utf8(out, plan->schema, strlen(plan->schema));
-			break;
-		case NOVA_FIELD_TABLE:
-			nova_json_utf8(out, plan->table, strlen(plan->table));
-			break;
-		case NOVA_FIELD_TXID:
-			appendStringInfo(buf, "%u", meta->xid);
-			break;
-		case NOVA_FIELD_LSN:
-			appendStringInfo(buf, UINT64_FORMAT, meta->lsn);
-			break;
-		case NOVA_FIELD_NAME:
-			nova_json_cstring(out, meta->options->topic_prefix);
-			break;
-		case NOVA_FIELD_CONNECTOR:
-			appendStringInfoString(buf, "\"postgresql\"");
-			break;
-		case NOVA_FIELD_VERSION:
-			appendStringInfoString(buf, "\"" NOVA_VERSION "\"");
-			break;
-		case NOVA_FIELD_SNAPSHOT:
-			appendStringInfoString(buf, meta->snapshot);
-			break;
-	}
+	meta->total_order = 0;
 }
 
 /* Debezium's mark of rewritten deletes, which the other records carry as well. */
@@ -123,57 +74,45 @@ write_deleted(NovaOut *out, const NovaOptions *options, char op)
 		appendStringInfo(out->buf, ",\"__deleted\":\"%s\"", op == 'd' ? "true" : "false");
 }
 
+static void
+write_fields(NovaOut *out, const NovaAbout *about)
+{
+	write_deleted(out, about->meta->options, about->op);
+	nova_fields_write(out, about->meta->options->fields, about->plan->field_columns, about);
+	nova_out_char(out, '}');
+}
+
 /*
  * The added fields and the closing brace.  In a transaction's rows mostly
- * nothing of it changes, so it is kept; a row then costs one copy.
+ * nothing of it changes, so it is kept; a row then costs one copy.  Fields of
+ * columns can be large and go straight to where they belong.
  */
 static void
-write_suffix(NovaOut *out, const NovaPlan *plan, NovaMeta *meta, char op)
+write_suffix(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+			 NovaMeta *meta, char op)
 {
-	const NovaOptions *options = meta->options;
+	bool per_row = meta->options->fields->per_row;
 	int skip;
 
-	if (meta->suffix_op != op || (options->fields_per_row))
+	if (meta->suffix_op != op || per_row)
 	{
+		NovaAbout about = {plan, before, after, meta, op, true};
 		NovaOut suffix;
 
+		if (per_row && out->skip == 0)
+		{
+			write_fields(out, &about);
+			return;
+		}
 		resetStringInfo(&meta->suffix);
 		nova_out_init(&suffix, &meta->suffix);
 		suffix.java = out->java;
-		write_deleted(&suffix, options, op);
-		for (int i = 0; i < options->nfields; i++)
-			write_field(&suffix, &options->fields[i], plan, meta, op);
-		nova_out_char(&suffix, '}');
+		write_fields(&suffix, &about);
 		meta->suffix_op = op;
 	}
 	skip = meta->suffix.len > 1 ? out->skip : 0;
 	nova_out_bytes(out, meta->suffix.data + skip, meta->suffix.len - skip);
 	out->skip = 0;
-}
-
-static inline bool
-is_unavailable(const NovaColumn *col, Datum value)
-{
-	return col->varlena && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
-}
-
-/*
- * Find the value of a column.  An unchanged TOAST value stands in the old tuple
- * if the replica identity covers the column.  It is never fetched: the TOAST
- * table of today is not that of the LSN.
- */
-static inline bool
-find_value(const NovaColumn *col, const NovaRow *row, Datum *value)
-{
-	int i = col->attidx;
-
-	*value = row->values[i];
-	if (likely(!is_unavailable(col, *value)))
-		return true;
-	if (row->old_values == NULL || !col->in_identity || row->old_nulls[i])
-		return false;
-	*value = row->old_values[i];
-	return !is_unavailable(col, *value);
 }
 
 bool
@@ -190,7 +129,7 @@ nova_has_key(const NovaPlan *plan, const NovaRow *row)
 			if (col->unknown == NULL)
 				return false;
 		}
-		else if (!row->nulls[col->attidx] && !find_value(col, row, &ignored))
+		else if (!row->nulls[col->attidx] && !nova_find_value(col, row, &ignored))
 			return false;
 	}
 	return plan->nkey > 0;
@@ -205,7 +144,7 @@ column_equal(const NovaColumn *col, const NovaRow *old, const NovaRow *new)
 	if (old->nulls[i] && new->nulls[i])
 		return true;
 	if (!old->nulls[i] && !new->nulls[i] &&
-		(is_unavailable(col, new->values[i]) ||
+		(nova_is_unavailable(col, new->values[i]) ||
 		 datum_image_eq(old->values[i], new->values[i], col->byval, col->typlen)))
 		return true;
 	return nova_mask_equal(col, old->values[i], old->nulls[i], new->values[i], new->nulls[i]);
@@ -232,7 +171,7 @@ nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 
 		if (row->identity_only && !col->in_identity && col->unknown)
 			nova_column_constant(out, col, col->unknown);
-		else if (row->nulls[col->attidx] || !find_value(col, row, &value))
+		else if (row->nulls[col->attidx] || !nova_find_value(col, row, &value))
 			nova_column_constant(out, col, col->null);
 		else
 			col->encode(out, col, value);
@@ -264,7 +203,7 @@ write_columns(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 			write_substitute(out, col, col->unknown);
 		else if (row->nulls[col->attidx])
 			nova_column_constant(out, col, col->null);
-		else if (likely(find_value(col, row, &value)))
+		else if (likely(nova_find_value(col, row, &value)))
 			col->encode(out, col, value);
 		else
 			write_substitute(out, col, col->unavailable);
@@ -295,32 +234,14 @@ write_times(NovaOut *out, const NovaMeta *meta)
 		meta->commit_us / 1000, meta->commit_us, meta->commit_us * 1000);
 }
 
-/* Where the change comes from; an application's message from no table. */
+/* Where the change comes from, and its place in its transaction. */
 static void
-write_source(NovaOut *out, const char *schema, const char *table, const NovaMeta *meta)
+write_origin(NovaOut *out, const NovaAbout *about)
 {
-	StringInfo buf = out->buf;
-
-	appendStringInfoString(buf, ",\"source\":{\"version\":\"" NOVA_VERSION
-								"\",\"connector\":\"postgresql\",\"name\":");
-	nova_json_cstring(out, meta->options->topic_prefix);
-	appendStringInfo(buf,
-					 ",\"ts_ms\":" INT64_FORMAT ",\"snapshot\":%s,\"db\":", meta->commit_us / 1000,
-					 meta->snapshot);
-	nova_json_cstring(out, meta->db);
-	appendStringInfo(buf,
-					 ",\"sequence\":\"[\\\"" UINT64_FORMAT "\\\",\\\"" UINT64_FORMAT
-					 "\\\"]\",\"ts_us\":" INT64_FORMAT ",\"ts_ns\":" INT64_FORMAT ",\"schema\":",
-					 meta->commit_lsn, meta->lsn, meta->commit_us, meta->commit_us * 1000);
-	nova_json_utf8(out, schema, strlen(schema));
-	nova_out_bytes(out, ",\"table\":", 9);
-	nova_json_utf8(out, table, strlen(table));
-	if (TransactionIdIsValid(meta->xid))
-		appendStringInfo(buf, ",\"txId\":%u", meta->xid);
-	else
-		appendStringInfoString(buf, ",\"txId\":null");
-	appendStringInfo(buf, ",\"lsn\":" UINT64_FORMAT, meta->lsn);
-	appendStringInfoString(buf, ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}");
+	nova_out_bytes(out, ",\"source\":", 10);
+	nova_fields_source(out, about);
+	nova_out_bytes(out, ",\"transaction\":", 15);
+	nova_fields_transaction(out, about->meta);
 }
 
 /* Debezium's envelope. */
@@ -328,10 +249,12 @@ static void
 write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
 			   NovaMeta *meta, char op)
 {
+	NovaAbout about = {plan, before, after, meta, op, false};
+
 	write_row(out, "{\"before\":", plan, before);
 	write_row(out, ",\"after\":", plan, after);
-	write_source(out, plan->schema, plan->table, meta);
-	appendStringInfo(out->buf, ",\"transaction\":null,\"op\":\"%c\"", op);
+	write_origin(out, &about);
+	appendStringInfo(out->buf, ",\"op\":\"%c\"", op);
 	write_times(out, meta);
 	nova_out_char(out, '}');
 }
@@ -354,7 +277,7 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, con
 		nova_out_char(out, '{');
 		out->skip = 1;
 	}
-	write_suffix(out, plan, meta, op);
+	write_suffix(out, plan, before, after, meta, op);
 }
 
 void
@@ -370,9 +293,11 @@ void
 nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size size,
 					const NovaMeta *meta)
 {
+	NovaAbout about = {.meta = meta, .op = NOVA_OP_MESSAGE};
+
 	appendStringInfo(out->buf, "{\"op\":\"m\",\"ts_ms\":" INT64_FORMAT, meta->commit_us / 1000);
-	write_source(out, "", "", meta);
-	appendStringInfoString(out->buf, ",\"transaction\":null,\"message\":{\"prefix\":");
+	write_origin(out, &about);
+	appendStringInfoString(out->buf, ",\"message\":{\"prefix\":");
 	nova_json_cstring(out, prefix);
 	nova_out_bytes(out, ",\"content\":", 11);
 	if (meta->options->binary_mode == NOVA_BINARY_HEX)

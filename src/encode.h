@@ -29,6 +29,10 @@ typedef struct NovaMeta
 	XLogRecPtr commit_lsn; /* start of the commit record */
 	const char *snapshot;  /* JSON: "false" when streaming */
 
+	/* of the record within its transaction, if that is counted: else 0 */
+	uint64 total_order;
+	uint64 collection_order;
+
 	/* the fields as they were last written, for this op of this transaction */
 	StringInfoData suffix;
 	char suffix_op; /* NUL: none yet */
@@ -43,6 +47,32 @@ typedef struct NovaRow
 	const bool *old_nulls;
 	bool identity_only; /* values holds the identity's columns alone */
 } NovaRow;
+
+/* A large value that the update did not change, and that is not in the WAL? */
+static inline bool
+nova_is_unavailable(const NovaColumn *col, Datum value)
+{
+	return col->varlena && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
+}
+
+/*
+ * Find the value of a column.  An unchanged TOAST value stands in the old tuple
+ * if the replica identity covers the column.  It is never fetched: the TOAST
+ * table of today is not that of the LSN.
+ */
+static inline bool
+nova_find_value(const NovaColumn *col, const NovaRow *row, Datum *value)
+{
+	int i = col->attidx;
+
+	*value = row->values[i];
+	if (likely(!nova_is_unavailable(col, *value)))
+		return true;
+	if (row->old_values == NULL || !col->in_identity || row->old_nulls[i])
+		return false;
+	*value = row->old_values[i];
+	return !nova_is_unavailable(col, *value);
+}
 
 extern void nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context);
 extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us,

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "fields.h"
 #include "json.h"
 #include "options.h"
 
@@ -102,18 +103,40 @@ static const OptionRow option_table[] = {
 	{"publish.via.partition.root", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(via_root),
 	 "Filter and name the topic of a partition by its topmost partitioned table."},
 	{"add.fields", OPTION_STRING, "op,source.ts_ms", NULL, 0, 0, NULL, AT(add_fields),
-	 "Fields about the change behind the columns: op, ts_ms, ts_us, ts_ns, and of source: ts_ms, "
-	 "ts_us, ts_ns, db, schema, table, txId, lsn, name, connector, version, snapshot; "
-	 "\"field:NAME\" renames."},
+	 "Fields about the change behind the columns: op, ts_ms, ts_us, ts_ns; of source: version, "
+	 "connector, name, ts_ms, snapshot, db, sequence, ts_us, ts_ns, schema, table, txId, lsn, xmin, "
+	 "origin, origin_lsn; of transaction: id, total_order, data_collection_order; before.COLUMN "
+	 "and after.COLUMN; \"field:NAME\" renames."},
 	{"add.fields.prefix", OPTION_STRING, "__", NULL, 0, 0, NULL, AT(add_fields_prefix),
 	 "What the names of added fields begin with."},
+	{"add.headers", OPTION_STRING, "", NULL, 0, 0, NULL, AT(add_headers),
+	 "Record headers of flat records: fields as in add.fields, their values as text."},
+	{"add.headers.prefix", OPTION_STRING, "__", NULL, 0, 0, NULL, AT(add_headers_prefix),
+	 "What the names of added headers begin with."},
+	{"extended.headers.enabled", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(context_headers),
+	 "Put Debezium's four __debezium.context headers on every record of a table."},
+	{"extended.headers.run.id", OPTION_STRING, "", NULL, 0, 0, NULL, AT(run_id),
+	 "What the header __debezium.context.runId says."},
+	{"provide.transaction.metadata", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(transactions),
+	 "Send a record at the begin and the end of each transaction, and tell the order of records "
+	 "within it."},
+	{"topic.transaction", OPTION_STRING, "transaction", NULL, 0, 0, NULL, AT(transaction_topic),
+	 "The topic of these is <topic.prefix>.<this>; topic.regex applies."},
+	{"message.prefix.include.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(message_include),
+	 "Show only logical decoding messages whose prefix matches one of these; without it profile "
+	 "nova shows none but those of nova.publish(), to which it does not apply."},
+	{"message.prefix.exclude.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(message_exclude),
+	 "Show no logical decoding message whose prefix matches one of these."},
 	{"tombstones.on.delete", OPTION_BOOL, "true", NULL, 0, 0, NULL, AT(tombstones),
 	 "After the record of a delete, send one with the same key and a null value, for log "
 	 "compaction."},
 	{"delete.handling.mode", OPTION_ENUM, "record", "tombstone", 0, 0,
-	 "record|drop|tombstone|rewrite|rewrite-with-tombstone|delete-to-tombstone", AT(delete_mode),
-	 "What a delete becomes; record: the known old columns, then the tombstone; the others as in "
-	 "Debezium's ExtractNewRecordState."},
+	 "record|drop|tombstone|rewrite|rewrite-with-tombstone|delete-to-tombstone|"
+	 "null-with-tombstone",
+	 AT(delete_mode),
+	 "What a delete becomes; record: the known old columns, then the tombstone; "
+	 "null-with-tombstone: the text null, then the tombstone; the others as in Debezium's "
+	 "ExtractNewRecordState."},
 	{"skipped.operations", OPTION_STRING, "t", NULL, 0, 0, NULL, AT(skipped_operations),
 	 "Operations that make no records: any of c, u, d, t, separated by commas, or none."},
 	{"unavailable.value.placeholder", OPTION_STRING, "__debezium_unavailable_value", NULL, 0, 0,
@@ -151,30 +174,6 @@ static const OptionRow option_table[] = {
 	 "Show a null in a column that has a default as that default."},
 	{"money.fraction.digits", OPTION_INT, "2", NULL, 0, 9, NULL, AT(money_digits),
 	 "Decimals of a money value, which depend on the server's lc_monetary."},
-};
-
-static const struct
-{
-	const char *name; /* as in add.fields */
-	NovaFieldKind kind;
-	bool per_row;
-} field_table[] = {
-	{"op", NOVA_FIELD_OP, false},
-	{"ts_ms", NOVA_FIELD_TS_MS, false},
-	{"ts_us", NOVA_FIELD_TS_US, false},
-	{"ts_ns", NOVA_FIELD_TS_NS, false},
-	{"source.ts_ms", NOVA_FIELD_TS_MS, false},
-	{"source.ts_us", NOVA_FIELD_TS_US, false},
-	{"source.ts_ns", NOVA_FIELD_TS_NS, false},
-	{"source.db", NOVA_FIELD_DB, false},
-	{"source.schema", NOVA_FIELD_SCHEMA, true},
-	{"source.table", NOVA_FIELD_TABLE, true},
-	{"source.txId", NOVA_FIELD_TXID, false},
-	{"source.lsn", NOVA_FIELD_LSN, true},
-	{"source.name", NOVA_FIELD_NAME, false},
-	{"source.connector", NOVA_FIELD_CONNECTOR, false},
-	{"source.version", NOVA_FIELD_VERSION, false},
-	{"source.snapshot", NOVA_FIELD_SNAPSHOT, false},
 };
 
 /* "a, b and so on" of all option names, for hints. */
@@ -553,74 +552,12 @@ derive_skipped(NovaOptions *options)
 }
 
 static void
-bad_field(const char *field)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (int i = 0; i < lengthof(field_table); i++)
-		appendStringInfo(&buf, "%s%s", i ? ", " : "", field_table[i].name);
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("invalid field in option \"add.fields\": \"%s\"", field),
-					errhint("Valid fields are: %s.", buf.data)));
-}
-
-/* One item of add.fields: [struct.]field[:NAME], as ExtractNewRecordState. */
-static void
-add_field(NovaOptions *options, char *item)
-{
-	char *rename = strchr(item, ':');
-	NovaField *field = &options->fields[options->nfields];
-	StringInfoData name;
-	StringInfoData json;
-	NovaOut out;
-	int i;
-
-	if (rename)
-		*rename++ = '\0';
-	for (i = 0; i < lengthof(field_table); i++)
-	{
-		const char *full = field_table[i].name;
-
-		/* a bare name that the envelope does not have is one of source */
-		if (strcmp(full, item) == 0 ||
-			(strncmp(full, "source.", 7) == 0 && strcmp(full + 7, item) == 0))
-			break;
-	}
-	if (i == lengthof(field_table) || (rename && *rename == '\0'))
-		bad_field(item);
-
-	initStringInfo(&name);
-	appendStringInfo(&name, "%s%s", options->add_fields_prefix, rename ? rename : item);
-	if (rename == NULL)
-		for (char *p = name.data + strlen(options->add_fields_prefix); *p; p++)
-			if (*p == '.')
-				*p = '_';
-	initStringInfo(&json);
-	nova_out_init(&out, &json);
-	nova_out_char(&out, ',');
-	nova_json_string(&out, name.data, name.len);
-	nova_out_char(&out, ':');
-
-	field->kind = field_table[i].kind;
-	field->prefix = json.data;
-	field->prefix_len = json.len;
-	options->fields_per_row |= field_table[i].per_row;
-	options->nfields++;
-}
-
-static void
 derive_fields(NovaOptions *options)
 {
-	char *list = pstrdup(options->add_fields);
-	char *save = NULL;
-	int max = 1;
-
-	for (char *p = list; *p; p++)
-		max += *p == ',';
-	options->fields = palloc0(max * sizeof(NovaField));
-	for (char *item = strtok_r(list, ", \t\n", &save); item; item = strtok_r(NULL, ", \t\n", &save))
-		add_field(options, item);
+	options->fields =
+		nova_fields_parse("add.fields", options->add_fields, options->add_fields_prefix);
+	options->headers =
+		nova_fields_parse("add.headers", options->add_headers, options->add_headers_prefix);
 }
 
 /* $N in the replacement must be a group of the regular expression. */
@@ -670,6 +607,8 @@ check_pairs(const NovaOptions *options)
 		first = "table";
 	if (options->column_include->n > 0 && options->column_exclude->n > 0)
 		first = "column";
+	if (options->message_include->n > 0 && options->message_exclude->n > 0)
+		first = "message.prefix";
 	if (first)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -47,7 +47,8 @@ typedef enum NovaDeleteMode
 	NOVA_DELETE_TOMBSTONE,         /* the four bytes "null" */
 	NOVA_DELETE_REWRITE,           /* the old row with "__deleted":"true" */
 	NOVA_DELETE_REWRITE_TOMBSTONE, /* the same, then the tombstone */
-	NOVA_DELETE_TO_TOMBSTONE       /* a real tombstone only */
+	NOVA_DELETE_TO_TOMBSTONE,      /* a real tombstone only */
+	NOVA_DELETE_NULL_TOMBSTONE     /* the four bytes "null", then the tombstone */
 } NovaDeleteMode;
 
 typedef enum NovaTimeMode
@@ -102,31 +103,6 @@ typedef enum NovaUnavailable
 	NOVA_UNAVAILABLE_PLACEHOLDER,
 	NOVA_UNAVAILABLE_OMIT
 } NovaUnavailable;
-
-/* What a field of add.fields shows. */
-typedef enum NovaFieldKind
-{
-	NOVA_FIELD_OP,
-	NOVA_FIELD_TS_MS,
-	NOVA_FIELD_TS_US,
-	NOVA_FIELD_TS_NS,
-	NOVA_FIELD_DB,
-	NOVA_FIELD_SCHEMA,
-	NOVA_FIELD_TABLE,
-	NOVA_FIELD_TXID,
-	NOVA_FIELD_LSN,
-	NOVA_FIELD_NAME,
-	NOVA_FIELD_CONNECTOR,
-	NOVA_FIELD_VERSION,
-	NOVA_FIELD_SNAPSHOT
-} NovaFieldKind;
-
-typedef struct NovaField
-{
-	NovaFieldKind kind;
-	char *prefix; /* `,"__op":` */
-	int prefix_len;
-} NovaField;
 
 /*
  * A list of regular expressions as Debezium has them: each must match the whole
@@ -195,6 +171,14 @@ typedef struct NovaOptions
 	bool via_root;
 	char *add_fields;
 	char *add_fields_prefix;
+	char *add_headers;
+	char *add_headers_prefix;
+	bool context_headers;
+	char *run_id;
+	bool transactions; /* their metadata */
+	char *transaction_topic;
+	NovaRegexes *message_include;
+	NovaRegexes *message_exclude;
 	bool tombstones;
 	char *skipped_operations;
 	char *placeholder;
@@ -221,9 +205,8 @@ typedef struct NovaOptions
 	int topic_groups;    /* its groups */
 	char *placeholder_json;
 	char skipped[5]; /* the skipped ops, e.g. "t" */
-	NovaField *fields;
-	int nfields;
-	bool fields_per_row; /* some field differs between rows of a txn */
+	struct NovaFields *fields;  /* of add.fields */
+	struct NovaFields *headers; /* of add.headers; fields.h has both */
 } NovaOptions;
 
 extern NovaOptions *nova_options_parse(List *deflist);

@@ -20,6 +20,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "fields.h"
 #include "mask.h"
 #include "plan.h"
 #include "substitute.h"
@@ -440,6 +441,18 @@ plan_key(NovaPlan *plan, Relation rel, const NovaOptions *options)
 		RelationClose(primary);
 }
 
+/* The columns that added fields and headers show. */
+static void
+plan_fields(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
+{
+	if (options->fields->columns)
+		plan->field_columns =
+			nova_fields_columns(options->fields, plan->columns, plan->ncolumns, desc, false);
+	if (options->headers->columns)
+		plan->header_columns =
+			nova_fields_columns(options->headers, plan->columns, plan->ncolumns, desc, true);
+}
+
 NovaPlan *
 nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 {
@@ -456,6 +469,7 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 		plan_value(plan, RelationGetDescr(rel), options);
 		plan_masks(plan, RelationGetDescr(rel), false, options);
 		plan_masks(plan, RelationGetDescr(rel), true, options);
+		plan_fields(plan, RelationGetDescr(rel), options);
 	}
 	MemoryContextSwitchTo(old);
 	return plan;

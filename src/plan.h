@@ -47,6 +47,8 @@ typedef struct NovaPlan
 	int ncolumns;
 	NovaColumn *key; /* in index order */
 	int nkey;
+	NovaColumn *field_columns;  /* of add.fields, an item each; NULL: it names none */
+	NovaColumn *header_columns; /* of add.headers */
 	Datum *values;
 	bool *nulls;
 	Datum *old_values;

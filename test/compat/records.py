@@ -29,6 +29,20 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 POLL_SECONDS = 0.2
 
+
+
+def messages_as_one(collections):
+    """A transaction's data collections, with one entry for all its messages.
+
+    Debezium has one for each message, which it calls by a Java object's address
+    and puts in an order that follows from that.
+    """
+    found = re.findall(r'{"data_collection":"[^"]*","event_count":\d+}', collections)
+    tables = [each for each in found if "LogicalDecodingMessageId@" not in each]
+    one = f'{{"data_collection":"message","event_count":{len(found) - len(tables)}}}'
+    return ",".join([*tables, one])
+
+
 # Group → what is found, what replaces it.
 MASKS = {
     "clock": [
@@ -37,14 +51,16 @@ MASKS = {
         (re.compile(r'("__ts_[mun]s":)\d+'), r"\g<1>0"),
         (re.compile(r'^({"ts_ms":)\d+}$'), r"\g<1>0}"),
         # What Java prints of an object that has no text: a hash of this run's.
-        (re.compile(r"((?:\[L[A-Za-z.]+;|LogicalDecodingMessageId)@)[0-9a-f]+"), r"\g<1>0")],
+        (re.compile(r"(\[L[A-Za-z.]+;@)[0-9a-f]+"), r"\g<1>0"),
+        (re.compile(r'("data_collections":\[)(.*?LogicalDecodingMessageId@.*?)(\])'),
+         lambda m: m[1] + messages_as_one(m[2]) + m[3])],
     "commit": [
         (re.compile(r'("[A-Za-z_]*?(?:ts_ms|ts_us|ts_ns|lsn|txId)":)-?\d+'), r"\g<1>0"),
         (re.compile(r'("[A-Za-z_]*?sequence":")((?:[^"\\]|\\.)*)"'),
          lambda m: m[1] + re.sub(r"\d+", "0", m[2]) + '"'),
-        (re.compile(r'("(?:[A-Za-z_]*transaction_)?id":")\d+:\d+"'), r'\g<1>0:0"')]}
+        (re.compile(r'("(?:[A-Za-z_]*transaction_|__)?id":")\d+:\d+"'), r'\g<1>0:0"')]}
 SNAPSHOT = re.compile(r'"(?:__)?op":"r"|"(?:__)?snapshot":"(?!false)')
-TIME_HEADER = re.compile(r"(ts_ms|ts_us|ts_ns|lsn|txId)$")
+TIME_HEADER = re.compile(r"(ts_ms|ts_us|ts_ns|lsn|txId|sequence|transaction_id|^__id)$")
 # A string, or an array that holds no array: never from one string's end to the
 # next one's beginning.
 STRING = r'"(?:[^"\\]|\\.)*"'
@@ -77,7 +93,7 @@ def mask_header(name, value, groups):
         return "run-id"
     if value is not None and "commit" in groups and TIME_HEADER.search(name):
         return re.sub(r"\d+", "0", value)
-    return value
+    return mask(value, groups)
 
 
 def shorten(value):

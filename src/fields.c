@@ -1,0 +1,478 @@
+/*-------------------------------------------------------------------------
+ *
+ * fields.c
+ *		Fields about a change; see fields.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "compat.h"
+#include "fields.h"
+
+#define INT64_ROOM 21
+
+/* Longest name of a field or header; a header's length is a uint16. */
+#define NAME_MAX_BYTES 4096
+
+static void
+put_int64(NovaOut *out, int64 v)
+{
+	char *p = nova_out_reserve(out, INT64_ROOM);
+
+	nova_out_advance(out, p + pg_lltoa(v, p));
+}
+
+static void
+put_uint64(NovaOut *out, uint64 v)
+{
+	char *p = nova_out_reserve(out, INT64_ROOM);
+
+	nova_out_advance(out, p + pg_ulltoa_n(v, p));
+}
+
+static void
+put_string(NovaOut *out, const char *s)
+{
+	nova_out_bytes(out, s, strlen(s));
+}
+
+static void
+write_null(NovaOut *out, const NovaAbout *about)
+{
+	nova_out_bytes(out, "null", 4);
+}
+
+static void
+write_op(NovaOut *out, const NovaAbout *about)
+{
+	nova_out_char(out, '"');
+	nova_out_char(out, about->op);
+	nova_out_char(out, '"');
+}
+
+static void
+write_ts_ms(NovaOut *out, const NovaAbout *about)
+{
+	put_int64(out, about->meta->commit_us / 1000);
+}
+
+static void
+write_ts_us(NovaOut *out, const NovaAbout *about)
+{
+	put_int64(out, about->meta->commit_us);
+}
+
+static void
+write_ts_ns(NovaOut *out, const NovaAbout *about)
+{
+	put_int64(out, about->meta->commit_us * 1000);
+}
+
+/* The change's own position makes the id, as Debezium has it. */
+static void
+write_transaction_id(NovaOut *out, const NovaAbout *about)
+{
+	nova_out_char(out, '"');
+	put_uint64(out, about->meta->xid);
+	nova_out_char(out, ':');
+	put_uint64(out, about->meta->lsn);
+	nova_out_char(out, '"');
+}
+
+static void
+write_total_order(NovaOut *out, const NovaAbout *about)
+{
+	put_uint64(out, about->meta->total_order);
+}
+
+static void
+write_collection_order(NovaOut *out, const NovaAbout *about)
+{
+	put_uint64(out, about->meta->collection_order);
+}
+
+static void
+write_version(NovaOut *out, const NovaAbout *about)
+{
+	put_string(out, "\"" NOVA_VERSION "\"");
+}
+
+static void
+write_connector(NovaOut *out, const NovaAbout *about)
+{
+	put_string(out, "\"postgresql\"");
+}
+
+static void
+write_name(NovaOut *out, const NovaAbout *about)
+{
+	nova_json_cstring(out, about->meta->options->topic_prefix);
+}
+
+/* Where it is added, Debezium does not put the default in the null's place. */
+static void
+write_snapshot(NovaOut *out, const NovaAbout *about)
+{
+	bool bare = about->added && about->meta->options->profile == NOVA_PROFILE_DEBEZIUM;
+
+	put_string(out, bare ? "null" : about->meta->snapshot);
+}
+
+static void
+write_db(NovaOut *out, const NovaAbout *about)
+{
+	nova_json_cstring(out, about->meta->db);
+}
+
+static void
+write_sequence(NovaOut *out, const NovaAbout *about)
+{
+	put_string(out, "\"[\\\"");
+	put_uint64(out, about->meta->commit_lsn);
+	put_string(out, "\\\",\\\"");
+	put_uint64(out, about->meta->lsn);
+	put_string(out, "\\\"]\"");
+}
+
+/* The plan's names are UTF-8 already, the server may have another encoding. */
+static void
+write_schema(NovaOut *out, const NovaAbout *about)
+{
+	const char *schema = about->plan ? about->plan->schema : "";
+
+	nova_json_utf8(out, schema, strlen(schema));
+}
+
+static void
+write_table(NovaOut *out, const NovaAbout *about)
+{
+	const char *table = about->plan ? about->plan->table : "";
+
+	nova_json_utf8(out, table, strlen(table));
+}
+
+static void
+write_txid(NovaOut *out, const NovaAbout *about)
+{
+	if (TransactionIdIsValid(about->meta->xid))
+		put_uint64(out, about->meta->xid);
+	else
+		write_null(out, about);
+}
+
+static void
+write_lsn(NovaOut *out, const NovaAbout *about)
+{
+	put_uint64(out, about->meta->lsn);
+}
+
+/*
+ * A name without an owner is looked for from the top: of two the first is
+ * meant.  The rows of "source" stand in the order of the source block.
+ */
+static const NovaFieldType field_table[] = {
+	{"", "op", false, write_op},
+	{"", "ts_ms", false, write_ts_ms},
+	{"", "ts_us", false, write_ts_us},
+	{"", "ts_ns", false, write_ts_ns},
+	{"transaction", "id", true, write_transaction_id},
+	{"transaction", "total_order", true, write_total_order},
+	{"transaction", "data_collection_order", true, write_collection_order},
+	{"source", "version", false, write_version},
+	{"source", "connector", false, write_connector},
+	{"source", "name", false, write_name},
+	{"source", "ts_ms", false, write_ts_ms},
+	{"source", "snapshot", false, write_snapshot},
+	{"source", "db", false, write_db},
+	{"source", "sequence", true, write_sequence},
+	{"source", "ts_us", false, write_ts_us},
+	{"source", "ts_ns", false, write_ts_ns},
+	{"source", "schema", true, write_schema},
+	{"source", "table", true, write_table},
+	{"source", "txId", false, write_txid},
+	{"source", "lsn", true, write_lsn},
+	{"source", "xmin", false, write_null},
+	{"source", "origin", false, write_null},
+	{"source", "origin_lsn", false, write_null},
+};
+
+/* owner NULL: any. */
+static const NovaFieldType *
+find_type(const char *owner, const char *name)
+{
+	for (int i = 0; i < lengthof(field_table); i++)
+		if ((owner == NULL || strcmp(field_table[i].owner, owner) == 0) &&
+			strcmp(field_table[i].name, name) == 0)
+			return &field_table[i];
+	return NULL;
+}
+
+char *
+nova_fields_names(void)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < lengthof(field_table); i++)
+		appendStringInfo(&buf, "%s%s%s, ", field_table[i].owner, *field_table[i].owner ? "." : "",
+						 field_table[i].name);
+	appendStringInfoString(&buf, "before.COLUMN, after.COLUMN");
+	return buf.data;
+}
+
+static void
+bad_field(const char *option, const char *field)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid field in option \"%s\": \"%s\"", option, field),
+					errhint("Valid fields are: %s.", nova_fields_names())));
+}
+
+/*
+ * What OWNER.NAME or NAME stands for.  What its owner does not have may be one
+ * of the envelope; parts after the second do not count.
+ */
+static bool
+find_field(NovaField *field, char *item)
+{
+	char *owner = item;
+	char *name = strchr(item, '.');
+
+	if (name == NULL)
+	{
+		field->type = find_type(NULL, item);
+		return field->type != NULL;
+	}
+	*name++ = '\0';
+	name[strcspn(name, ".")] = '\0';
+	if (*name == '\0')
+		return false;
+	field->type = find_type("", name);
+	field->of_before = strcmp(owner, "before") == 0;
+	if (field->of_before || strcmp(owner, "after") == 0)
+	{
+		field->column = pstrdup(name);
+		return true;
+	}
+	if (strcmp(owner, "source") != 0 && strcmp(owner, "transaction") != 0)
+		return false;
+	if (find_type(owner, name))
+		field->type = find_type(owner, name);
+	return field->type != NULL;
+}
+
+/* What shows of NAME, or of OWNER.NAME and what may follow. */
+static char *
+shown_name(const char *prefix, const char *item, const char *rename)
+{
+	char *name = psprintf("%s%s", prefix, rename ? rename : item);
+	char *dot = rename ? NULL : strchr(name + strlen(prefix), '.');
+
+	if (dot)
+	{
+		*dot = '_';
+		dot[strcspn(dot, ".")] = '\0';
+	}
+	return name;
+}
+
+static void
+name_field(NovaField *field, const char *name)
+{
+	StringInfoData utf8;
+	StringInfoData json;
+	NovaOut out;
+
+	initStringInfo(&utf8);
+	nova_utf8(&utf8, name, strlen(name));
+	field->name = utf8.data;
+	field->name_len = utf8.len;
+	initStringInfo(&json);
+	nova_out_init(&out, &json);
+	nova_out_char(&out, ',');
+	nova_json_string(&out, name, strlen(name));
+	nova_out_char(&out, ':');
+	/* readable beyond, as the prefixes of columns are */
+	(void) nova_out_reserve(&out, NOVA_PREFIX_PAD);
+	field->prefix = json.data;
+	field->prefix_len = json.len;
+}
+
+/* One item: [struct.]field[:NAME], as ExtractNewRecordState has it. */
+static void
+parse_item(NovaFields *fields, const char *option, char *item, const char *prefix)
+{
+	NovaField *field = &fields->items[fields->n];
+	char *rename = strchr(item, ':');
+	char *given = pstrdup(item);
+
+	if (rename)
+		*rename++ = '\0';
+	name_field(field, shown_name(prefix, item, rename));
+	if ((rename && *rename == '\0') || field->name_len > NAME_MAX_BYTES || !find_field(field, item))
+		bad_field(option, given);
+	fields->per_row |= field->column != NULL || field->type->per_row;
+	fields->columns |= field->column != NULL;
+	fields->n++;
+}
+
+/* Without blanks around it, in place. */
+static char *
+trimmed(char *item)
+{
+	size_t len;
+
+	item += strspn(item, " \t\r\n");
+	len = strlen(item);
+	while (len > 0 && strchr(" \t\r\n", item[len - 1]))
+		len--;
+	item[len] = '\0';
+	return item;
+}
+
+NovaFields *
+nova_fields_parse(const char *option, const char *list, const char *prefix)
+{
+	NovaFields *fields = palloc0(sizeof(NovaFields));
+	char *rest = pstrdup(list);
+	char *save = NULL;
+	int max = 1;
+
+	for (const char *p = list; *p; p++)
+		max += *p == ',';
+	fields->items = palloc0(max * sizeof(NovaField));
+	for (char *item = strtok_r(rest, ",", &save); item; item = strtok_r(NULL, ",", &save))
+	{
+		item = trimmed(item);
+		if (*item)
+			parse_item(fields, option, item, prefix);
+	}
+	return fields;
+}
+
+NovaColumn *
+nova_fields_columns(const NovaFields *fields, const NovaColumn *columns, int ncolumns,
+					TupleDesc desc, bool bare)
+{
+	NovaColumn *found = palloc0(Max(fields->n, 1) * sizeof(NovaColumn));
+
+	for (int i = 0; i < fields->n; i++)
+	{
+		const NovaField *field = &fields->items[i];
+
+		for (int c = 0; c < ncolumns && field->column; c++)
+		{
+			if (strcmp(NameStr(TupleDescAttr(desc, columns[c].attidx)->attname), field->column) !=
+				0)
+				continue;
+			found[i] = columns[c];
+			found[i].prefix = field->prefix;
+			found[i].prefix_len = bare ? 0 : field->prefix_len;
+			found[i].null = "null";
+		}
+	}
+	return found;
+}
+
+/* A column's value of the row before or after, null where there is no such row. */
+static void
+write_column(NovaOut *out, const NovaColumn *col, const NovaRow *row)
+{
+	Datum value;
+
+	if (row == NULL || (row->identity_only && !col->in_identity))
+		nova_column_constant(out, col, row && col->unknown ? col->unknown : "null");
+	else if (row->nulls[col->attidx])
+		nova_column_constant(out, col, col->null);
+	else if (nova_find_value(col, row, &value))
+		col->encode(out, col, value);
+	else
+		nova_column_constant(out, col, col->unavailable ? col->unavailable : "null");
+}
+
+/* Of a transaction there is nothing to tell unless it is being counted. */
+static void
+write_type(NovaOut *out, const NovaFieldType *type, const NovaAbout *about)
+{
+	if (strcmp(type->owner, "transaction") == 0 && about->meta->total_order == 0)
+		write_null(out, about);
+	else
+		type->write(out, about);
+}
+
+bool
+nova_field_value(NovaOut *out, const NovaField *field, const NovaColumn *column,
+				 const NovaAbout *about)
+{
+	if (column && column->encode)
+		write_column(out, column, field->of_before ? about->before : about->after);
+	else if (field->type)
+		write_type(out, field->type, about);
+	else
+		return false;
+	return true;
+}
+
+void
+nova_fields_write(NovaOut *out, const NovaFields *fields, const NovaColumn *columns,
+				  const NovaAbout *about)
+{
+	for (int i = 0; i < fields->n; i++)
+	{
+		const NovaField *field = &fields->items[i];
+		const NovaColumn *column = columns ? &columns[i] : NULL;
+
+		if (field->type && !(column && column->encode))
+			nova_out_bytes(out, field->prefix, field->prefix_len);
+		(void) nova_field_value(out, field, column, about);
+		nova_out_pressure(out);
+	}
+}
+
+bool
+nova_field_is_op(const NovaField *field)
+{
+	return field->type && strcmp(field->type->name, "op") == 0;
+}
+
+/* The members of a struct, in the table's order. */
+static void
+write_struct(NovaOut *out, const char *owner, const NovaAbout *about)
+{
+	char separator = '{';
+
+	for (int i = 0; i < lengthof(field_table); i++)
+	{
+		const NovaFieldType *type = &field_table[i];
+
+		if (strcmp(type->owner, owner) != 0)
+			continue;
+		nova_out_char(out, separator);
+		nova_out_char(out, '"');
+		put_string(out, type->name);
+		nova_out_bytes(out, "\":", 2);
+		type->write(out, about);
+		separator = ',';
+	}
+	nova_out_char(out, '}');
+}
+
+void
+nova_fields_source(NovaOut *out, const NovaAbout *about)
+{
+	write_struct(out, "source", about);
+}
+
+void
+nova_fields_transaction(NovaOut *out, const NovaMeta *meta)
+{
+	NovaAbout about = {.meta = meta};
+
+	if (meta->total_order == 0)
+		write_null(out, &about);
+	else
+		write_struct(out, "transaction", &about);
+}
