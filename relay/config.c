@@ -3041,7 +3041,8 @@ build(Ctx *ctx, const cJSON *root)
 	apply_all(ctx);
 	finish_fields(ctx);
 	finish_profile(ctx);
-	if (!finish_transforms(ctx) || !finish_context_headers(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) || !finish_groups(ctx))
+	if (!finish_transforms(ctx) || !finish_context_headers(ctx) || !finish_stores(ctx) ||
+		!finish_jaas(ctx) || !finish_groups(ctx))
 		return false;
 	log_notes(ctx);
 	return true;

@@ -600,8 +600,8 @@ test_old_fields(void **state)
 				  "add.fields", "op,source.lsn:lsn");
 	expect_plugin(CONNECTOR "," UNWRAP("add.source.fields") "\"\"", "add.fields", "");
 	expect_plugin(UNWRAP("operation.header") "true", "add.headers", "op");
-	expect_plugin(UNWRAP("operation.header") "true," UNWRAP("add.headers") "\"lsn\"",
-				  "add.headers", "op,lsn");
+	expect_plugin(UNWRAP("operation.header") "true," UNWRAP("add.headers") "\"lsn\"", "add.headers",
+				  "op,lsn");
 	expect_plugin(UNWRAP("operation.header") "true," UNWRAP("add.headers") "\"lsn,op\"",
 				  "add.headers", "lsn,op");
 	expect_plugin(UNWRAP("operation.header") "false", "add.headers", NULL);
@@ -958,22 +958,38 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),         cmocka_unit_test(test_both_shapes),
-		cmocka_unit_test(test_value_kinds),      cmocka_unit_test(test_snapshot_modes),
-		cmocka_unit_test(test_not_json),         cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_unknown_keys),     cmocka_unit_test(test_duplicates_and_aliases),
-		cmocka_unit_test(test_required),         cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters),          cmocka_unit_test(test_values),
-		cmocka_unit_test(test_key_converter),    cmocka_unit_test(test_nulls),
-		cmocka_unit_test(test_profile),          cmocka_unit_test(test_envelope),
-		cmocka_unit_test(test_added_fields),     cmocka_unit_test(test_known_fields),
-		cmocka_unit_test(test_old_fields),       cmocka_unit_test(test_context_headers),
-		cmocka_unit_test(test_transaction_metadata), cmocka_unit_test(test_transforms),
-		cmocka_unit_test(test_deletes),          cmocka_unit_test(test_tombstones),
-		cmocka_unit_test(test_refused),          cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_kafka_properties), cmocka_unit_test(test_kafka_security),
-		cmocka_unit_test(test_topic_groups),     cmocka_unit_test(test_bad_topic_groups),
-		cmocka_unit_test(test_printing),         cmocka_unit_test(test_load),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_value_kinds),
+		cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_duplicates_and_aliases),
+		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_key_converter),
+		cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_added_fields),
+		cmocka_unit_test(test_known_fields),
+		cmocka_unit_test(test_old_fields),
+		cmocka_unit_test(test_context_headers),
+		cmocka_unit_test(test_transaction_metadata),
+		cmocka_unit_test(test_transforms),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_tombstones),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_kafka_properties),
+		cmocka_unit_test(test_kafka_security),
+		cmocka_unit_test(test_topic_groups),
+		cmocka_unit_test(test_bad_topic_groups),
+		cmocka_unit_test(test_printing),
+		cmocka_unit_test(test_load),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
