@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "compat.h"
+#include "debezium.h"
 #include "fields.h"
 
 #define INT64_ROOM 21
@@ -353,6 +354,20 @@ nova_fields_parse(const char *option, const char *list, const char *prefix)
 	return fields;
 }
 
+/*
+ * Give a column the form of a header: its value alone, and a decimal as the
+ * number it is, where JSON has the bytes of it.
+ */
+static void
+make_bare(NovaColumn *col)
+{
+	col->prefix_len = 0;
+	if (col->encode == dbz_encode_decimal)
+		col->encode = dbz_encode_decimal_number;
+	else if (col->encode == dbz_encode_money)
+		col->encode = dbz_encode_money_number;
+}
+
 NovaColumn *
 nova_fields_columns(const NovaFields *fields, const NovaColumn *columns, int ncolumns,
 					TupleDesc desc, bool bare)
@@ -370,8 +385,10 @@ nova_fields_columns(const NovaFields *fields, const NovaColumn *columns, int nco
 				continue;
 			found[i] = columns[c];
 			found[i].prefix = field->prefix;
-			found[i].prefix_len = bare ? 0 : field->prefix_len;
+			found[i].prefix_len = field->prefix_len;
 			found[i].null = "null";
+			if (bare)
+				make_bare(&found[i]);
 		}
 	}
 	return found;

@@ -104,7 +104,8 @@ static const OptionRow option_table[] = {
 	 "Filter and name the topic of a partition by its topmost partitioned table."},
 	{"add.fields", OPTION_STRING, "op,source.ts_ms", NULL, 0, 0, NULL, AT(add_fields),
 	 "Fields about the change behind the columns: op, ts_ms, ts_us, ts_ns; of source: version, "
-	 "connector, name, ts_ms, snapshot, db, sequence, ts_us, ts_ns, schema, table, txId, lsn, xmin, "
+	 "connector, name, ts_ms, snapshot, db, sequence, ts_us, ts_ns, schema, table, txId, lsn, "
+	 "xmin, "
 	 "origin, origin_lsn; of transaction: id, total_order, data_collection_order; before.COLUMN "
 	 "and after.COLUMN; \"field:NAME\" renames."},
 	{"add.fields.prefix", OPTION_STRING, "__", NULL, 0, 0, NULL, AT(add_fields_prefix),

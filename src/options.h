@@ -204,7 +204,7 @@ typedef struct NovaOptions
 	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */
 	int topic_groups;    /* its groups */
 	char *placeholder_json;
-	char skipped[5]; /* the skipped ops, e.g. "t" */
+	char skipped[5];            /* the skipped ops, e.g. "t" */
 	struct NovaFields *fields;  /* of add.fields */
 	struct NovaFields *headers; /* of add.headers; fields.h has both */
 } NovaOptions;

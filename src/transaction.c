@@ -162,7 +162,8 @@ hash_order(const NovaTransaction *t)
 static void
 append_collection(NovaOut *out, const char *name, uint64 count, bool first)
 {
-	nova_out_bytes(out, ",{\"data_collection\":" + first, 20 - first);
+	nova_out_bytes(out, first ? "" : ",", first ? 0 : 1);
+	nova_out_bytes(out, "{\"data_collection\":", 19);
 	nova_json_utf8(out, name, strlen(name));
 	appendStringInfo(out->buf, ",\"event_count\":" UINT64_FORMAT "}", count);
 	nova_out_pressure(out);

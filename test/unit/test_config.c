@@ -1036,6 +1036,10 @@ main(void)
 		cmocka_unit_test(test_tombstones),
 		cmocka_unit_test(test_masks),
 		cmocka_unit_test(test_salts),
+		cmocka_unit_test(test_known_fields),
+		cmocka_unit_test(test_old_fields),
+		cmocka_unit_test(test_context_headers),
+		cmocka_unit_test(test_transaction_metadata),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_kafka_properties),
@@ -1044,10 +1048,6 @@ main(void)
 		cmocka_unit_test(test_bad_topic_groups),
 		cmocka_unit_test(test_printing),
 		cmocka_unit_test(test_load),
-		cmocka_unit_test(test_known_fields),
-		cmocka_unit_test(test_old_fields),
-		cmocka_unit_test(test_context_headers),
-		cmocka_unit_test(test_transaction_metadata),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
