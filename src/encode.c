@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "encode.h"
+#include "schema.h"
 
 /*
  * The database's name, in that memory context.  Looked up at the start of a
@@ -47,6 +48,9 @@ nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context
 	/* Debezium's is a null whose schema says "false" */
 	meta->snapshot =
 		options->profile == NOVA_PROFILE_DEBEZIUM && !options->replace_null ? "null" : "\"false\"";
+	meta->plain = options->format == NOVA_FORMAT_FLAT && !options->value_schemas;
+	meta->message_key_schema = nova_schema_message_key(options);
+	meta->message_schema = nova_schema_message(options);
 	initStringInfo(&meta->suffix);
 	MemoryContextSwitchTo(old);
 }
@@ -194,8 +198,36 @@ nova_has_key(const NovaPlan *plan, const NovaRow *row)
 	return plan->nkey > 0;
 }
 
+/* What stands before a payload, and behind it. */
+static inline void
+open_payload(NovaOut *out, NovaBytes schema)
+{
+	if (schema.data)
+		nova_out_bytes(out, schema.data, schema.len);
+}
+
+static inline void
+close_payload(NovaOut *out, NovaBytes schema)
+{
+	if (schema.data)
+		nova_out_char(out, '}');
+}
+
 void
 nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+{
+	if (likely(plan->key_schema.data == NULL))
+	{
+		nova_encode_key_payload(out, plan, row);
+		return;
+	}
+	open_payload(out, plan->key_schema);
+	nova_encode_key_payload(out, plan, row);
+	close_payload(out, plan->key_schema);
+}
+
+void
+nova_encode_key_payload(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
 	nova_out_char(out, '{');
 	out->skip = 1;
@@ -310,17 +342,9 @@ write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 	nova_out_char(out, '}');
 }
 
-void
-nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
-				  NovaMeta *meta, char op)
+static inline void
+write_flat(NovaOut *out, const NovaPlan *plan, const NovaRow *row, NovaMeta *meta, char op)
 {
-	const NovaRow *row = after ? after : before;
-
-	if (unlikely(meta->options->format == NOVA_FORMAT_ENVELOPE))
-	{
-		write_envelope(out, plan, before, after, meta, op);
-		return;
-	}
 	if (row)
 		write_columns(out, plan, row);
 	else
@@ -332,11 +356,39 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, con
 }
 
 void
-nova_encode_message_key(NovaOut *out, const char *prefix)
+nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+				  NovaMeta *meta, char op)
 {
+	if (likely(meta->plain))
+	{
+		write_flat(out, plan, after ? after : before, meta, op);
+		return;
+	}
+	open_payload(out, plan->value_schema);
+	nova_out_pressure(out);
+	if (meta->options->format == NOVA_FORMAT_ENVELOPE)
+		write_envelope(out, plan, before, after, meta, op);
+	else
+		write_flat(out, plan, after ? after : before, meta, op);
+	close_payload(out, plan->value_schema);
+}
+
+void
+nova_encode_null(NovaOut *out, const NovaPlan *plan)
+{
+	open_payload(out, plan->null_schema);
+	nova_out_bytes(out, "null", 4);
+	close_payload(out, plan->null_schema);
+}
+
+void
+nova_encode_message_key(NovaOut *out, const char *prefix, const NovaMeta *meta)
+{
+	open_payload(out, meta->message_key_schema);
 	nova_out_bytes(out, "{\"prefix\":", 10);
 	nova_json_cstring(out, prefix);
 	nova_out_char(out, '}');
+	close_payload(out, meta->message_key_schema);
 }
 
 /* Debezium's record of a logical decoding message. */
@@ -344,6 +396,7 @@ void
 nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size size,
 					const NovaMeta *meta)
 {
+	open_payload(out, meta->message_schema);
 	appendStringInfo(out->buf, "{\"op\":\"m\",\"ts_ms\":" INT64_FORMAT, meta->commit_us / 1000);
 	write_source(out, "", "", meta);
 	appendStringInfoString(out->buf, ",\"transaction\":null,\"message\":{\"prefix\":");
@@ -354,4 +407,5 @@ nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size 
 	else
 		nova_json_base64(out, content, size, meta->options->binary_mode == NOVA_BINARY_BASE64_URL);
 	nova_out_bytes(out, "}}", 2);
+	close_payload(out, meta->message_schema);
 }

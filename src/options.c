@@ -127,32 +127,55 @@ static const OptionRow option_table[] = {
 	 "Show columns of types that Debezium does not know, instead of leaving them out."},
 	{"replace.null.with.default", OPTION_BOOL, "false", "true", 0, 0, NULL, AT(replace_null),
 	 "Show a null in a column that has a default as that default."},
+	{"key.schemas", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(key_schemas),
+	 "Keys as {\"schema\":…,\"payload\":…}, as JsonConverter writes them with schemas.enable."},
+	{"value.schemas", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(value_schemas),
+	 "Values as {\"schema\":…,\"payload\":…}."},
+	{"column.propagate.source.type", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(propagate_columns),
+	 "With value.schemas: columns whose schema.table.column matches one of these tell their "
+	 "database type in the schema's parameters."},
+	{"datatype.propagate.source.type", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(propagate_types),
+	 "The same for columns whose schema.table.type matches one of these."},
+	{"schema.name.adjustment.mode", OPTION_ENUM, "none", NULL, 0, 0, "none|avro|avro_unicode",
+	 AT(schema_names),
+	 "What Avro does not allow in the names of schemas becomes _, or _uXXXX as _ itself does."},
+	{"field.name.adjustment.mode", OPTION_ENUM, "none", NULL, 0, 0, "none|avro|avro_unicode",
+	 AT(field_names), "The same for the names of columns in keys and values."},
 	{"money.fraction.digits", OPTION_INT, "2", NULL, 0, 9, NULL, AT(money_digits),
 	 "Decimals of a money value, which depend on the server's lc_monetary."},
 };
+
+/* Schemas of added fields; whatever they are of, they may be null. */
+#define FIELD_STRING "{\"type\":\"string\",\"optional\":true,"
+#define FIELD_INT64  "{\"type\":\"int64\",\"optional\":true,"
+#define FIELD_SNAPSHOT                                                                             \
+	FIELD_STRING "\"name\":\"io.debezium.data.Enum\",\"version\":1,\"parameters\":"                \
+				 "{\"allowed\":\"true,first,first_in_data_collection,last_in_data_collection,"     \
+				 "last,false,incremental\"},"
 
 static const struct
 {
 	const char *name; /* as in add.fields */
 	NovaFieldKind kind;
 	bool per_row;
+	const char *schema; /* up to the field's name */
 } field_table[] = {
-	{"op", NOVA_FIELD_OP, false},
-	{"ts_ms", NOVA_FIELD_TS_MS, false},
-	{"ts_us", NOVA_FIELD_TS_US, false},
-	{"ts_ns", NOVA_FIELD_TS_NS, false},
-	{"source.ts_ms", NOVA_FIELD_TS_MS, false},
-	{"source.ts_us", NOVA_FIELD_TS_US, false},
-	{"source.ts_ns", NOVA_FIELD_TS_NS, false},
-	{"source.db", NOVA_FIELD_DB, false},
-	{"source.schema", NOVA_FIELD_SCHEMA, true},
-	{"source.table", NOVA_FIELD_TABLE, true},
-	{"source.txId", NOVA_FIELD_TXID, false},
-	{"source.lsn", NOVA_FIELD_LSN, true},
-	{"source.name", NOVA_FIELD_NAME, false},
-	{"source.connector", NOVA_FIELD_CONNECTOR, false},
-	{"source.version", NOVA_FIELD_VERSION, false},
-	{"source.snapshot", NOVA_FIELD_SNAPSHOT, false},
+	{"op", NOVA_FIELD_OP, false, FIELD_STRING},
+	{"ts_ms", NOVA_FIELD_TS_MS, false, FIELD_INT64},
+	{"ts_us", NOVA_FIELD_TS_US, false, FIELD_INT64},
+	{"ts_ns", NOVA_FIELD_TS_NS, false, FIELD_INT64},
+	{"source.ts_ms", NOVA_FIELD_TS_MS, false, FIELD_INT64},
+	{"source.ts_us", NOVA_FIELD_TS_US, false, FIELD_INT64},
+	{"source.ts_ns", NOVA_FIELD_TS_NS, false, FIELD_INT64},
+	{"source.db", NOVA_FIELD_DB, false, FIELD_STRING},
+	{"source.schema", NOVA_FIELD_SCHEMA, true, FIELD_STRING},
+	{"source.table", NOVA_FIELD_TABLE, true, FIELD_STRING},
+	{"source.txId", NOVA_FIELD_TXID, false, FIELD_INT64},
+	{"source.lsn", NOVA_FIELD_LSN, true, FIELD_INT64},
+	{"source.name", NOVA_FIELD_NAME, false, FIELD_STRING},
+	{"source.connector", NOVA_FIELD_CONNECTOR, false, FIELD_STRING},
+	{"source.version", NOVA_FIELD_VERSION, false, FIELD_STRING},
+	{"source.snapshot", NOVA_FIELD_SNAPSHOT, false, FIELD_SNAPSHOT},
 };
 
 /* "a, b and so on" of all option names, for hints. */
@@ -437,6 +460,8 @@ add_field(NovaOptions *options, char *item)
 	nova_json_string(&out, name.data, name.len);
 	nova_out_char(&out, ':');
 
+	field->schema =
+		psprintf("%s\"field\":%.*s}", field_table[i].schema, json.len - 2, json.data + 1);
 	field->kind = field_table[i].kind;
 	field->prefix = json.data;
 	field->prefix_len = json.len;
@@ -517,6 +542,34 @@ check_pairs(const NovaOptions *options)
 						errhint("Give both or none.")));
 }
 
+/* Connect's schemas say what a value is made of: not every form can be said. */
+static void
+check_schemas(const NovaOptions *options)
+{
+	const char *option = NULL;
+	const char *instead = NULL;
+
+	if (!options->key_schemas && !options->value_schemas)
+		return;
+	if (options->json_mode == NOVA_JSON_NESTED)
+	{
+		option = "json.handling.mode";
+		instead = "text";
+	}
+	else if (options->decimal_mode == NOVA_DECIMAL_NUMBER)
+	{
+		option = "decimal.handling.mode";
+		instead = "precise, double or string";
+	}
+	if (option)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" excludes \"%s\" as it stands", option,
+						options->value_schemas ? "value.schemas" : "key.schemas"),
+				 errdetail("Kafka Connect has no schema for documents and numbers of any form."),
+				 errhint("Set %s to %s.", option, instead)));
+}
+
 /* "schema.table:a,b;…": every item has a colon, and a regular expression before it. */
 static void
 check_key_columns(NovaOptions *options)
@@ -575,6 +628,7 @@ nova_options_parse(List *deflist)
 			set_option(options, row, other ? row->debezium : row->standard);
 	}
 	check_pairs(options);
+	check_schemas(options);
 	derive_skipped(options);
 	derive_fields(options);
 	derive_routing(options);

@@ -102,6 +102,14 @@ typedef enum NovaUnavailable
 	NOVA_UNAVAILABLE_OMIT
 } NovaUnavailable;
 
+/* schema.name.adjustment.mode, field.name.adjustment.mode */
+typedef enum NovaNameMode
+{
+	NOVA_NAMES_NONE,
+	NOVA_NAMES_AVRO,
+	NOVA_NAMES_AVRO_UNICODE
+} NovaNameMode;
+
 /* What a field of add.fields shows. */
 typedef enum NovaFieldKind
 {
@@ -125,6 +133,7 @@ typedef struct NovaField
 	NovaFieldKind kind;
 	char *prefix; /* `,"__op":` */
 	int prefix_len;
+	char *schema; /* {"type":"string","optional":true,"field":"__op"} */
 } NovaField;
 
 /*
@@ -173,6 +182,12 @@ typedef struct NovaOptions
 	NovaRegexes *column_include;
 	NovaRegexes *column_exclude;
 	char *key_columns;
+	bool key_schemas;
+	bool value_schemas;
+	NovaRegexes *propagate_columns;
+	NovaRegexes *propagate_types;
+	int schema_names; /* NovaNameMode */
+	int field_names;  /* NovaNameMode */
 
 	/* derived from them */
 	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */

@@ -242,5 +242,16 @@ END $$;
 CREATE TABLE i.toast_full (LIKE i.toast INCLUDING ALL);
 ALTER TABLE i.toast_full REPLICA IDENTITY FULL;
 
+-- Names that neither Avro nor Java takes, and comments.
+CREATE SCHEMA n;
+CREATE TABLE n."1-ключ 😀" (
+	"ä-id" integer, "k_2" text, "1st" varchar(10) NOT NULL DEFAULT 'x', "a.b" numeric(5, 2), "日本 😀" text,
+	"_under__score" integer, "$dollar" date, "sp ace" t.mood, PRIMARY KEY ("k_2", "ä-id"));
+CREATE TABLE n."_plain_name" (id integer PRIMARY KEY, v text);
+COMMENT ON TABLE n."1-ключ 😀" IS 'a "table" with ключ';
+COMMENT ON COLUMN n."1-ключ 😀"."ä-id" IS 'the key''s "first" \ part';
+COMMENT ON COLUMN n."1-ключ 😀"."1st" IS E'two\nlines';
+COMMENT ON COLUMN n."1-ключ 😀"."a.b" IS '';
+
 -- The last insert of the workload: who has seen it has seen all.
 CREATE TABLE public.compat_done (id integer PRIMARY KEY);
