@@ -70,6 +70,7 @@ typedef struct EncoderSchema
 	const char *name; /* the same of "name"; NULL: the type's, if it has one */
 	Parameters parameters;
 	bool never_null;     /* an item of an array cannot be null */
+	bool may_be_null;    /* the schema says so even if the column cannot be */
 	const char *connect; /* the name under time.precision.mode connect, if another */
 } EncoderSchema;
 
@@ -140,15 +141,16 @@ static const EncoderSchema encoder_schemas[] = {
 	{dbz_encode_point, POINT_FIELDS, POINT_NAME},
 	{dbz_encode_line,
 	 STRUCT(REQUIRED(DOUBLE, "a") "," REQUIRED(DOUBLE, "b") "," REQUIRED(DOUBLE, "c")),
-	 NAMED("io.debezium.data.geometry.Line") ",\"doc\":\"Geometry (LINE)\""},
-	{dbz_encode_lseg, GEOMETRY_FIELDS, GEOMETRY_NAME},
-	{dbz_encode_box, GEOMETRY_FIELDS, GEOMETRY_NAME},
-	{dbz_encode_path, GEOMETRY_FIELDS, GEOMETRY_NAME},
-	{dbz_encode_polygon, GEOMETRY_FIELDS, GEOMETRY_NAME},
+	 NAMED("io.debezium.data.geometry.Line") ",\"doc\":\"Geometry (LINE)\"", .may_be_null = true},
+	{dbz_encode_lseg, GEOMETRY_FIELDS, GEOMETRY_NAME, .may_be_null = true},
+	{dbz_encode_box, GEOMETRY_FIELDS, GEOMETRY_NAME, .may_be_null = true},
+	{dbz_encode_path, GEOMETRY_FIELDS, GEOMETRY_NAME, .may_be_null = true},
+	{dbz_encode_polygon, GEOMETRY_FIELDS, GEOMETRY_NAME, .may_be_null = true},
 	{dbz_encode_circle,
 	 STRUCT("{\"type\":" POINT_FIELDS ",\"optional\":false,\"name\":" POINT_NAME
 			",\"field\":\"center\"}," REQUIRED(DOUBLE, "radius")),
-	 NAMED("io.debezium.data.geometry.Circle") ",\"doc\":\"Geometry (CIRCLE)\""},
+	 NAMED("io.debezium.data.geometry.Circle") ",\"doc\":\"Geometry (CIRCLE)\"",
+	 .may_be_null = true},
 	{dbz_encode_hstore_json, STRING, NAMED("io.debezium.data.Json")},
 	{dbz_encode_hstore_map, STRING_MAP},
 	{dbz_encode_unknown, BYTES, .never_null = true},
@@ -403,9 +405,10 @@ put_name(NovaOut *out, bool optional, const NovaPlan *plan, const char *suffix,
 static bool
 always_there(const NovaColumn *col, Form_pg_attribute att, const NovaOptions *options)
 {
-	return att->attnotnull && (options->profile == NOVA_PROFILE_DEBEZIUM ||
-							   (col->in_identity && (options->format == NOVA_FORMAT_ENVELOPE ||
-													 strchr(options->skipped, 't') != NULL)));
+	return att->attnotnull && !encoder_schema(col)->may_be_null &&
+		   (options->profile == NOVA_PROFILE_DEBEZIUM ||
+			(col->in_identity &&
+			 (options->format == NOVA_FORMAT_ENVELOPE || strchr(options->skipped, 't') != NULL)));
 }
 
 /* `"struct","fields":[…` of a row; the closing bracket is the caller's. */

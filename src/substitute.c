@@ -83,6 +83,8 @@ strip_casts(Node *node)
 	{
 		if (IsA(node, RelabelType))
 			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CoerceViaIO))
+			node = (Node *) ((CoerceViaIO *) node)->arg;
 		else if (as_cast(node))
 			node = linitial(as_cast(node)->args);
 		else

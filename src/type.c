@@ -473,6 +473,13 @@ nova_type_column(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *conte
 	"AAAAAAAA8D8AAAAAAADwPwAA"                                                                     \
 	"AAAAAPA/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"srid\":null,\"extensions\":{\"type\":\"box\"}}"
 
+#define UNIT_LINE(type)                                                                            \
+	"{\"wkb\":\"AQIAAAACAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAPA/AAAAAAAAAAA=\",\"srid\":null,"         \
+	"\"extensions\":{\"type\":\"" type "\"}}"
+#define UNIT_TRIANGLE                                                                              \
+	"{\"wkb\":\"AQMAAAABAAAABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADwPwAAAAAAAAAAAAAAAAAAAAAAAAAA"      \
+	"AADwPwAAAAAAAAAAAAAAAAAAAAA=\",\"srid\":null,\"extensions\":{\"type\":\"polygon\"}}"
+
 static const struct
 {
 	Oid type;
@@ -508,9 +515,9 @@ static const struct
 	{CIRCLEOID, {NOVA_ZERO_JSON, "{\"center\":" ORIGIN ",\"radius\":0.0}"}},
 	{VARBITOID, {NOVA_ZERO_JSON, "\"\""}},
 	{BYTEAOID, {NOVA_ZERO_JSON, "\"\""}},
-	{LSEGOID, {NOVA_ZERO_JSON, "null"}},
-	{PATHOID, {NOVA_ZERO_JSON, "null"}},
-	{POLYGONOID, {NOVA_ZERO_JSON, "null"}},
+	{LSEGOID, {NOVA_ZERO_JSON, UNIT_LINE("lseg")}},
+	{PATHOID, {NOVA_ZERO_JSON, UNIT_LINE("path")}},
+	{POLYGONOID, {NOVA_ZERO_JSON, UNIT_TRIANGLE}},
 };
 
 NovaTraits
