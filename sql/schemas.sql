@@ -3,7 +3,7 @@
 --
 SET synchronous_commit = on;
 \pset format unaligned
-CREATE EXTENSION IF NOT EXISTS hstore;
+CREATE EXTENSION hstore;
 SELECT 'init' FROM pg_create_logical_replication_slot('schemas', 'nova_decoder');
 CREATE FUNCTION records(VARIADIC options text[]) RETURNS TABLE (record json) LANGUAGE sql AS $$
     SELECT data::json FROM pg_logical_slot_peek_changes('schemas', NULL, NULL, VARIADIC $1)
@@ -148,7 +148,7 @@ UPDATE sparse SET code = 'b';
 DELETE FROM sparse;
 SELECT left((record->'value'->'payload')::text, 60) AS payload,
     (SELECT string_agg(f->>'field', ' ') FROM json_array_elements(record->'value'->'schema'->'fields') f WHERE NOT (f->>'optional')::bool) AS required
-FROM records('value.schemas', 'true', 'json.handling.mode', 'text', 'decimal.handling.mode', 'string');
+FROM records('value.schemas', 'true', 'json.handling.mode', 'text', 'decimal.handling.mode', 'string', 'add.fields', 'op');
 SELECT handling, all_misfits('value.schemas', 'true', 'json.handling.mode', 'text', 'decimal.handling.mode', 'string', 'unavailable.value.handling', handling)
 FROM unnest(ARRAY['placeholder', 'omit']) handling;
 SELECT 'consumed' FROM pg_logical_slot_get_changes('schemas', NULL, NULL) LIMIT 1;
@@ -193,3 +193,4 @@ DROP FUNCTION all_misfits, misfits, fields, records;
 DROP TABLE users, everything, nested, sparse, source, "1-näme", wide, large;
 DROP TYPE mood, pair;
 DROP DOMAIN positive;
+DROP EXTENSION hstore;

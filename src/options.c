@@ -546,28 +546,28 @@ check_pairs(const NovaOptions *options)
 static void
 check_schemas(const NovaOptions *options)
 {
-	const char *option = NULL;
+	const char *form = NULL;
 	const char *instead = NULL;
 
 	if (!options->key_schemas && !options->value_schemas)
 		return;
 	if (options->json_mode == NOVA_JSON_NESTED)
 	{
-		option = "json.handling.mode";
-		instead = "text";
+		form = "json.handling.mode=nested";
+		instead = "json.handling.mode to text";
 	}
 	else if (options->decimal_mode == NOVA_DECIMAL_NUMBER)
 	{
-		option = "decimal.handling.mode";
-		instead = "precise, double or string";
+		form = "decimal.handling.mode=number";
+		instead = "decimal.handling.mode to precise, double or string";
 	}
-	if (option)
+	if (form)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" excludes \"%s\" as it stands", option,
-						options->value_schemas ? "value.schemas" : "key.schemas"),
+				 errmsg("options \"%s\" and \"%s\" exclude each other",
+						options->value_schemas ? "value.schemas" : "key.schemas", form),
 				 errdetail("Kafka Connect has no schema for documents and numbers of any form."),
-				 errhint("Set %s to %s.", option, instead)));
+				 errhint("Set %s.", instead)));
 }
 
 /* "schema.table:a,b;…": every item has a colon, and a regular expression before it. */
