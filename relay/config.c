@@ -208,7 +208,7 @@ static bool check_retries(Ctx *ctx, const char *key, const char *value);
 #define NO_WORKER   "nova-relay is one process without Connect's workers"
 #define NO_SIGNALS  "this version has no signals and no incremental snapshots"
 #define NO_QUEUE    "nova has no such queue; memory is bounded by librdkafka's"
-#define NO_SCHEMAS  "records are JSON without schemas, where this does not show"
+#define NO_CACHE    "a schema is made once per table"
 #define ONE_TLS     "OpenSSL's defaults apply (TLS 1.2 and later)"
 #define MASKED_KEYS "keys are masked in profile nova only; Debezium does not mask them"
 #define NEVER_FAILS "no value that PostgreSQL can store fails to be written"
@@ -440,8 +440,15 @@ static const Option options[] = {
 	 .flags = OPT_EMPTY_OK | OPT_SECRET_KEY,
 	 .refusal = "masks are column.mask.with.N.chars, column.mask.hash.ALGORITHM.with.salt.SALT and "
 				"column.mask.hash.v2.ALGORITHM.with.salt.SALT"},
-	IGNORE("column.propagate.source.type", NO_SCHEMAS),
-	IGNORE("datatype.propagate.source.type", NO_SCHEMAS),
+	{.key = "column.propagate.source.type",
+	 .type = TYPE_LIST,
+	 PLUGIN("column.propagate.source.type"),
+	 .help = "Columns, schema.table.column, that tell their database type in the parameters of "
+			 "values' schemas."},
+	{.key = "datatype.propagate.source.type",
+	 .type = TYPE_LIST,
+	 PLUGIN("datatype.propagate.source.type"),
+	 .help = "The same for the columns of these types, schema.table.type."},
 	{.key = "tombstones.on.delete",
 	 .type = TYPE_BOOL,
 	 .deflt = "true",
@@ -452,7 +459,8 @@ static const Option options[] = {
 	IGNORE("database.include.list", "a slot sees one database: database.dbname"),
 	IGNORE("database.exclude.list", "a slot sees one database: database.dbname"),
 	IGNORE("include.schema.changes", "PostgreSQL's stream carries no DDL"),
-	IGNORE("include.schema.comments", NO_SCHEMAS),
+	IGNORE("include.schema.comments",
+		   "Debezium's connector for PostgreSQL reads no comments either"),
 	IGNORE("schema.refresh.mode", "the plugin reads the schema of the LSN, for every record"),
 	{.key = "message.prefix.include.list",
 	 .type = TYPE_LIST,
@@ -532,11 +540,20 @@ static const Option options[] = {
 	IGNORE("event.converting.failure.handling.mode", NEVER_FAILS),
 	IGNORE("event.processing.failure.handling.mode", NEVER_FAILS),
 	IGNORE("event.deserialization.failure.handling.mode", NEVER_FAILS),
-	IGNORE("schema.name.adjustment.mode", NO_SCHEMAS),
-	ONLY("field.name.adjustment.mode", "none", UNSUPPORTED " or set it to none",
-		 "Fields have the columns' names."),
-	ONLY("sanitize.field.names", "false", UNSUPPORTED " or set it to false",
-		 "Fields have the columns' names."),
+	{.key = "schema.name.adjustment.mode",
+	 .type = TYPE_ENUM,
+	 .values = "none|avro|avro_unicode",
+	 PLUGIN("schema.name.adjustment.mode"),
+	 .refusal = "custom Java classes cannot run here",
+	 .help = "What Avro does not allow in the names of schemas becomes _, or _uXXXX."},
+	{.key = "field.name.adjustment.mode",
+	 .type = TYPE_ENUM,
+	 .values = "none|avro|avro_unicode",
+	 PLUGIN("field.name.adjustment.mode"),
+	 .refusal = "custom Java classes cannot run here",
+	 .help = "The same for the names of columns in keys and values."},
+	IGNORE("sanitize.field.names",
+		   "Debezium reads it no more; field.name.adjustment.mode=avro does what it did"),
 	REFUSE("converters", "custom Java converters cannot run here; remove them"),
 	REFUSE("post.processors", "Java post processors cannot run here; for unchanged TOAST values "
 							  "use REPLICA IDENTITY FULL"),
@@ -760,15 +777,21 @@ static const Option options[] = {
 
 	HEADING("Converters and Kafka Connect's worker"),
 	ONLY("key.converter", CLASS_JSON,
-		 "nova writes JSON without schemas (no Avro, no Protobuf, no registry); use " CLASS_JSON,
+		 "nova writes JSON, with or without schemas (no Avro, no Protobuf, no registry); "
+		 "use " CLASS_JSON,
 		 "Keys are JSON."),
 	ONLY("value.converter", CLASS_JSON,
-		 "nova writes JSON without schemas (no Avro, no Protobuf, no registry); use " CLASS_JSON,
+		 "nova writes JSON, with or without schemas (no Avro, no Protobuf, no registry); "
+		 "use " CLASS_JSON,
 		 "Values are JSON."),
-	ONLY("key.converter.schemas.enable", "false",
-		 "nova writes JSON without schemas; set it to false", "No schemas in keys."),
-	ONLY("value.converter.schemas.enable", "false",
-		 "nova writes JSON without schemas; set it to false", "No schemas in values."),
+	{.key = "key.converter.schemas.enable",
+	 .type = TYPE_BOOL,
+	 .help = "Keys as {\"schema\":…,\"payload\":…}. Default: true if key.converter is set, as in "
+			 "Kafka Connect, else false."},
+	{.key = "value.converter.schemas.enable",
+	 .type = TYPE_BOOL,
+	 .help = "Values as {\"schema\":…,\"payload\":…}. Default: true if value.converter is set, as "
+			 "in Kafka Connect, else false."},
 	{.key = "value.converter.decimal.format",
 	 .type = TYPE_ENUM,
 	 .values = "base64|numeric",
@@ -792,8 +815,8 @@ static const Option options[] = {
 	IGNORE("header.converter.plugin.version", "the converters are built in"),
 	REFUSE("key.converter.schema.content", "nova makes the schemas from the tables; remove it"),
 	REFUSE("value.converter.schema.content", "nova makes the schemas from the tables; remove it"),
-	IGNORE("key.converter.schemas.cache.size", NO_SCHEMAS),
-	IGNORE("value.converter.schemas.cache.size", NO_SCHEMAS),
+	IGNORE("key.converter.schemas.cache.size", NO_CACHE),
+	IGNORE("value.converter.schemas.cache.size", NO_CACHE),
 	REFUSE("key.converter.schema.registry.*", "nova uses no schema registry; remove it"),
 	REFUSE("value.converter.schema.registry.*", "nova uses no schema registry; remove it"),
 	IGNORE("header.converter", "this version writes no record headers"),
@@ -2607,17 +2630,67 @@ check_key_converter(Ctx *ctx, const char *what, const char *standard)
 static bool
 check_converters(Ctx *ctx)
 {
-	static const char *const sides[] = {"key", "value"};
-
-	for (int i = 0; i < 2; i++)
-		if (find_setting(ctx, arena_printf(ctx, "%s.converter", sides[i])) != NULL &&
-			find_setting(ctx, arena_printf(ctx, "%s.converter.schemas.enable", sides[i])) == NULL)
-			log_warn("%s: %s.converter.schemas.enable is not set, which means true to Kafka "
-					 "Connect; nova writes no schemas; set it to false",
-					 ctx->label, sides[i]);
 	return check_key_converter(ctx, "decimal.format", "base64") &&
 		   check_key_converter(ctx, "replace.null.with.default",
 							   profile_is_debezium(ctx) ? "true" : "false");
+}
+
+/*
+ * Has this side, "key" or "value", schemas?  The default of Connect's converter
+ * is true; what a worker says where the JSON names no converter is not known
+ * here, and then nova's records have none.
+ */
+static bool
+schemas_enabled(Ctx *ctx, const char *side)
+{
+	char *converter = arena_printf(ctx, "%s.converter", side);
+	const char *enable = setting_value(ctx, arena_printf(ctx, "%s.schemas.enable", converter));
+
+	if (enable != NULL)
+		return is_true(enable);
+	if (find_setting(ctx, converter) == NULL)
+		return false;
+	log_info("%s: %s.schemas.enable is not set, which means true to Kafka Connect: %ss have "
+			 "schemas; set it to false for plain JSON",
+			 ctx->label, converter, side);
+	return true;
+}
+
+/* A form that no schema of Connect's can describe. */
+static bool
+check_form(Ctx *ctx, const char *key, const char *side, const char *without, const char *instead)
+{
+	const char *form = setting_value(ctx, key);
+
+	if (form == NULL)
+		form = profile_is_debezium(ctx) ? "" : without;
+	if (strcmp(form, without) != 0)
+		return true;
+	return fail(ctx,
+				"%s.converter.schemas.enable: true is refused with %s=%s%s: Kafka Connect has no "
+				"schema for that; set %s to %s, or schemas.enable to false",
+				side, key, without,
+				setting_value(ctx, key) == NULL ? ", the default of nova.profile=nova" : "", key,
+				instead);
+}
+
+static bool
+finish_schemas(Ctx *ctx)
+{
+	RelayConfig *cfg = ctx->cfg;
+	const char *side;
+
+	cfg->key_schemas = schemas_enabled(ctx, "key");
+	cfg->value_schemas = schemas_enabled(ctx, "value");
+	if (cfg->key_schemas)
+		plugin_set(ctx, "key.schemas", "true", "key.converter.schemas.enable");
+	if (cfg->value_schemas)
+		plugin_set(ctx, "value.schemas", "true", "value.converter.schemas.enable");
+	if (!cfg->key_schemas && !cfg->value_schemas)
+		return true;
+	side = cfg->value_schemas ? "value" : "key";
+	return check_form(ctx, "nova.json.handling.mode", side, "nested", "text") &&
+		   check_form(ctx, "decimal.handling.mode", side, "number", "precise, double or string");
 }
 
 /*
@@ -3200,8 +3273,9 @@ build(Ctx *ctx, const cJSON *root)
 	apply_all(ctx);
 	finish_fields(ctx);
 	finish_profile(ctx);
-	if (!finish_masks(ctx) || !finish_transforms(ctx) || !finish_context_headers(ctx) ||
-		!finish_stores(ctx) || !finish_jaas(ctx) || !finish_groups(ctx))
+	if (!finish_masks(ctx) || !finish_schemas(ctx) || !finish_transforms(ctx) ||
+		!finish_context_headers(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) ||
+		!finish_groups(ctx))
 		return false;
 	log_notes(ctx);
 	return true;

@@ -78,8 +78,10 @@ typedef struct RelayConfig
 	int heartbeat_interval_ms; /* 0: off */
 	char *heartbeat_topic;
 	char *heartbeat_action_query; /* NULL: none */
-	int status_interval_ms;       /* standby status at least this often */
-	int retry_backoff_ms;         /* first wait before a reconnect */
+	bool key_schemas;             /* of the relay's own records; the plugin's are its options */
+	bool value_schemas;
+	int status_interval_ms; /* standby status at least this often */
+	int retry_backoff_ms;   /* first wait before a reconnect */
 	int retry_backoff_max_ms;
 	int shutdown_timeout_ms; /* how long SIGTERM waits for acks */
 } RelayConfig;

@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * heartbeat.c
- *		heartbeat.action.query on a connection of its own.
+ *		A heartbeat's record, and heartbeat.action.query on a connection of its own.
  *
  *-------------------------------------------------------------------------
  */
 #include "heartbeat.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,11 @@
 #define ANSWER_TIMEOUT_MS 30000 /* connecting and running together */
 #define WARN_EVERY_MS     60000
 
+#define FIELD_SCHEMA(type, name, field)                                                            \
+	"{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"" type                               \
+	"\",\"optional\":false,\"field\":\"" field "\"}],\"optional\":false,"                          \
+	"\"name\":\"io.debezium.connector.common." name "\",\"version\":1},\"payload\":"
+
 struct Heartbeat
 {
 	const RelayConfig *cfg;
@@ -29,6 +35,25 @@ struct Heartbeat
 	int64_t began;
 	int64_t next_warning;
 };
+
+void
+heartbeat_key(char *dst, size_t size, const RelayConfig *cfg)
+{
+	bool schema = cfg->key_schemas;
+
+	snprintf(dst, size, "%s{\"serverName\":\"%s\"}%s",
+			 schema ? FIELD_SCHEMA("string", "ServerNameKey", "serverName") : "", cfg->topic_prefix,
+			 schema ? "}" : "");
+}
+
+void
+heartbeat_value(char *dst, size_t size, const RelayConfig *cfg, int64_t now_ms)
+{
+	bool schema = cfg->value_schemas;
+
+	snprintf(dst, size, "%s{\"ts_ms\":%" PRId64 "}%s",
+			 schema ? FIELD_SCHEMA("int64", "Heartbeat", "ts_ms") : "", now_ms, schema ? "}" : "");
+}
 
 Heartbeat *
 heartbeat_new(const RelayConfig *cfg)

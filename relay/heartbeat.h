@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * heartbeat.h
- *		heartbeat.action.query on a connection of its own.
+ *		A heartbeat's record, and heartbeat.action.query on a connection of its own.
  *
  * A heartbeat must never wait for the stream, nor the stream for it, so this
  * has a second, ordinary connection that is made at the first beat and again
@@ -24,6 +24,13 @@
 #include "config.h"
 
 typedef struct Heartbeat Heartbeat;
+
+/* Longer than any key or value of a heartbeat's record. */
+#define HEARTBEAT_RECORD_MAX 1024
+
+/* The key and the value of a heartbeat's record, with schemas if others have them. */
+extern void heartbeat_key(char *dst, size_t size, const RelayConfig *cfg);
+extern void heartbeat_value(char *dst, size_t size, const RelayConfig *cfg, int64_t now_ms);
 
 /* NULL when out of memory.  cfg, with a query in it, must outlive it. */
 extern Heartbeat *heartbeat_new(const RelayConfig *cfg);

@@ -526,8 +526,8 @@ read_stream(Relay *r)
 static void
 beat(Relay *r)
 {
-	char key[512];
-	char value[64];
+	char key[HEARTBEAT_RECORD_MAX];
+	char value[HEARTBEAT_RECORD_MAX];
 
 	if (r->cfg->heartbeat_interval_ms <= 0)
 		return;
@@ -536,8 +536,8 @@ beat(Relay *r)
 		r->next_heartbeat = r->now + r->cfg->heartbeat_interval_ms;
 		if (r->cfg->heartbeat_topic != NULL)
 		{
-			snprintf(key, sizeof(key), "{\"serverName\":\"%s\"}", r->cfg->topic_prefix);
-			snprintf(value, sizeof(value), "{\"ts_ms\":%" PRId64 "}", clock_ms(CLOCK_REALTIME));
+			heartbeat_key(key, sizeof(key), r->cfg);
+			heartbeat_value(value, sizeof(value), r->cfg, clock_ms(CLOCK_REALTIME));
 			sink_heartbeat(r->sink, r->cfg->heartbeat_topic, key, value);
 		}
 		if (r->heartbeat != NULL)

@@ -77,14 +77,14 @@ emit_tombstone(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *old,
 	nova_batch_value_done(e->batch, true);
 }
 
-/* The text "null", which Connect's converter makes of a null with a schema. */
+/* A null with a schema, which Connect's converter writes as text. */
 static void
 emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaKeyHeader *key)
 {
 	NovaOut *out = begin_record(e, entry, NOVA_OP_DELETE, old,
 								headers_of(e, entry, NOVA_OP_DELETE, old, NULL, key));
 
-	nova_out_bytes(out, "null", 4);
+	nova_encode_null(out, entry->plan);
 	nova_batch_value_done(e->batch, false);
 }
 
@@ -148,7 +148,7 @@ key_of(const NovaEmitter *e, const NovaPlan *plan, const NovaRow *row)
 	initStringInfo(&key);
 	nova_out_init(&out, &key);
 	out.java = e->options->profile == NOVA_PROFILE_DEBEZIUM;
-	nova_encode_key(&out, plan, row);
+	nova_encode_key_payload(&out, plan, row);
 	return key;
 }
 
@@ -214,7 +214,7 @@ nova_emit_message(NovaEmitter *e, NovaRelCache *cache, const char *prefix, const
 		nova_transaction_message(e->transaction);
 	out = nova_batch_record(e->batch, nova_relcache_topic(cache, name), NOVA_OP_MESSAGE, 0,
 							no_headers);
-	nova_encode_message_key(out, prefix);
+	nova_encode_message_key(out, prefix, e->meta);
 	nova_batch_key_done(e->batch, false);
 	nova_encode_message(out, prefix, content, size, e->meta);
 	nova_batch_value_done(e->batch, false);

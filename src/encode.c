@@ -17,6 +17,7 @@
 #include "encode.h"
 #include "fields.h"
 #include "mask.h"
+#include "schema.h"
 
 /*
  * The database's name, in that memory context.  Looked up at the start of a
@@ -50,6 +51,9 @@ nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context
 	/* Debezium's is a null whose schema says "false" */
 	meta->snapshot =
 		options->profile == NOVA_PROFILE_DEBEZIUM && !options->replace_null ? "null" : "\"false\"";
+	meta->plain = options->format == NOVA_FORMAT_FLAT && !options->value_schemas;
+	meta->message_key_schema = nova_schema_message_key(options);
+	meta->message_schema = nova_schema_message(options);
 	initStringInfo(&meta->suffix);
 	MemoryContextSwitchTo(old);
 }
@@ -162,6 +166,19 @@ nova_rows_equal(const NovaPlan *plan, const NovaRow *old, const NovaRow *new)
 void
 nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
+	if (likely(plan->key_schema.data == NULL))
+	{
+		nova_encode_key_payload(out, plan, row);
+		return;
+	}
+	nova_schema_open(out, plan->key_schema);
+	nova_encode_key_payload(out, plan, row);
+	nova_schema_close(out, plan->key_schema);
+}
+
+void
+nova_encode_key_payload(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+{
 	nova_out_char(out, '{');
 	out->skip = 1;
 	for (int i = 0; i < plan->nkey; i++)
@@ -259,17 +276,12 @@ write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 	nova_out_char(out, '}');
 }
 
-void
-nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
-				  NovaMeta *meta, char op)
+static inline void
+write_flat(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+		   NovaMeta *meta, char op)
 {
 	const NovaRow *row = after ? after : before;
 
-	if (unlikely(meta->options->format == NOVA_FORMAT_ENVELOPE))
-	{
-		write_envelope(out, plan, before, after, meta, op);
-		return;
-	}
 	if (row)
 		write_columns(out, plan, row);
 	else
@@ -281,11 +293,39 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, con
 }
 
 void
-nova_encode_message_key(NovaOut *out, const char *prefix)
+nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+				  NovaMeta *meta, char op)
 {
+	if (likely(meta->plain))
+	{
+		write_flat(out, plan, before, after, meta, op);
+		return;
+	}
+	nova_schema_open(out, plan->value_schema);
+	nova_out_pressure(out);
+	if (meta->options->format == NOVA_FORMAT_ENVELOPE)
+		write_envelope(out, plan, before, after, meta, op);
+	else
+		write_flat(out, plan, before, after, meta, op);
+	nova_schema_close(out, plan->value_schema);
+}
+
+void
+nova_encode_null(NovaOut *out, const NovaPlan *plan)
+{
+	nova_schema_open(out, plan->null_schema);
+	nova_out_bytes(out, "null", 4);
+	nova_schema_close(out, plan->null_schema);
+}
+
+void
+nova_encode_message_key(NovaOut *out, const char *prefix, const NovaMeta *meta)
+{
+	nova_schema_open(out, meta->message_key_schema);
 	nova_out_bytes(out, "{\"prefix\":", 10);
 	nova_json_cstring(out, prefix);
 	nova_out_char(out, '}');
+	nova_schema_close(out, meta->message_key_schema);
 }
 
 /* Debezium's record of a logical decoding message. */
@@ -295,6 +335,7 @@ nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size 
 {
 	NovaAbout about = {.meta = meta, .op = NOVA_OP_MESSAGE};
 
+	nova_schema_open(out, meta->message_schema);
 	appendStringInfo(out->buf, "{\"op\":\"m\",\"ts_ms\":" INT64_FORMAT, meta->commit_us / 1000);
 	write_origin(out, &about);
 	appendStringInfoString(out->buf, ",\"message\":{\"prefix\":");
@@ -305,4 +346,5 @@ nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size 
 	else
 		nova_json_base64(out, content, size, meta->options->binary_mode == NOVA_BINARY_BASE64_URL);
 	nova_out_bytes(out, "}}", 2);
+	nova_schema_close(out, meta->message_schema);
 }

@@ -28,6 +28,9 @@ typedef struct NovaMeta
 	XLogRecPtr lsn;        /* of the change: set before each row */
 	XLogRecPtr commit_lsn; /* start of the commit record */
 	const char *snapshot;  /* JSON: "false" when streaming */
+	bool plain;            /* values are flat rows without schemas */
+	NovaBytes message_key_schema;
+	NovaBytes message_schema;
 
 	/* of the record within its transaction, if that is counted: else 0 */
 	uint64 total_order;
@@ -88,8 +91,9 @@ extern bool nova_has_key(const NovaPlan *plan, const NovaRow *row);
 /* Do the values of these two rows, both known in full, show the same? */
 extern bool nova_rows_equal(const NovaPlan *plan, const NovaRow *old, const NovaRow *new);
 
-/* `{"id":1}` */
+/* `{"id":1}`, with its schema if keys have one, and without */
 extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
+extern void nova_encode_key_payload(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
 
 /*
  * A record's value in the options' format.  before and after may be NULL; flat
@@ -99,8 +103,11 @@ extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *r
 extern void nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before,
 							  const NovaRow *after, NovaMeta *meta, char op);
 
+/* A null that is no tombstone: the text "null", in a schema if values have one. */
+extern void nova_encode_null(NovaOut *out, const NovaPlan *plan);
+
 /* A logical decoding message as Debezium shows it: key and value. */
-extern void nova_encode_message_key(NovaOut *out, const char *prefix);
+extern void nova_encode_message_key(NovaOut *out, const char *prefix, const NovaMeta *meta);
 extern void nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size size,
 								const NovaMeta *meta);
 

@@ -170,34 +170,40 @@ write_lsn(NovaOut *out, const NovaAbout *about)
 	put_uint64(out, about->meta->lsn);
 }
 
+#define STRING "\"string\""
+#define INT64  "\"int64\""
+#define SNAPSHOT_NAME                                                                              \
+	",\"name\":\"io.debezium.data.Enum\",\"version\":1,\"parameters\":{\"allowed\":\"true,first,"  \
+	"first_in_data_collection,last_in_data_collection,last,false,incremental\"}"
+
 /*
  * A name without an owner is looked for from the top: of two the first is
  * meant.  The rows of "source" stand in the order of the source block.
  */
 static const NovaFieldType field_table[] = {
-	{"", "op", false, write_op},
-	{"", "ts_ms", false, write_ts_ms},
-	{"", "ts_us", false, write_ts_us},
-	{"", "ts_ns", false, write_ts_ns},
-	{"transaction", "id", true, write_transaction_id},
-	{"transaction", "total_order", true, write_total_order},
-	{"transaction", "data_collection_order", true, write_collection_order},
-	{"source", "version", false, write_version},
-	{"source", "connector", false, write_connector},
-	{"source", "name", false, write_name},
-	{"source", "ts_ms", false, write_ts_ms},
-	{"source", "snapshot", false, write_snapshot},
-	{"source", "db", false, write_db},
-	{"source", "sequence", true, write_sequence},
-	{"source", "ts_us", false, write_ts_us},
-	{"source", "ts_ns", false, write_ts_ns},
-	{"source", "schema", true, write_schema},
-	{"source", "table", true, write_table},
-	{"source", "txId", false, write_txid},
-	{"source", "lsn", true, write_lsn},
-	{"source", "xmin", false, write_null},
-	{"source", "origin", false, write_null},
-	{"source", "origin_lsn", false, write_null},
+	{"", "op", false, write_op, STRING, true},
+	{"", "ts_ms", false, write_ts_ms, INT64, false},
+	{"", "ts_us", false, write_ts_us, INT64, false},
+	{"", "ts_ns", false, write_ts_ns, INT64, false},
+	{"transaction", "id", true, write_transaction_id, STRING, true},
+	{"transaction", "total_order", true, write_total_order, INT64, true},
+	{"transaction", "data_collection_order", true, write_collection_order, INT64, true},
+	{"source", "version", false, write_version, STRING, true},
+	{"source", "connector", false, write_connector, STRING, true},
+	{"source", "name", false, write_name, STRING, true},
+	{"source", "ts_ms", false, write_ts_ms, INT64, true},
+	{"source", "snapshot", false, write_snapshot, STRING, false, SNAPSHOT_NAME, "\"false\""},
+	{"source", "db", false, write_db, STRING, true},
+	{"source", "sequence", true, write_sequence, STRING, false},
+	{"source", "ts_us", false, write_ts_us, INT64, false},
+	{"source", "ts_ns", false, write_ts_ns, INT64, false},
+	{"source", "schema", true, write_schema, STRING, true},
+	{"source", "table", true, write_table, STRING, true},
+	{"source", "txId", false, write_txid, INT64, false},
+	{"source", "lsn", true, write_lsn, INT64, false},
+	{"source", "xmin", false, write_null, INT64, false},
+	{"source", "origin", false, write_null, STRING, false},
+	{"source", "origin_lsn", false, write_null, INT64, false},
 };
 
 /* owner NULL: any. */
@@ -453,6 +459,52 @@ bool
 nova_field_is_op(const NovaField *field)
 {
 	return field->type && strcmp(field->type->name, "op") == 0;
+}
+
+/* name is JSON; beside a row the default of an owner does not count. */
+static void
+write_schema_of(NovaOut *out, const NovaFieldType *type, const char *name, int len, bool added)
+{
+	bool optional = added || !type->required;
+
+	put_string(out, "{\"type\":");
+	put_string(out, type->schema);
+	put_string(out, optional ? ",\"optional\":true" : ",\"optional\":false");
+	put_string(out, type->named ? type->named : "");
+	if (type->standard && !added)
+	{
+		put_string(out, ",\"default\":");
+		put_string(out, type->standard);
+	}
+	put_string(out, ",\"field\":");
+	nova_out_bytes(out, name, len);
+	nova_out_char(out, '}');
+}
+
+void
+nova_field_schema(NovaOut *out, const NovaField *field)
+{
+	/* the prefix is `,"name":` */
+	write_schema_of(out, field->type, field->prefix + 1, field->prefix_len - 2, true);
+}
+
+void
+nova_fields_schemas(NovaOut *out, const char *owner)
+{
+	bool first = true;
+
+	for (int i = 0; i < lengthof(field_table); i++)
+	{
+		const NovaFieldType *type = &field_table[i];
+		char *name = psprintf("\"%s\"", type->name);
+
+		if (strcmp(type->owner, owner) != 0)
+			continue;
+		if (!first)
+			nova_out_char(out, ',');
+		write_schema_of(out, type, name, (int) strlen(name), false);
+		first = false;
+	}
 }
 
 /* The members of a struct, in the table's order. */

@@ -40,6 +40,10 @@ typedef struct NovaFieldType
 	const char *name;
 	bool per_row; /* differs between rows of a transaction */
 	void (*write)(NovaOut *out, const NovaAbout *about);
+	const char *schema; /* Connect's type */
+	bool required;      /* never null where its owner has it */
+	const char *named;  /* members of its schema behind "optional", or NULL */
+	const char *standard;
 } NovaFieldType;
 
 /* An item of a list. */
@@ -92,6 +96,12 @@ extern bool nova_field_value(NovaOut *out, const NovaField *field, const NovaCol
 
 /* Is it the operation, wherever it was looked for? */
 extern bool nova_field_is_op(const NovaField *field);
+
+/* The schema of an added field, which may be null whatever it is of. */
+extern void nova_field_schema(NovaOut *out, const NovaField *field);
+
+/* The schemas of all fields of an owner, in their order there. */
+extern void nova_fields_schemas(NovaOut *out, const char *owner);
 
 /* `{"version":…}`, and the transaction's `{"id":…}` or null. */
 extern void nova_fields_source(NovaOut *out, const NovaAbout *about);

@@ -39,6 +39,7 @@ struct NovaMask
 	bool is_text;      /* the value is a text, in the server's encoding */
 	int digits;        /* of the digest, how many to show; 0: all */
 	const char *stars; /* JSON */
+	NovaEncoder shown_as;
 };
 
 static const struct
@@ -537,8 +538,11 @@ nova_mask_column(NovaColumn *col, const char *name, bool not_null, bool in_key,
 	mask->inner.prefix_len = 0;
 	mask->is_text = col->encode == nova_encode_text;
 	mask->stars = rule->kind == NOVA_MASK_CHARS ? stars_json(rule->chars) : UNHASHED;
+	mask->shown_as = col->encode;
 	if (options->profile == NOVA_PROFILE_DEBEZIUM)
 		mask->digits = declared_length(col);
+	else if (rule->kind != NOVA_MASK_TRUNCATE)
+		mask->shown_as = nova_encode_output;
 	info = palloc0(sizeof(NovaTypeInfo));
 	if (col->info)
 		*info = *col->info;
@@ -546,6 +550,12 @@ nova_mask_column(NovaColumn *col, const char *name, bool not_null, bool in_key,
 	col->info = info;
 	col->encode = encode;
 	mask_substitutes(col, mask, not_null, options);
+}
+
+NovaEncoder
+nova_mask_shown_as(const NovaColumn *col)
+{
+	return col->info && col->info->mask ? col->info->mask->shown_as : col->encode;
 }
 
 static void

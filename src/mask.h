@@ -29,6 +29,9 @@
 extern void nova_mask_column(NovaColumn *col, const char *name, bool not_null, bool in_key,
 							 const NovaOptions *options);
 
+/* The encoder whose values the column's look like: its own, but for masked ones. */
+extern NovaEncoder nova_mask_shown_as(const NovaColumn *col);
+
 /* Do records show the same for these two states of a column? */
 extern bool nova_mask_equal(const NovaColumn *col, Datum a, bool a_null, Datum b, bool b_null);
 

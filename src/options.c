@@ -173,6 +173,20 @@ static const OptionRow option_table[] = {
 	 "Show columns of types that Debezium does not know, instead of leaving them out."},
 	{"replace.null.with.default", OPTION_BOOL, "false", "true", 0, 0, NULL, AT(replace_null),
 	 "Show a null in a column that has a default as that default."},
+	{"key.schemas", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(key_schemas),
+	 "Keys as {\"schema\":…,\"payload\":…}, as JsonConverter writes them with schemas.enable."},
+	{"value.schemas", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(value_schemas),
+	 "Values as {\"schema\":…,\"payload\":…}."},
+	{"column.propagate.source.type", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(propagate_columns),
+	 "With value.schemas: columns whose schema.table.column matches one of these tell their "
+	 "database type in the schema's parameters."},
+	{"datatype.propagate.source.type", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(propagate_types),
+	 "The same for columns whose schema.table.type matches one of these."},
+	{"schema.name.adjustment.mode", OPTION_ENUM, "none", NULL, 0, 0, "none|avro|avro_unicode",
+	 AT(schema_names),
+	 "What Avro does not allow in the names of schemas becomes _, or _uXXXX as _ itself does."},
+	{"field.name.adjustment.mode", OPTION_ENUM, "none", NULL, 0, 0, "none|avro|avro_unicode",
+	 AT(field_names), "The same for the names of columns in keys and values."},
 	{"money.fraction.digits", OPTION_INT, "2", NULL, 0, 9, NULL, AT(money_digits),
 	 "Decimals of a money value, which depend on the server's lc_monetary."},
 };
@@ -622,6 +636,34 @@ check_pairs(const NovaOptions *options)
 						errhint("Give both or none.")));
 }
 
+/* Connect's schemas say what a value is made of: not every form can be said. */
+static void
+check_schemas(const NovaOptions *options)
+{
+	const char *form = NULL;
+	const char *instead = NULL;
+
+	if (!options->key_schemas && !options->value_schemas)
+		return;
+	if (options->json_mode == NOVA_JSON_NESTED)
+	{
+		form = "json.handling.mode=nested";
+		instead = "json.handling.mode to text";
+	}
+	else if (options->decimal_mode == NOVA_DECIMAL_NUMBER)
+	{
+		form = "decimal.handling.mode=number";
+		instead = "decimal.handling.mode to precise, double or string";
+	}
+	if (form)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options \"%s\" and \"%s\" exclude each other",
+						options->value_schemas ? "value.schemas" : "key.schemas", form),
+				 errdetail("Kafka Connect has no schema for documents and numbers of any form."),
+				 errhint("Set %s.", instead)));
+}
+
 /* "schema.table:a,b;…": every item has a colon, and a regular expression before it. */
 static void
 check_key_columns(NovaOptions *options)
@@ -680,6 +722,7 @@ nova_options_parse(List *deflist)
 			set_option(options, row, other ? row->debezium : row->standard);
 	}
 	check_pairs(options);
+	check_schemas(options);
 	derive_skipped(options);
 	derive_fields(options);
 	derive_routing(options);

@@ -104,6 +104,14 @@ typedef enum NovaUnavailable
 	NOVA_UNAVAILABLE_OMIT
 } NovaUnavailable;
 
+/* schema.name.adjustment.mode, field.name.adjustment.mode */
+typedef enum NovaNameMode
+{
+	NOVA_NAMES_NONE,
+	NOVA_NAMES_AVRO,
+	NOVA_NAMES_AVRO_UNICODE
+} NovaNameMode;
+
 /*
  * A list of regular expressions as Debezium has them: each must match the whole
  * name, ignoring case.  given is the option's text.
@@ -199,6 +207,12 @@ typedef struct NovaOptions
 	char *key_columns;
 	NovaMasks *masks[NOVA_MASK_KINDS];
 	bool skip_unchanged;
+	bool key_schemas;
+	bool value_schemas;
+	NovaRegexes *propagate_columns;
+	NovaRegexes *propagate_types;
+	int schema_names; /* NovaNameMode */
+	int field_names;  /* NovaNameMode */
 
 	/* derived from them */
 	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */

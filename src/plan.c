@@ -23,6 +23,7 @@
 #include "fields.h"
 #include "mask.h"
 #include "plan.h"
+#include "schema.h"
 #include "substitute.h"
 
 #define MAX_GROUPS 100
@@ -197,7 +198,8 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	plan->table = utf8_copy(table);
 	topic = psprintf("%s%s%s.%s", utf8_copy(options->topic_prefix),
 					 *options->topic_prefix ? "." : "", plan->schema, plan->table);
-	plan->topic = nova_topic_route(topic, options);
+	plan->record_name = sanitize_topic(topic);
+	plan->topic = route_topic(pstrdup(plan->record_name), options);
 }
 
 /* False: a column that the options leave out. */
@@ -220,6 +222,9 @@ plan_column(NovaPlan *plan, NovaColumn *col, Relation rel, Form_pg_attribute att
 		col->unavailable = options->placeholder_json;
 	if (options->profile == NOVA_PROFILE_DEBEZIUM)
 		nova_substitutes(col, rel, att, options);
+	else if (options->value_schemas && !nova_schema_is_string(col, options))
+		/* what is no string by its schema cannot be the placeholder */
+		col->unavailable = col->unavailable ? "null" : NULL;
 	return true;
 }
 
@@ -470,6 +475,7 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 		plan_masks(plan, RelationGetDescr(rel), false, options);
 		plan_masks(plan, RelationGetDescr(rel), true, options);
 		plan_fields(plan, RelationGetDescr(rel), options);
+		nova_schema_plan(plan, rel, options);
 	}
 	MemoryContextSwitchTo(old);
 	return plan;

@@ -37,9 +37,10 @@ typedef struct NovaPlan
 	Oid root;        /* the relation that gave the names */
 	List *relids;    /* composite types that columns are made of */
 	char *full_name; /* schema.table in the server\'s encoding */
-	char *topic;     /* UTF-8, like the next two */
+	char *topic;     /* UTF-8, like the next three */
 	char *schema;
 	char *table;
+	char *record_name;  /* the topic before topic.regex, after which schemas are named */
 	bool identity_full; /* old tuples hold every column */
 	NovaColumn *all;    /* in attribute order */
 	int nall;
@@ -53,6 +54,10 @@ typedef struct NovaPlan
 	bool *nulls;
 	Datum *old_values;
 	bool *old_nulls;
+	/* `{"schema":S,"payload":`; no data: no schema */
+	NovaBytes key_schema;
+	NovaBytes value_schema;
+	NovaBytes null_schema; /* of a delete that is a null with a schema */
 } NovaPlan;
 
 /* Reads catalogs; the plan's context is a child of parent. */

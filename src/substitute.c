@@ -14,6 +14,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
@@ -84,6 +85,8 @@ strip_casts(Node *node)
 	{
 		if (IsA(node, RelabelType))
 			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CoerceViaIO))
+			node = (Node *) ((CoerceViaIO *) node)->arg;
 		else if (as_cast(node))
 			node = linitial(as_cast(node)->args);
 		else
@@ -129,6 +132,15 @@ default_expression(Relation rel, Form_pg_attribute att)
 		if (constr->defval[i].adnum == att->attnum)
 			return stringToNode(constr->defval[i].adbin);
 	return NULL;
+}
+
+bool
+nova_default_is_sequence(Relation rel, Form_pg_attribute att)
+{
+	Node *expr = default_expression(rel, att);
+	Node *core = expr ? strip_casts(expr) : NULL;
+
+	return core && IsA(core, FuncExpr) && ((FuncExpr *) core)->funcid == F_NEXTVAL;
 }
 
 /* The zero of the column's type. */
@@ -308,6 +320,7 @@ nova_substitutes(NovaColumn *col, Relation rel, Form_pg_attribute att, const Nov
 	NovaTraits traits = nova_type_traits(col->type, col->typmod);
 	const char *standard = default_json(col, &traits, rel, att);
 
+	col->standard = standard;
 	col->null = options->replace_null && standard ? standard : "null";
 	if (!att->attnotnull)
 		col->unknown = col->null;

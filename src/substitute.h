@@ -19,10 +19,13 @@
 #include "type.h"
 
 /*
- * Set null, unknown and unavailable of a column that has its encoder, as the
+ * Set null, unknown, unavailable and standard of a column that has its encoder, as the
  * profile and its options have it.  Reads catalogs.
  */
 extern void nova_substitutes(NovaColumn *col, Relation rel, Form_pg_attribute att,
 							 const NovaOptions *options);
+
+/* Does the column's default take the next value of a sequence?  Reads catalogs. */
+extern bool nova_default_is_sequence(Relation rel, Form_pg_attribute att);
 
 #endif /* NOVA_SUBSTITUTE_H */

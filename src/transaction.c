@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 
 #include "debezium.h"
+#include "schema.h"
 #include "transaction.h"
 
 /* What END calls the messages of a transaction. */
@@ -28,6 +29,8 @@ nova_transaction_create(const NovaOptions *options, NovaBatch *batch, NovaRelCac
 	t->batch = batch;
 	t->cache = cache;
 	t->meta = meta;
+	t->key_schema = nova_schema_transaction_key(options);
+	t->value_schema = nova_schema_transaction(options);
 	t->context = AllocSetContextCreate(parent, "nova transaction", ALLOCSET_SMALL_SIZES);
 	return t;
 }
@@ -44,8 +47,11 @@ open_record(NovaTransaction *t, const char *id)
 	NovaOut *out = nova_batch_record(t->batch, nova_relcache_topic(t->cache, name), NOVA_OP_MESSAGE,
 									 0, no_headers);
 
+	nova_schema_open(out, t->key_schema);
 	appendStringInfo(out->buf, "{\"id\":\"%s\"}", id);
+	nova_schema_close(out, t->key_schema);
 	nova_batch_key_done(t->batch, false);
+	nova_schema_open(out, t->value_schema);
 	return out;
 }
 
@@ -71,6 +77,7 @@ nova_transaction_open(NovaTransaction *t)
 					 "{\"status\":\"BEGIN\",\"id\":\"%s\",\"event_count\":null,"
 					 "\"data_collections\":null,\"ts_ms\":" INT64_FORMAT "}",
 					 id, t->meta->commit_us / 1000);
+	nova_schema_close(out, t->value_schema);
 	nova_batch_value_done(t->batch, false);
 }
 
@@ -185,6 +192,7 @@ send_end(NovaTransaction *t, XLogRecPtr end_lsn)
 	if (t->messages > 0)
 		append_collection(out, MESSAGES, t->messages, t->ncollections == 0);
 	appendStringInfo(out->buf, "],\"ts_ms\":" INT64_FORMAT "}", t->meta->commit_us / 1000);
+	nova_schema_close(out, t->value_schema);
 	nova_batch_value_done(t->batch, false);
 }
 

@@ -38,7 +38,9 @@ typedef struct NovaTransaction
 	NovaRelCache *cache;
 	NovaMeta *meta;
 	MemoryContext context; /* of one transaction */
-	bool begun;            /* BEGIN was sent */
+	NovaBytes key_schema;  /* of its records */
+	NovaBytes value_schema;
+	bool begun; /* BEGIN was sent */
 	uint64 total;
 	uint64 messages;
 	int ncollections;

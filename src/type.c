@@ -27,6 +27,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "adjust.h"
 #include "compat.h"
 #include "debezium.h"
 #include "extension.h"
@@ -493,6 +494,13 @@ nova_type_column(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *conte
 	"AAAAAAAA8D8AAAAAAADwPwAA"                                                                     \
 	"AAAAAPA/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"srid\":null,\"extensions\":{\"type\":\"box\"}}"
 
+#define UNIT_LINE(type)                                                                            \
+	"{\"wkb\":\"AQIAAAACAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAPA/AAAAAAAAAAA=\",\"srid\":null,"         \
+	"\"extensions\":{\"type\":\"" type "\"}}"
+#define UNIT_TRIANGLE                                                                              \
+	"{\"wkb\":\"AQMAAAABAAAABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADwPwAAAAAAAAAAAAAAAAAAAAAAAAAA"      \
+	"AADwPwAAAAAAAAAAAAAAAAAAAAA=\",\"srid\":null,\"extensions\":{\"type\":\"polygon\"}}"
+
 static const struct
 {
 	Oid type;
@@ -528,9 +536,9 @@ static const struct
 	{CIRCLEOID, {NOVA_ZERO_JSON, "{\"center\":" ORIGIN ",\"radius\":0.0}"}},
 	{VARBITOID, {NOVA_ZERO_JSON, "\"\""}},
 	{BYTEAOID, {NOVA_ZERO_JSON, "\"\""}},
-	{LSEGOID, {NOVA_ZERO_JSON, "null"}},
-	{PATHOID, {NOVA_ZERO_JSON, "null"}},
-	{POLYGONOID, {NOVA_ZERO_JSON, "null"}},
+	{LSEGOID, {NOVA_ZERO_JSON, UNIT_LINE("lseg")}},
+	{PATHOID, {NOVA_ZERO_JSON, UNIT_LINE("path")}},
+	{POLYGONOID, {NOVA_ZERO_JSON, UNIT_TRIANGLE}},
 };
 
 NovaTraits
@@ -606,18 +614,159 @@ nova_type_array_placeholder(Oid element)
 	}
 }
 
+#define NAMED(name) "\"io.debezium.data." name "\",\"version\":1"
+
+static const struct
+{
+	Oid type;
+	NovaTypeNames names;
+} type_names[] = {
+	{JSONOID, {NAMED("Json")}},
+	{JSONBOID, {NAMED("Json")}},
+	{XMLOID, {NAMED("Xml")}},
+	{TSVECTOROID, {NAMED("Tsvector"), .never_null = true}},
+	{INT2VECTOROID, {.items_never_null = true}},
+	{OIDVECTOROID, {.items_never_null = true}},
+};
+
+static const struct
+{
+	const char *name;
+	NovaTypeNames names;
+} extension_type_names[] = {
+	{"ltree", {NAMED("Ltree")}},
+	{"isbn", {.never_null = true}},
+};
+
+NovaTypeNames
+nova_type_names(Oid type)
+{
+	NovaTypeNames none = {NULL};
+	char *name;
+
+	for (int i = 0; i < lengthof(type_names); i++)
+		if (type_names[i].type == type)
+			return type_names[i].names;
+	name = type_name(type);
+	for (int i = 0; i < lengthof(extension_type_names); i++)
+		if (strcmp(extension_type_names[i].name, name) == 0)
+			return extension_type_names[i].names;
+	return none;
+}
+
+/* Characters of a time's fraction and its point, which one digit has two of. */
+static int
+fraction_length(int digits)
+{
+	if (digits < 0)
+		return 7;
+	return digits == 0 ? 0 : Max(digits, 2) + 1;
+}
+
+/* Length and scale of a type; those of an array are its element's. */
+static void
+describe_source(NovaSourceType *source, Oid type, int32 typmod)
+{
+	int digits = typmod < 0 ? 6 : typmod;
+
+	switch (type)
+	{
+		case BOOLOID:
+		case CHAROID:
+			source->length = 1;
+			break;
+		case INT2OID:
+			source->length = 5;
+			source->serial = "smallserial";
+			break;
+		case INT4OID:
+			source->length = 10;
+			source->serial = "serial";
+			break;
+		case INT8OID:
+			source->length = 19;
+			source->serial = "bigserial";
+			break;
+		case OIDOID:
+			source->length = 10;
+			break;
+		case FLOAT4OID:
+			source->length = source->scale = 8;
+			break;
+		case FLOAT8OID:
+			source->length = source->scale = 17;
+			break;
+		case NUMERICOID:
+			source->length = typmod < 0 ? 131089 : ((typmod - VARHDRSZ) >> 16) & 0xFFFF;
+			source->scale = Max(declared_decimals(typmod), 0);
+			break;
+		case BPCHAROID:
+		case VARCHAROID:
+			source->length = typmod < 0 ? PG_INT32_MAX : typmod - (int) VARHDRSZ;
+			break;
+		case BITOID:
+		case VARBITOID:
+			source->length = typmod < 0 ? PG_INT32_MAX : typmod;
+			break;
+		case DATEOID:
+			source->length = 13;
+			break;
+		case TIMEOID:
+			source->length = 8 + fraction_length(typmod);
+			source->scale = digits;
+			break;
+		case TIMETZOID:
+			source->length = 14 + fraction_length(typmod);
+			source->scale = digits;
+			break;
+		case TIMESTAMPOID:
+			source->length = 22 + fraction_length(typmod);
+			source->scale = digits;
+			break;
+		case TIMESTAMPTZOID:
+			source->length = 28 + fraction_length(typmod);
+			source->scale = digits;
+			break;
+		case INTERVALOID:
+			source->length = 49;
+			source->scale = digits & 0xFFFF;
+			break;
+		default:
+			break;
+	}
+}
+
+NovaSourceType
+nova_type_source(Oid declared, Oid type, int32 typmod)
+{
+	NovaSourceType source = {.name = type_name(declared), .length = PG_INT32_MAX};
+	Oid element = get_typlen(type) == -1 ? get_element_type(type) : InvalidOid;
+
+	/* vectors are no arrays to the driver */
+	if (OidIsValid(element) && type != INT2VECTOROID && type != OIDVECTOROID)
+		type = getBaseTypeAndTypmod(element, &typmod);
+	describe_source(&source, type, typmod);
+	if (type != declared)
+		source.serial = NULL;
+	return source;
+}
+
 /* `,"name":`, padded for the vector copy. */
 void
 nova_column_name(NovaColumn *col, const char *name, const NovaOptions *options)
 {
 	StringInfoData prefix;
+	StringInfoData utf8;
 	NovaOut out;
 
+	initStringInfo(&utf8);
+	nova_utf8(&utf8, name, strlen(name));
+	name = nova_adjust_field(utf8.data, options->field_names);
 	initStringInfo(&prefix);
 	nova_out_init(&out, &prefix);
 	out.java = options->profile == NOVA_PROFILE_DEBEZIUM;
 	nova_out_char(&out, ',');
-	nova_json_cstring(&out, name);
+	nova_json_utf8(&out, name, strlen(name));
 	nova_out_char(&out, ':');
 	enlargeStringInfo(&prefix, 2 * NOVA_PREFIX_PAD);
 	memset(prefix.data + prefix.len, 0, 2 * NOVA_PREFIX_PAD);

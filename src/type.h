@@ -73,6 +73,7 @@ struct NovaColumn
 	const char *null;        /* JSON for SQL's null */
 	const char *unknown;     /* JSON where an old tuple has no value; NULL: leave the field out */
 	const char *unavailable; /* JSON for an unchanged TOAST value; NULL: leave the field out */
+	const char *standard;    /* JSON of the default that schemas show; NULL: none */
 };
 
 /* What stands for a value of a type that is not there; for substitute.c. */
@@ -115,6 +116,28 @@ typedef enum NovaArrayPlaceholder
 } NovaArrayPlaceholder;
 
 extern NovaArrayPlaceholder nova_type_array_placeholder(Oid element);
+
+/* What only schemas tell of a type. */
+typedef struct NovaTypeNames
+{
+	const char *string;    /* the name (and version) of its strings' schema, or NULL */
+	bool never_null;       /* as an item of an array */
+	bool items_never_null; /* of an array's own */
+} NovaTypeNames;
+
+extern NovaTypeNames nova_type_names(Oid type);
+
+/* A column's type as PostgreSQL's JDBC driver describes it. */
+typedef struct NovaSourceType
+{
+	const char *name;
+	const char *serial; /* its name if the default is a sequence; NULL: the same */
+	int length;
+	int scale;
+} NovaSourceType;
+
+/* declared is what the column says; type and typmod lie beneath domains. */
+extern NovaSourceType nova_type_source(Oid declared, Oid type, int32 typmod);
 
 /* Prefixes are copied in vectors of this many bytes. */
 #define NOVA_PREFIX_PAD 16

@@ -56,11 +56,11 @@ def by_key(found):
 
 def fields(left, right):
     """(name, left, right) of what differs in two values; nested ones dotted."""
-    if not (left and right and left[0] == right[0] == "{"):
+    if not (left and right and left[0] == right[0] and left[0] in "{["):
         return [("", left, right)]
     try:
-        a, b = records.members(left), records.members(right)
-    except ValueError:
+        a, b = records.parts(left), records.parts(right)
+    except (ValueError, TypeError, KeyError):
         return [("", left, right)]
     if list(a) != list(b) and set(a) == set(b):
         return [("(order)", ",".join(a), ",".join(b))]

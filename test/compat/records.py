@@ -49,7 +49,7 @@ MASKS = {
         (re.compile(r'("op":"[crudtm]","ts_ms":)\d+(?:(,"ts_us":)\d+(,"ts_ns":)\d+)?'),
          lambda m: m[1] + "0" + (m[2] + "0" + m[3] + "0" if m[2] else "")),
         (re.compile(r'("__ts_[mun]s":)\d+'), r"\g<1>0"),
-        (re.compile(r'^({"ts_ms":)\d+}$'), r"\g<1>0}"),
+        (re.compile(r'(^|"payload":)({"ts_ms":)\d+}'), r"\g<1>\g<2>0}"),
         # What Java prints of an object that has no text: a hash of this run's.
         (re.compile(r"(\[L[A-Za-z.]+;@)[0-9a-f]+"), r"\g<1>0"),
         (re.compile(r'("data_collections":\[)(.*?LogicalDecodingMessageId@.*?)(\])'),
@@ -114,6 +114,11 @@ def split_schema(value):
     return value[len('{"schema":'):end], value[end + len(',"payload":'):-1]
 
 
+def with_schema(schema, payload):
+    """The inverse of split_schema()."""
+    return payload if schema is None else f'{{"schema":{schema},"payload":{payload}}}'
+
+
 def members(text):
     """The members of a JSON object as {name: raw text}, as they were written."""
     out, decoder, at = {}, json.JSONDecoder(), 1
@@ -122,6 +127,18 @@ def members(text):
         _, after = decoder.raw_decode(text, end + 1)
         out[name] = text[end + 1:after]
         at = after + (text[after] == ",")
+    return out
+
+
+def parts(text):
+    """Like members(); of a schema's array of fields {name: raw text} as well."""
+    if text[0] == "{":
+        return members(text)
+    out, decoder, at = {}, json.JSONDecoder(), 1
+    while text[at] != "]":
+        field, end = decoder.raw_decode(text, at)
+        out[field["field"]] = text[at:end]
+        at = end + (text[end] == ",")
     return out
 
 
@@ -215,7 +232,8 @@ class Topics:
     def record(message, prefix, groups):
         def neutral(data):
             found = text(data)
-            return None if found is None else found.replace(prefix, "PREFIX")
+            return None if found is None else found.replace(prefix, "PREFIX").replace(
+                prefix.replace("_", "_u005f"), "PREFIX")
         raw, value = neutral(message.key()), neutral(message.value())
         if value is not None and SNAPSHOT.search(value):
             groups = tuple(MASKS)

@@ -88,15 +88,36 @@ def decoded(connection, options):
                "headers": [list(pair) for pair in headers or []]}
 
 
+def recorded(lines):
+    """A truth's records, their schemas put back in front of them."""
+    schemas = {}
+    for line in map(json.loads, lines):
+        if "schema" in line:
+            schemas[line["schema"]] = line["text"]
+            continue
+        for part in ("key", "value"):
+            if part + "_schema" in line:
+                line[part] = records.with_schema(schemas[line.pop(part + "_schema")], line[part])
+        yield line
+
+
+def masked(text):
+    """Masks are made for payloads; a schema has nothing to mask."""
+    schema, payload = records.split_schema(text)
+    payload = records.mask(payload, tuple(records.MASKS))
+    return records.with_schema(schema, payload)
+
+
 def comparable(record, context):
     """Without what only one run has, long texts as their hash."""
-    value = records.shorten(records.mask(record["value"], tuple(records.MASKS)))
+    schema, value = records.split_schema(masked(record["value"]))
+    value = records.with_schema(schema, records.shorten(value))
     # In text output a null and the four bytes that say so look the same.
     value = None if value == "null" else value
     headers = [[name, records.mask_header(name, text, tuple(records.MASKS))]
                for name, text in record["headers"] if context or not name.startswith(run.CONTEXT)]
     return {**record, "partition": 0, "value": value, "headers": headers,
-            "key": records.mask(record["key"], tuple(records.MASKS))}
+            "key": masked(record["key"])}
 
 
 def relevant(found, context):
@@ -123,8 +144,9 @@ def different(reference, other):
 
 
 def is_streamed(record):
-    return record["key"] is not None and '"id":1' in record["key"] and ".t." in record["topic"] \
-        and int(json.loads(record["key"])["id"]) > 1000
+    key = records.split_schema(record["key"])[1]
+    return key is not None and '"id":1' in key and ".t." in record["topic"] \
+        and int(json.loads(key)["id"]) > 1000
 
 
 def more_here(text):
@@ -148,7 +170,7 @@ def main():
             continue
         context = run.shows_context(spec, name)
         with open(truth, encoding="utf-8", newline="\n") as lines:
-            reference = relevant(map(json.loads, lines), context)
+            reference = relevant(recorded(lines), context)
         found = different(reference, relevant(decoded(connection, options), context))
         number += 1
         print("# ", end="")

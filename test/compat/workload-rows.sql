@@ -18,6 +18,10 @@ INSERT INTO i.keychg SELECT n, 'snap', n FROM generate_series(1, 4) n;
 INSERT INTO i.keychg_full SELECT n, 'snap', n FROM generate_series(1, 4) n;
 INSERT INTO i.trunc VALUES (1, 'snap');
 INSERT INTO i."Odd Näme" VALUES (1, 'a', 'б', 'dot', 'first');
+INSERT INTO n."1-ключ 😀" VALUES (1, 'one', 'a', 1.5, 'b', 2, '2020-02-29', 'ok');
+INSERT INTO n."_plain_name" VALUES (1, 'snap');
+INSERT INTO n.nn VALUES (1, '[(1,2),(3,4)]', '[(1,2),(3,4)]', '((1,2),(3,4))', '(1,2)', '(1,2),(3,4)', '{1,2,3}', '<(1,2),3>',
+	'10.0.0.0/8', '08:00:2b:01:02:03:04:05', '[1,2)', '[2020-01-01,)', '101', '101010101', '{a}', '1 2');
 INSERT INTO i.part VALUES (1, 'eu', 'snap'), (2, 'us', 'snap');
 INSERT INTO i.ddl VALUES (1, 'snap', 1);
 INSERT INTO i.cols VALUES (1, 'secret', 'a long text', 'hash me', NULL, 1, 'gone');

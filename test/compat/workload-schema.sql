@@ -278,5 +278,24 @@ END $$;
 CREATE TABLE i.toast_full (LIKE i.toast INCLUDING ALL);
 ALTER TABLE i.toast_full REPLICA IDENTITY FULL;
 
+-- Names that neither Avro nor Java takes, and comments.
+CREATE SCHEMA n;
+CREATE TABLE n."1-ключ 😀" (
+	"ä-id" integer, "k_2" text, "1st" varchar(10) NOT NULL DEFAULT 'x', "a.b" numeric(5, 2), "日本 😀" text,
+	"_under__score" integer, "$dollar" date, "sp ace" t.mood, PRIMARY KEY ("k_2", "ä-id"));
+CREATE TABLE n."_plain_name" (id integer PRIMARY KEY, v text);
+CREATE TABLE n.nn (
+	id serial PRIMARY KEY, lseg lseg NOT NULL, path path NOT NULL, polygon polygon NOT NULL, point point NOT NULL,
+	box box NOT NULL, line line NOT NULL, circle circle NOT NULL, cidr cidr NOT NULL, macaddr8 macaddr8 NOT NULL,
+	numrange numrange NOT NULL, tstzrange tstzrange NOT NULL, "varbit(5)" varbit(5) NOT NULL, "bit(9)" bit(9) NOT NULL,
+	"text[]" text[] NOT NULL DEFAULT '{}', vec int2vector NOT NULL,
+	big bigserial, small smallserial, "seq8" bigint DEFAULT nextval('t.nn_seq'), "text_7" text DEFAULT 7,
+	"time(1)" time(1), "timetz(1)" timetz(1), "interval(0)" interval(0), "int4_text" integer DEFAULT '9',
+	"date_text" date DEFAULT '2020-01-01'::text::date, "bool_int" boolean DEFAULT 1::boolean);
+COMMENT ON TABLE n."1-ключ 😀" IS 'a "table" with ключ';
+COMMENT ON COLUMN n."1-ключ 😀"."ä-id" IS 'the key''s "first" \ part';
+COMMENT ON COLUMN n."1-ключ 😀"."1st" IS E'two\nlines';
+COMMENT ON COLUMN n."1-ключ 😀"."a.b" IS '';
+
 -- The last insert of the workload: who has seen it has seen all.
 CREATE TABLE public.compat_done (id integer PRIMARY KEY);

@@ -98,6 +98,16 @@ INSERT INTO i.part VALUES (5, 'eu', 'last');
 INSERT INTO i."Odd Näme" VALUES (2, 'a', 'б', 'dot', 'first');
 DELETE FROM i."Odd Näme" WHERE "Id" = 1;
 
+INSERT INTO n."1-ключ 😀" VALUES (2, 'two', 'a', 2.5, 'b', 3, '2020-02-29', 'sad');
+UPDATE n."1-ключ 😀" SET "a.b" = NULL WHERE k_2 = 'one';
+UPDATE n."1-ключ 😀" SET "ä-id" = 22 WHERE k_2 = 'two';
+DELETE FROM n."1-ключ 😀" WHERE k_2 = 'one';
+INSERT INTO n."_plain_name" VALUES (2, 'new');
+INSERT INTO n.nn SELECT 2, lseg, path, polygon, point, box, line, circle, cidr, macaddr8, numrange, tstzrange, "varbit(5)",
+	"bit(9)", "text[]", vec, 2, 2, 2, NULL, '04:05:06.7', '04:05:06.7', '1 day', NULL, NULL, NULL FROM n.nn;
+UPDATE n.nn SET text_7 = NULL WHERE id = 1;
+DELETE FROM n.nn WHERE id = 1;
+
 -- Columns that some configurations mask, cut, hash or leave out.
 INSERT INTO i.cols VALUES (2, 'short', 'short', 'x', 'set', 2, 'gone'), (3, '', 'äöüäöüäöü', '', NULL, 3, NULL);
 UPDATE i.cols SET gone = 'other' WHERE id = 1;

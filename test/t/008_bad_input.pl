@@ -68,7 +68,7 @@ my @refusals = (
 	[ 'a slot name that cannot be', { 'slot.name' => 'My-Slot' }, qr/slot\.name: "My-Slot" is not valid; expected 1 to 63 of lower-case letters, digits .*/ ],
 	[ 'a key that is refused', { 'column.mask.5.chars' => 'a.b.c' }, qr/column\.mask\.\*: refused: masks are column\.mask\.with\.N\.chars, .*/ ],
 	[ 'another database', { 'connector.class' => 'io.debezium.connector.mysql.MySqlConnector' }, qr/connector\.class: .*nova-relay is a PostgreSQL source only.*/ ],
-	[ 'Avro', { 'value.converter' => 'io.confluent.connect.avro.AvroConverter' }, qr/value\.converter: .*nova writes JSON without schemas.*use org\.apache\.kafka\.connect\.json\.JsonConverter.*/ ],
+	[ 'Avro', { 'value.converter' => 'io.confluent.connect.avro.AvroConverter' }, qr/value\.converter: .*nova writes JSON, with or without schemas.*use org\.apache\.kafka\.connect\.json\.JsonConverter.*/ ],
 	[ 'a transform of somebody else', { 'transforms' => 'x', 'transforms.x.type' => 'com.example.X', map { ("transforms.unwrap.$_" => undef) } qw(type drop.tombstones delete.handling.mode add.fields) }, qr/transforms\.x\.type: .*nova has no such transform.*/ ],
 	[ 'acks that lose', { 'producer.override.acks' => '1' }, qr/producer\.override\.acks: .*less than all loses what was committed; set it to all.*/ ],
 	[ 'no topic prefix', { 'topic.prefix' => undef }, qr/.*topic\.prefix.*/ ],

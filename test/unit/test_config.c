@@ -803,7 +803,7 @@ static void
 test_refused(void **state)
 {
 	static const char *const cases[] = {
-		"\"field.name.adjustment.mode\":\"avro\"",
+		"\"field.name.adjustment.mode\":\"com.acme.Adjuster\"",
 		UNWRAP("route.by.field") "\"x\"",
 		("\"transforms\":\"unwrap,o\",\"transforms.o.type\":"
 		 "\"io.debezium.transforms.outbox.EventRouter\""),
@@ -812,7 +812,6 @@ test_refused(void **state)
 		"\"value.converter\":\"io.confluent.connect.avro.AvroConverter\"",
 		("\"value.converter.schema.registry.url\":\"x\","
 		 "\"value.converter\":\"io.confluent.connect.avro.AvroConverter\""),
-		"\"key.converter.schemas.enable\":\"true\"",
 		"\"exactly.once.support\":\"required\"",
 		"\"lsn.flush.mode\":\"manual\"",
 		"\"connector.class\":\"io.debezium.connector.mysql.MySqlConnector\"",
@@ -828,6 +827,64 @@ test_refused(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		expect_refused(cases[i], "refused: ");
+}
+
+/* As in Connect: a converter that is named has schemas unless it says otherwise. */
+static void
+test_schemas(void **state)
+{
+	static const char json[] = "org.apache.kafka.connect.json.JsonConverter";
+	char named[256];
+	RelayConfig *cfg;
+
+	(void) state;
+	expect_plugin(CONNECTOR, "key.schemas", NULL);
+	expect_plugin(CONNECTOR, "value.schemas", NULL);
+	snprintf(named, sizeof(named), CONNECTOR ",\"key.converter\":\"%s\"", json);
+	expect_plugin(named, "key.schemas", "true");
+	expect_plugin(named, "value.schemas", NULL);
+	snprintf(named, sizeof(named), CONNECTOR ",\"value.converter\":\"%s\"", json);
+	expect_plugin(named, "key.schemas", NULL);
+	expect_plugin(named, "value.schemas", "true");
+	snprintf(named, sizeof(named),
+			 CONNECTOR ",\"value.converter\":\"%s\",\"value.converter.schemas.enable\":false",
+			 json);
+	expect_plugin(named, "value.schemas", NULL);
+	expect_plugin(CONNECTOR ",\"value.converter.schemas.enable\":\"true\"", "value.schemas",
+				  "true");
+
+	cfg = parse_with(CONNECTOR ",\"key.converter.schemas.enable\":true");
+	assert_non_null(cfg);
+	assert_true(cfg->key_schemas);
+	assert_false(cfg->value_schemas);
+	config_free(cfg);
+
+	/* nova's own forms, of which two have no schema */
+	expect_refused("\"value.converter.schemas.enable\":true",
+				   "set nova.json.handling.mode to text");
+	expect_refused("\"key.converter.schemas.enable\":true,\"nova.json.handling.mode\":\"text\"",
+				   "set decimal.handling.mode to precise, double or string");
+	expect_refused(CONNECTOR ",\"value.converter.schemas.enable\":true,"
+							 "\"decimal.handling.mode\":\"number\"",
+				   "decimal.handling.mode=number: Kafka Connect has no schema");
+	expect_plugin("\"value.converter.schemas.enable\":true,\"nova.json.handling.mode\":\"text\","
+				  "\"decimal.handling.mode\":\"string\"",
+				  "value.schemas", "true");
+}
+
+static void
+test_names(void **state)
+{
+	(void) state;
+	expect_plugin("\"schema.name.adjustment.mode\":\"avro\"", "schema.name.adjustment.mode",
+				  "avro");
+	expect_plugin("\"field.name.adjustment.mode\":\"AVRO_UNICODE\"", "field.name.adjustment.mode",
+				  "avro_unicode");
+	expect_plugin("\"sanitize.field.names\":\"true\"", "field.name.adjustment.mode", NULL);
+	expect_plugin("\"column.propagate.source.type\":\".*\"", "column.propagate.source.type", ".*");
+	expect_plugin("\"datatype.propagate.source.type\":\"a.b.int4\"",
+				  "datatype.propagate.source.type", "a.b.int4");
+	expect_plugin("\"include.schema.comments\":true", "include.schema.comments", NULL);
 }
 
 /* What has no effect here, or says what nova does anyway, is no obstacle. */
@@ -1048,6 +1105,8 @@ main(void)
 		cmocka_unit_test(test_bad_topic_groups),
 		cmocka_unit_test(test_printing),
 		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_schemas),
+		cmocka_unit_test(test_names),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
