@@ -48,6 +48,11 @@ SELECT data FROM pg_logical_slot_peek_changes('encodings', NULL, NULL, 'add.fiel
 SELECT count(*) AS lines, count(*) FILTER (WHERE data ~ '^[\x20-\x7e]*$') AS ascii,
        count(*) FILTER (WHERE data::json #>> '{value,v}' = t.v) AS equal
 FROM pg_logical_slot_peek_changes('encodings', NULL, NULL) s LEFT JOIN t ON t.id = (s.data::json #>> '{key,id}')::int;
+-- digests are those of UTF-8, cuts count characters
+SELECT count(*) AS lines, count(*) FILTER (WHERE data::json #>> '{value,v}' = encode(sha256('s' || convert_to(t.v, 'UTF8')), 'hex')) AS hashed
+FROM pg_logical_slot_peek_changes('encodings', NULL, NULL, 'column.mask.hash.v2', 'SHA-256:s:public.t.v') s JOIN t ON t.id = (s.data::json #>> '{key,id}')::int;
+SELECT count(*) AS lines, count(*) FILTER (WHERE data::json #>> '{value,v}' = left(t.v, 3)) AS cut
+FROM pg_logical_slot_peek_changes('encodings', NULL, NULL, 'column.truncate', '3:public.t.v') s JOIN t ON t.id = (s.data::json #>> '{key,id}')::int;
 -- names of added fields: the same bytes at each call
 SELECT DISTINCT substring(data FROM ',"__[^}]*') AS field
 FROM (SELECT data FROM pg_logical_slot_peek_changes('encodings', NULL, NULL, 'add.fields', E'op:\xe9')

@@ -144,14 +144,19 @@ static bool
 column_equal(const NovaColumn *col, const NovaRow *old, const NovaRow *new)
 {
 	int i = col->attidx;
+	bool was_null = old->nulls[i];
+	bool is_null = new->nulls[i];
 
-	if (old->nulls[i] && new->nulls[i])
+	if (was_null && is_null)
 		return true;
-	if (!old->nulls[i] && !new->nulls[i] &&
-		(nova_is_unavailable(col, new->values[i]) ||
-		 datum_image_eq(old->values[i], new->values[i], col->byval, col->typlen)))
+	if (!is_null && nova_is_unavailable(col, new->values[i]))
 		return true;
-	return nova_mask_equal(col, old->values[i], old->nulls[i], new->values[i], new->nulls[i]);
+	if (!was_null && nova_is_unavailable(col, old->values[i]))
+		return false;
+	if (!was_null && !is_null &&
+		datum_image_eq(old->values[i], new->values[i], col->byval, col->typlen))
+		return true;
+	return nova_mask_equal(col, old->values[i], was_null, new->values[i], is_null);
 }
 
 bool

@@ -275,12 +275,12 @@ plan_value(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 			plan->columns[plan->ncolumns++] = plan->all[i];
 }
 
-/* What the options hide of these columns of values or of the key. */
+/* What the options hide of all columns, or of those in the key. */
 static void
 plan_masks(NovaPlan *plan, TupleDesc desc, bool in_key, const NovaOptions *options)
 {
-	NovaColumn *columns = in_key ? plan->key : plan->columns;
-	int n = in_key ? plan->nkey : plan->ncolumns;
+	NovaColumn *columns = in_key ? plan->key : plan->all;
+	int n = in_key ? plan->nkey : plan->nall;
 
 	for (int i = 0; i < n; i++)
 		nova_mask_column(&columns[i], column_name(plan, desc, &columns[i]),
@@ -471,9 +471,10 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 	{
 		plan_columns(plan, rel, options);
 		plan_key(plan, rel, options);
-		plan_value(plan, RelationGetDescr(rel), options);
-		plan_masks(plan, RelationGetDescr(rel), false, options);
+		/* the key has taken its columns: they are masked by other rules */
 		plan_masks(plan, RelationGetDescr(rel), true, options);
+		plan_masks(plan, RelationGetDescr(rel), false, options);
+		plan_value(plan, RelationGetDescr(rel), options);
 		plan_fields(plan, RelationGetDescr(rel), options);
 		nova_schema_plan(plan, rel, options);
 	}

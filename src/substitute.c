@@ -259,6 +259,15 @@ bytes_as_uuid(const char *s)
 	return quoted(shown);
 }
 
+/* Are the elements plain numbers?  Dates are in some modes. */
+static bool
+holds_numbers(const NovaColumn *element, const NovaOptions *options)
+{
+	if (element->encode == dbz_encode_date_days)
+		return options->time_mode != NOVA_TIME_CONNECT;
+	return element->encode == nova_encode_int4 || element->encode == nova_encode_int8;
+}
+
 static const char *
 array_placeholder(const NovaColumn *col, Oid element, const NovaOptions *options)
 {
@@ -266,9 +275,7 @@ array_placeholder(const NovaColumn *col, Oid element, const NovaOptions *options
 	const char *placeholder = options->placeholder;
 	char *uuid;
 
-	/* dates are numbers by the mode */
-	if (form == NOVA_PLACEHOLDER_NUMBERS && (col->info->element->encode == dbz_encode_date_iso ||
-											 nova_is_structured(col->info->element)))
+	if (form == NOVA_PLACEHOLDER_NUMBERS && !holds_numbers(col->info->element, options))
 		return "null";
 	switch (form)
 	{
