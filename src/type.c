@@ -14,6 +14,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
@@ -548,6 +549,90 @@ nova_type_zero(Oid type, NovaZero zero)
 	if (zero == NOVA_ZERO_EPOCH)
 		return TimestampGetDatum((int64) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY);
 	return (Datum) 0;
+}
+
+/* Types whose category does not say what a value looks like. */
+static const struct
+{
+	Oid type;
+	const char *literal;
+} type_samples[] = {
+	{UUIDOID, "00000000-0000-0000-0000-000000000000"},
+	{JSONOID, "{}"},
+	{JSONBOID, "{}"},
+	{BYTEAOID, ""},
+	{XMLOID, ""},
+	{TSVECTOROID, ""},
+	{BITOID, "0"},
+	{VARBITOID, "0"},
+	{INETOID, "0.0.0.0"},
+	{CIDROID, "0.0.0.0/0"},
+	{MACADDROID, "00:00:00:00:00:00"},
+	{MACADDR8OID, "00:00:00:00:00:00:00:00"},
+};
+
+/* What any type of a category reads. */
+static const char *
+category_sample(char category, char kind)
+{
+	switch (category)
+	{
+		case TYPCATEGORY_NUMERIC:
+			return "0";
+		case TYPCATEGORY_BOOLEAN:
+			return "false";
+		case TYPCATEGORY_DATETIME:
+			return "1970-01-01 00:00:00+00";
+		case TYPCATEGORY_TIMESPAN:
+			return "0";
+		case TYPCATEGORY_STRING:
+			return "";
+		case TYPCATEGORY_ARRAY:
+			return "{}";
+		case TYPCATEGORY_RANGE:
+			return kind == TYPTYPE_MULTIRANGE ? "{}" : "empty";
+		default:
+			return NULL;
+	}
+}
+
+/* A plain value of a type of the server's own, as text; NULL: none is known. */
+static const char *
+sample_text(Oid type)
+{
+	char category;
+	bool preferred;
+
+	for (int i = 0; i < lengthof(type_samples); i++)
+		if (type_samples[i].type == type)
+			return type_samples[i].literal;
+	get_type_category_preferred(type, &category, &preferred);
+	if (type >= FirstNormalObjectId && get_typtype(type) == TYPTYPE_BASE &&
+		!OidIsValid(get_element_type(type)))
+		return NULL;
+	return category_sample(category, get_typtype(type));
+}
+
+bool
+nova_type_sample(const NovaColumn *col, Datum *value)
+{
+	const char *literal = sample_text(col->type);
+	Oid input;
+	Oid param;
+
+	if (col->encode == nova_encode_enum && col->info->nlabels > 0)
+	{
+		*value = ObjectIdGetDatum(col->info->labels[0].oid);
+		return true;
+	}
+	if (literal == NULL)
+		return false;
+	/* a bit(n) takes n digits and nothing else */
+	if (col->type == BITOID && col->typmod > 0)
+		literal = psprintf("%0*d", col->typmod, 0);
+	getTypeInputInfo(col->type, &input, &param);
+	*value = OidInputFunctionCall(input, pstrdup(literal), param, col->typmod);
+	return true;
 }
 
 NovaArrayPlaceholder
