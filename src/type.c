@@ -118,6 +118,64 @@ new_info(NovaColumn *col)
 	return info;
 }
 
+static bool shows_names(Oid type);
+
+static bool
+row_shows_names(Oid type)
+{
+	TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped && shows_names(TupleDescAttr(desc, i)->atttypid))
+			return true;
+	return false;
+}
+
+/* Does a value's text depend on the search path or on lc_monetary? */
+static bool
+shows_names(Oid type)
+{
+	switch (type)
+	{
+		case CASHOID:
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGTYPEOID:
+			return true;
+		default:
+			break;
+	}
+	switch (get_typtype(type))
+	{
+		case TYPTYPE_DOMAIN:
+			return shows_names(getBaseType(type));
+		case TYPTYPE_COMPOSITE:
+			return row_shows_names(type);
+		case TYPTYPE_RANGE:
+			return shows_names(get_range_subtype(type));
+		case TYPTYPE_MULTIRANGE:
+			return shows_names(get_multirange_range(type));
+		default:
+			return OidIsValid(get_element_type(type)) && shows_names(get_element_type(type));
+	}
+}
+
+/* Keep the session out of the text, if it would show there. */
+static void
+pin_names(NovaColumn *col, Oid type)
+{
+	if (!shows_names(type))
+		return;
+	unconstify(NovaTypeInfo *, col->info)->pinned = col->encode;
+	col->encode = nova_encode_pinned;
+}
+
 /* Text, as the type's output function gives it. */
 void
 nova_type_text(NovaColumn *col, Oid type)
@@ -461,8 +519,10 @@ nova_type_column(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *conte
 		choose_composite(col, type, context);
 	else if (OidIsValid(element))
 		return element_is_known(element, options) && choose_array(col, element, typmod, context);
+	else if (!choose_by_name(col, type, options))
+		return false;
 	else
-		return choose_by_name(col, type, options);
+		pin_names(col, type);
 	return true;
 }
 

@@ -43,6 +43,7 @@ typedef struct NovaLabel
 typedef struct NovaTypeInfo
 {
 	FmgrInfo outfunc;    /* types without an encoder of their own */
+	NovaEncoder pinned;  /* what nova_encode_pinned() calls */
 	int scale;           /* decimals of a numeric, fraction digits of a time; -1: any */
 	NovaColumn *element; /* arrays */
 	int16 typlen;
