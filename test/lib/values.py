@@ -32,10 +32,16 @@ LENIENT = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=
 
 def parse(text, decoder=DECODER):
     """The value of a JSON text, all of it."""
-    value, end = decoder.raw_decode(text)
-    if end != len(text):
+    value, end = decoder.raw_decode(text.strip(" "))
+    if end != len(text.strip(" ")):
         raise ValueError(f"more after the value: {text[end:end + 80]!r}")
     return value
+
+
+def blanks(text, at):
+    while text[at] == " ":
+        at += 1
+    return at
 
 
 def members(text, decoder=LENIENT):
@@ -47,7 +53,8 @@ def members(text, decoder=LENIENT):
         name, end = decoder.raw_decode(text, at)
         if text[end] != ":":
             raise ValueError(f"no colon after {name!r}")
-        _, after = decoder.raw_decode(text, end + 1)
+        _, after = decoder.raw_decode(text, blanks(text, end + 1))
+        after = blanks(text, after)
         out.append((name, text[end + 1:after]))
         at = after + (text[after] == ",")
     if at + 1 != len(text):
@@ -66,16 +73,20 @@ class Server:
             raise RuntimeError(done.stderr.decode("utf-8", "replace").strip() + "\n" + sql[:300])
         return done.stdout.decode("utf-8")
 
-    def rows(self, sql):
-        """The rows of one query, as JSON made by the server."""
-        text = self.run(f"SELECT to_json(ARRAY(SELECT to_json(q) FROM ({sql}) q))")
-        return json.loads(text)
+    def texts(self, sql, before=""):
+        """The values of a query's one column.  As digits: psql prints no noncharacters."""
+        text = self.run(f"{before}SELECT encode(convert_to(x, 'UTF8'), 'hex') FROM ({sql}) q (x)")
+        return [bytes.fromhex(line).decode("utf-8") for line in text.split("\n")[:-1]]
+
+    def rows(self, sql, before=""):
+        """The rows of a query, as JSON made by the server."""
+        return [json.loads(line) for line in self.texts(f"SELECT to_json(q)::text FROM ({sql}) q", before)]
 
     def peek(self, slot, options):
         """The records of a slot, each as {member: raw text}."""
         listed = "".join(", " + quoted(part) for o in options for part in o.split("=", 1))
-        text = self.run(f"SELECT data FROM pg_logical_slot_peek_changes('{slot}', NULL, NULL{listed})")
-        return [dict(members(line)) for line in text.split("\n")[:-1]]
+        lines = self.texts(f"SELECT data FROM pg_logical_slot_peek_changes('{slot}', NULL, NULL{listed})")
+        return [dict(members(line)) for line in lines]
 
 
 def quoted(text):
