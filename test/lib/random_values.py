@@ -30,7 +30,7 @@ from decimal import Decimal, localcontext
 import values
 from values import Number
 
-ROWS = int(os.environ.get("NOVA_ROWS", "80"))
+ROWS = int(os.environ.get("NOVA_ROWS", "60"))
 DAY_US = 86400 * 10**6
 
 # ---- literals --------------------------------------------------------------
