@@ -20,7 +20,7 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 
 SUITES = unit regress isolation tap
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode
+NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-instructions
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
 
@@ -102,7 +102,10 @@ bench/nova_empty.so: bench/nova_empty.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
 bench-decode: deps-bench all bench/nova_empty.so
-	@test/lib/stage bench/decode
+	@test/lib/stage bench/decode $(B)
+
+bench-instructions: deps-bench all bench/nova_empty.so
+	@test/lib/stage bench/instructions $(B)
 
 lint: deps-lint
 	@test/lib/lint
@@ -145,4 +148,5 @@ help:
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'
-	@echo 'bench-decode  decoding speed beside the plugins of the field'
+	@echo 'bench-decode  decoding speed beside the plugins of the field; B="--at-most narrow/nova_empty=1.4 narrow"'
+	@echo 'bench-instructions  instructions of a decoded row, to compare two states of the tree'

@@ -30,6 +30,45 @@ SELECT op, key, value FROM nova.describe('plain', 'add.fields=op', 'skipped.oper
 CREATE TABLE bare (a int, b text);
 SELECT * FROM nova.describe('bare', 'add.fields=op');
 
+-- what a delete becomes: null is a tombstone, the text "null" four bytes
+\pset null '(null)'
+CREATE TABLE keyless (v text);
+INSERT INTO keyless VALUES ('x');
+ALTER TABLE keyless REPLICA IDENTITY FULL;
+ALTER TABLE plain REPLICA IDENTITY DEFAULT;
+SELECT m AS mode, d.key, d.op, d.value
+FROM unnest('{record,drop,tombstone,rewrite,rewrite-with-tombstone,delete-to-tombstone}'::text[]) WITH ORDINALITY modes (m, n),
+     LATERAL (SELECT * FROM nova.describe('plain', 'add.fields=op', 'skipped.operations=c,u', 'delete.handling.mode=' || m)
+              UNION ALL
+              SELECT * FROM nova.describe('keyless', 'add.fields=op', 'skipped.operations=c,u', 'delete.handling.mode=' || m)) d
+ORDER BY n, d.key NULLS LAST, d.value NULLS LAST;
+SELECT m AS mode, d.key, d.op, d.value
+FROM unnest('{record,rewrite-with-tombstone,delete-to-tombstone}'::text[]) WITH ORDINALITY modes (m, n),
+     nova.describe('plain', 'add.fields=op', 'skipped.operations=c,u', 'tombstones.on.delete=false', 'delete.handling.mode=' || m) d
+ORDER BY n;
+-- an envelope shows every delete, and what was before where the WAL has it
+ALTER TABLE plain REPLICA IDENTITY FULL;
+SELECT op, key, value::json ->> 'before' AS before, value::json ->> 'after' AS after
+FROM nova.describe('plain', 'format=envelope', 'delete.handling.mode=drop');
+SELECT op, key, value::json ->> 'before' AS before, value::json ->> 'after' AS after
+FROM nova.describe('plain', 'profile=debezium', 'format=envelope');
+ALTER TABLE plain REPLICA IDENTITY NOTHING;
+\pset null ''
+
+-- no row yet: sample values
+CREATE TYPE sample_enum AS ENUM ('first', 'second');
+CREATE DOMAIN sample_positive AS int CHECK (VALUE > 0);
+CREATE TABLE samples (a bigint PRIMARY KEY, b bool NOT NULL, n numeric(5,2), f float8, m money, o oid, t text, v varchar(2), c char(3), d date,
+    ti time, tz timetz, ts timestamp(3), tstz timestamptz, i interval, u uuid, j json, jb jsonb, by bytea, x xml, bi bit(3), vb varbit, ip inet,
+    ci cidr, mac macaddr, mac8 macaddr8, arr int[], r tstzrange, mr int4multirange, dom sample_positive, rc regclass, e sample_enum, po point,
+    tsv tsvector, g int GENERATED ALWAYS AS (1) STORED);
+SELECT op, key, value FROM nova.describe('samples', 'add.fields=op', 'skipped.operations=u');
+SELECT op, key, value FROM nova.describe('samples', 'profile=debezium', 'add.fields=op', 'skipped.operations=u,d');
+-- a value longer than a write
+INSERT INTO keyless VALUES (repeat('y', 3000000));
+DELETE FROM keyless WHERE v = 'x';
+SELECT op, length(value) FROM nova.describe('keyless', 'add.fields=op');
+
 -- forms of tables
 CREATE TABLE no_columns ();
 SELECT * FROM nova.describe('no_columns', 'add.fields=op');
@@ -96,5 +135,7 @@ DROP ROLE nova_reader;
 DROP VIEW view;
 DROP MATERIALIZED VIEW matview;
 DROP SEQUENCE seq;
-DROP TABLE plain, twin, bare, no_columns, odd, part, temporary, "odd schema"."odd ""table""";
+DROP TABLE plain, twin, bare, keyless, samples, no_columns, odd, part, temporary, "odd schema"."odd ""table""";
 DROP SCHEMA "odd schema";
+DROP TYPE sample_enum;
+DROP DOMAIN sample_positive;

@@ -24,10 +24,9 @@
 #include "utils/rel.h"
 
 #include "compat.h"
-#include "encode.h"
+#include "emit.h"
 #include "header.h"
 #include "options.h"
-#include "pin.h"
 #include "plan.h"
 #include "wire.h"
 
@@ -81,54 +80,78 @@ options_from_array(ArrayType *array)
 	return list;
 }
 
-/* What the records show is made from some row, or from nulls. */
-static void
-sample_row(Relation rel, NovaPlan *plan)
+/* Some row of the table, as far as the caller may see one.  False: none. */
+static bool
+read_row(Relation rel, NovaPlan *plan)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 	char *query = psprintf("SELECT * FROM ONLY %s LIMIT 1",
 						   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 													  RelationGetRelationName(rel)));
 	MemoryContext outer = CurrentMemoryContext;
+	bool found;
 
-	for (int i = 0; i < desc->natts; i++)
-		plan->nulls[i] = true;
 	SPI_connect();
-	if (rel->rd_rel->relkind == RELKIND_RELATION && SPI_execute(query, true, 1) == SPI_OK_SELECT &&
-		SPI_processed == 1)
+	found = rel->rd_rel->relkind == RELKIND_RELATION &&
+			SPI_execute(query, true, 1) == SPI_OK_SELECT && SPI_processed == 1;
+	for (int i = 0, live = 0; found && i < desc->natts; i++)
 	{
-		int live = 0;
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		MemoryContext old;
+		Datum value;
 
-		for (int i = 0; i < desc->natts; i++)
-		{
-			Form_pg_attribute att = TupleDescAttr(desc, i);
-			MemoryContext old;
-			Datum value;
-
-			if (att->attisdropped)
-				continue;
-			value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, ++live,
-								  &plan->nulls[i]);
-			if (plan->nulls[i])
-				continue;
-			if (att->attlen == -1)
-				value = PointerGetDatum(PG_DETOAST_DATUM(value));
-			old = MemoryContextSwitchTo(outer);
-			plan->values[i] = datumCopy(value, att->attbyval, att->attlen);
-			MemoryContextSwitchTo(old);
-		}
+		if (att->attisdropped)
+			continue;
+		value =
+			SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, ++live, &plan->nulls[i]);
+		if (plan->nulls[i])
+			continue;
+		if (att->attlen == -1)
+			value = PointerGetDatum(PG_DETOAST_DATUM(value));
+		old = MemoryContextSwitchTo(outer);
+		plan->values[i] = datumCopy(value, att->attbyval, att->attlen);
+		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
-	memcpy(plan->old_nulls, plan->nulls, desc->natts * sizeof(bool));
-	memcpy(plan->old_values, plan->values, desc->natts * sizeof(Datum));
+	return found;
+}
+
+/* Without a row: a plain value of each type that has one, else null. */
+static void
+make_row(NovaPlan *plan)
+{
+	for (int i = 0; i < plan->nall; i++)
+	{
+		const NovaColumn *col = &plan->all[i];
+
+		plan->nulls[col->attidx] = !nova_type_sample(col, &plan->values[col->attidx]);
+	}
+}
+
+/* What the records show is made from. */
+static void
+sample_row(Relation rel, NovaPlan *plan)
+{
+	int natts = RelationGetDescr(rel)->natts;
+
+	for (int i = 0; i < natts; i++)
+		plan->nulls[i] = true;
+	if (!read_row(rel, plan))
+		make_row(plan);
+	memcpy(plan->old_nulls, plan->nulls, natts * sizeof(bool));
+	memcpy(plan->old_values, plan->values, natts * sizeof(Datum));
 }
 
 /* UTF-8 to a text of this database. */
 static Datum
-text_datum(StringInfo buf)
+text_datum(const char *utf8, Size len)
 {
-	nova_json_ascii(buf, 0);
-	return PointerGetDatum(cstring_to_text_with_len(buf->data, buf->len));
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendBinaryStringInfo(&buf, utf8, (int) len);
+	nova_json_ascii(&buf, 0);
+	return PointerGetDatum(cstring_to_text_with_len(buf.data, buf.len));
 }
 
 /* A block of headers as a JSON object of texts, or null if there is none. */
@@ -158,92 +181,139 @@ headers_datum(NovaBytes block, bool *is_null)
 			nova_out_bytes(&out, "null", 4);
 	}
 	nova_out_char(&out, '}');
-	return text_datum(&json);
+	return text_datum(json.data, json.len);
 }
 
-static NovaBytes
-headers_of(const NovaPlan *plan, const NovaMeta *meta, char op, const NovaRow *row)
+/* Where the stream goes: a record of its frames is a row of the result. */
+typedef struct Listing
 {
-	bool follows = op == NOVA_OP_TOMBSTONE;
-	bool gone = follows || op == NOVA_OP_DELETE;
-	NovaAbout about = {.plan = plan,
-					   .before = gone ? row : NULL,
-					   .after = gone ? NULL : row,
-					   .meta = meta,
-					   .op = follows ? NOVA_OP_DELETE : op,
-					   .added = true};
-	NovaHeaders headers;
+	ReturnSetInfo *rsinfo;
+	char *topic;       /* of the route announced last */
+	NovaRecord record; /* the open one; its value grows in a buffer of its own */
+	StringInfoData value;
+} Listing;
 
-	nova_headers_init(&headers, meta->options, CurrentMemoryContext);
-	return nova_headers(&headers, &about, NULL, follows);
-}
-
-/* One record as a row of the result; no row: a tombstone. */
 static void
-put_record(ReturnSetInfo *rsinfo, const NovaPlan *plan, NovaMeta *meta, char op, const NovaRow *row)
+put_record(Listing *list)
 {
 	Datum values[5] = {0};
 	bool nulls[5] = {false};
-	StringInfoData key;
-	StringInfoData value;
-	NovaOut out;
 
-	values[0] = CStringGetTextDatum(plan->topic);
-	values[1] = CStringGetTextDatum(psprintf("%c", op));
-	nulls[2] = plan->nkey == 0;
-	if (plan->nkey > 0)
+	values[0] = text_datum(list->topic, strlen(list->topic));
+	values[1] = CStringGetTextDatum(psprintf("%c", list->record.op));
+	nulls[2] = list->record.key.data == NULL;
+	if (!nulls[2])
+		values[2] = text_datum(list->record.key.data, list->record.key.len);
+	nulls[3] = list->record.value.data == NULL;
+	if (!nulls[3])
+		values[3] = text_datum(list->value.data, list->value.len);
+	values[4] = headers_datum(list->record.headers, &nulls[4]);
+	tuplestore_putvalues(list->rsinfo->setResult, list->rsinfo->setDesc, values, nulls);
+}
+
+/* A record is complete unless more of its value follows. */
+static void
+list_frame(Listing *list, const NovaFrame *frame)
+{
+	if (frame->type == NOVA_FRAME_ROUTE)
+		list->topic = pnstrdup(frame->u.route.topic.data, frame->u.route.topic.len);
+	else if (frame->type == NOVA_FRAME_RECORD)
 	{
-		initStringInfo(&key);
-		nova_out_init(&out, &key);
-		out.java = meta->options->profile == NOVA_PROFILE_DEBEZIUM;
-		nova_encode_key(&out, plan, row);
-		values[2] = text_datum(&key);
+		list->record = frame->u.record;
+		if (list->record.key.data)
+			list->record.key.data = pnstrdup(list->record.key.data, list->record.key.len);
+		if (list->record.headers.data)
+			list->record.headers.data =
+				pnstrdup(list->record.headers.data, list->record.headers.len);
+		resetStringInfo(&list->value);
+		if (frame->u.record.value.data)
+			appendBinaryStringInfo(&list->value, frame->u.record.value.data,
+								   (int) frame->u.record.value.len);
+		if (!(frame->u.record.flags & NOVA_RF_MORE))
+			put_record(list);
 	}
-	nulls[3] = op == NOVA_OP_TOMBSTONE;
-	if (op != NOVA_OP_TOMBSTONE)
+	else if (frame->type == NOVA_FRAME_MORE)
 	{
-		initStringInfo(&value);
-		nova_out_init(&out, &value);
-		out.java = meta->options->profile == NOVA_PROFILE_DEBEZIUM;
-		nova_encode_value(&out, plan, op == NOVA_OP_DELETE ? row : NULL,
-						  op == NOVA_OP_DELETE ? NULL : row, meta, op);
-		values[3] = text_datum(&value);
+		appendBinaryStringInfo(&list->value, frame->u.more.part.data, (int) frame->u.more.part.len);
+		if (frame->u.more.last)
+			put_record(list);
 	}
-	values[4] = headers_datum(headers_of(plan, meta, op, row), &nulls[4]);
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
 static void
-describe_plan(ReturnSetInfo *rsinfo, Relation rel, NovaPlan *plan, const NovaOptions *options)
+begin_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool last)
 {
+	resetStringInfo(ctx->out);
+}
+
+static void
+end_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool last)
+{
+	NovaCursor c = {ctx->out->data, (uint32) ctx->out->len};
+	NovaFrame frame;
+
+	while (c.remaining > 0 && nova_read_frame(&c, &frame) == NULL)
+		list_frame(ctx->output_writer_private, &frame);
+}
+
+/* The changes, through the very code that a stream's go through. */
+static void
+emit_samples(NovaEmitter *e, NovaRelEntry *entry)
+{
+	NovaPlan *plan = entry->plan;
+	const char *skipped = e->options->skipped;
 	NovaRow row = {.values = plan->values, .nulls = plan->nulls};
 	NovaRow old = {.values = plan->old_values,
 				   .nulls = plan->old_nulls,
 				   .identity_only = !plan->identity_full};
-	bool identity = false;
-	NovaMeta meta;
+	bool identity = plan->identity_full;
 
-	for (int i = 0; i < plan->ncolumns; i++)
-		identity |= plan->columns[i].in_identity;
+	for (int i = 0; i < plan->nall; i++)
+		identity |= plan->all[i].in_identity;
+	if (strchr(skipped, NOVA_OP_CREATE) == NULL)
+		nova_emit_insert(e, entry, &row);
+	if (strchr(skipped, NOVA_OP_UPDATE) == NULL)
+		nova_emit_update(e, entry, plan->identity_full ? &old : NULL, &row);
+	if (strchr(skipped, NOVA_OP_DELETE) == NULL && identity)
+		nova_emit_delete(e, entry, &old);
+}
+
+/* A stream without a slot, whose writes come back here. */
+static void
+describe_plan(ReturnSetInfo *rsinfo, Relation rel, NovaPlan *plan, const NovaOptions *options)
+{
+	LogicalDecodingContext *ctx = palloc0(sizeof(LogicalDecodingContext));
+	Listing list = {.rsinfo = rsinfo};
+	NovaRelEntry entry = {.relid = RelationGetRelid(rel), .valid = true, .plan = plan};
+	NovaBatch batch;
+	NovaMeta meta;
+	NovaEmitter emitter = {.options = options, .batch = &batch, .meta = &meta};
+	NovaCommit commit = {0};
+
+	initStringInfo(&list.value);
+	ctx->out = makeStringInfo();
+	ctx->prepare_write = begin_write;
+	ctx->write = end_write;
+	ctx->accept_writes = true;
+	ctx->output_writer_private = &list;
+	entry.route.topic = plan->topic;
+	entry.route.schema = plan->schema;
+	entry.route.table = plan->table;
+	nova_batch_init(&batch, ctx, options, false);
 	nova_meta_init(&meta, options, CurrentMemoryContext);
+	nova_headers_init(&emitter.headers, options, CurrentMemoryContext);
 	/* as the first record of a transaction */
 	meta.total_order = meta.collection_order = options->transactions ? 1 : 0;
 	sample_row(rel, plan);
-	if (strchr(options->skipped, NOVA_OP_CREATE) == NULL)
-		put_record(rsinfo, plan, &meta, NOVA_OP_CREATE, &row);
-	if (strchr(options->skipped, NOVA_OP_UPDATE) == NULL)
-		put_record(rsinfo, plan, &meta, NOVA_OP_UPDATE, &row);
-	if (strchr(options->skipped, NOVA_OP_DELETE) != NULL || !identity)
-		return;
-	put_record(rsinfo, plan, &meta, NOVA_OP_DELETE, &old);
-	if (options->tombstones && plan->nkey > 0)
-		put_record(rsinfo, plan, &meta, NOVA_OP_TOMBSTONE, &old);
+	emit_samples(&emitter, &entry);
+	nova_batch_commit(&batch, &commit);
 }
 
 /*
  * describe(regclass, VARIADIC text[]): the records that an insert, an update
  * and a delete of a row of this table would make now, with the caller's rights
- * to see a row.  No rows: the options do not capture the table.
+ * to see a row; made of sample values if there is none.  No rows: the options do
+ * not capture the table.
  */
 PG_FUNCTION_INFO_V1(nova_describe);
 Datum

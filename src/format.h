@@ -332,24 +332,30 @@ nova_unscaled_room(const NovaNumeric *n, int scale)
 	return (size_t) digits / 2 + 8;
 }
 
-/* value = value * factor + add, in the little-endian bytes of an unsigned integer. */
+/*
+ * value = value * factor + add, in the little-endian bytes of an unsigned
+ * integer, of which a word of four is taken at a time: the longest numerics
+ * have some ten thousand.
+ */
 static inline size_t
-nova_bignum_step(unsigned char *bytes, size_t len, uint32_t factor, uint32_t add)
+nova_bignum_step(unsigned char *bytes, size_t words, uint32_t factor, uint32_t add)
 {
-	uint32_t carry = add;
+	uint64_t carry = add;
 
-	for (size_t i = 0; i < len; i++)
+	for (unsigned char *p = bytes; p < bytes + 4 * words || carry != 0; p += 4)
 	{
-		carry += (uint32_t) bytes[i] * factor;
-		bytes[i] = (unsigned char) carry;
-		carry >>= 8;
+		if (p == bytes + 4 * words)
+			memset(bytes + 4 * words++, 0, 4);
+		carry += (uint64_t) ((uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 |
+							 (uint32_t) p[3] << 24) *
+				 factor;
+		p[0] = (unsigned char) carry;
+		p[1] = (unsigned char) (carry >> 8);
+		p[2] = (unsigned char) (carry >> 16);
+		p[3] = (unsigned char) (carry >> 24);
+		carry >>= 32;
 	}
-	while (carry != 0)
-	{
-		bytes[len++] = (unsigned char) carry;
-		carry >>= 8;
-	}
-	return len;
+	return words;
 }
 
 /* The i-th decimal behind the point, of the first "scale" ones, from 0. */
@@ -361,6 +367,37 @@ nova_numeric_decimal(const NovaNumeric *n, int i)
 	return nova_numeric_digit(n, n->weight + 1 + i / 4) / power[i % 4] % 10;
 }
 
+/* The bytes of |value| * 10^scale, little-endian, the last one not zero. */
+static inline size_t
+nova_numeric_magnitude(unsigned char *dst, const NovaNumeric *n, int scale)
+{
+	size_t words = 0;
+	size_t len;
+
+	for (int i = 0; i <= n->weight; i++)
+	{
+		uint32_t digit = nova_numeric_digit(n, i);
+
+		if (i == n->weight)
+			words = nova_bignum_step(dst, words, 10000, digit);
+		else
+			words =
+				nova_bignum_step(dst, words, 100000000, digit * 10000 + nova_numeric_digit(n, ++i));
+	}
+	for (int i = 0; i < scale;)
+	{
+		uint32_t factor = 1;
+		uint32_t add = 0;
+
+		for (int end = i + 8; i < end && i < scale; i++, factor *= 10)
+			add = add * 10 + nova_numeric_decimal(n, i);
+		words = nova_bignum_step(dst, words, factor, add);
+	}
+	for (len = 4 * words; len > 0 && dst[len - 1] == 0;)
+		len--;
+	return len;
+}
+
 /*
  * The integer value * 10^scale in the fewest big-endian bytes of two's
  * complement (java.math.BigInteger.toByteArray()).  Decimals beyond the scale
@@ -369,12 +406,8 @@ nova_numeric_decimal(const NovaNumeric *n, int i)
 static inline size_t
 nova_numeric_unscaled(unsigned char *dst, const NovaNumeric *n, int scale)
 {
-	size_t len = 0;
+	size_t len = nova_numeric_magnitude(dst, n, scale);
 
-	for (int i = 0; i <= n->weight; i++)
-		len = nova_bignum_step(dst, len, 10000, nova_numeric_digit(n, i));
-	for (int i = 0; i < scale; i++)
-		len = nova_bignum_step(dst, len, 10, nova_numeric_decimal(n, i));
 	if (n->negative)
 	{
 		uint32_t carry = 1;

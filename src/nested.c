@@ -13,6 +13,7 @@
 
 #include "compat.h"
 #include "nested.h"
+#include "pin.h"
 
 /* How many of the array's dimensions begin (or, at i + 1, end) before item i. */
 static int
@@ -102,6 +103,15 @@ nova_encode_composite(NovaOut *out, const NovaColumn *col, Datum value)
 	}
 	out->skip = 0;
 	nova_out_char(out, '}');
+}
+
+void
+nova_encode_pinned(NovaOut *out, const NovaColumn *col, Datum value)
+{
+	int level = nova_pin_names();
+
+	col->info->pinned(out, col, value);
+	nova_unpin_names(level);
 }
 
 static int

@@ -23,6 +23,8 @@ extern void nova_encode_composite(NovaOut *out, const NovaColumn *col, Datum val
 
 /* The label; labels must be sorted. */
 extern void nova_sort_labels(NovaLabel *labels, int n);
+/* Another encoder under settings that its text would show; see pin.h. */
+extern void nova_encode_pinned(NovaOut *out, const NovaColumn *col, Datum value);
 extern void nova_encode_enum(NovaOut *out, const NovaColumn *col, Datum value);
 
 /*

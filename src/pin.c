@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "pin.h"
@@ -81,4 +82,28 @@ nova_output(FmgrInfo *outfunc, Datum value)
 	}
 	PG_END_TRY();
 	return result;
+}
+
+static void
+set_locally(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/* The search path that a role has by default, without a temporary schema in front. */
+int
+nova_pin_names(void)
+{
+	int level = NewGUCNestLevel();
+
+	set_locally("search_path", "pg_catalog, public, pg_temp");
+	set_locally("lc_monetary", "C");
+	return level;
+}
+
+void
+nova_unpin_names(int level)
+{
+	AtEOXact_GUC(true, level);
 }

@@ -20,4 +20,12 @@
 /* The text of a value, in the current memory context. */
 extern char *nova_output(FmgrInfo *outfunc, Datum value);
 
+/*
+ * Settings that cost more to change: names are written as the search path has
+ * it, money as lc_monetary has it.  Around everything that may write either;
+ * an ERROR in between undoes it, too, since it ends the (sub)transaction.
+ */
+extern int nova_pin_names(void);
+extern void nova_unpin_names(int level);
+
 #endif /* NOVA_PIN_H */

@@ -14,6 +14,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
@@ -118,6 +119,64 @@ new_info(NovaColumn *col)
 
 	col->info = info;
 	return info;
+}
+
+static bool shows_names(Oid type);
+
+static bool
+row_shows_names(Oid type)
+{
+	TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped && shows_names(TupleDescAttr(desc, i)->atttypid))
+			return true;
+	return false;
+}
+
+/* Does a value's text depend on the search path or on lc_monetary? */
+static bool
+shows_names(Oid type)
+{
+	switch (type)
+	{
+		case CASHOID:
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGTYPEOID:
+			return true;
+		default:
+			break;
+	}
+	switch (get_typtype(type))
+	{
+		case TYPTYPE_DOMAIN:
+			return shows_names(getBaseType(type));
+		case TYPTYPE_COMPOSITE:
+			return row_shows_names(type);
+		case TYPTYPE_RANGE:
+			return shows_names(get_range_subtype(type));
+		case TYPTYPE_MULTIRANGE:
+			return shows_names(get_multirange_range(type));
+		default:
+			return OidIsValid(get_element_type(type)) && shows_names(get_element_type(type));
+	}
+}
+
+/* Keep the session out of the text, if it would show there. */
+static void
+pin_names(NovaColumn *col, Oid type)
+{
+	if (!shows_names(type))
+		return;
+	unconstify(NovaTypeInfo *, col->info)->pinned = col->encode;
+	col->encode = nova_encode_pinned;
 }
 
 /* Text, as the type's output function gives it. */
@@ -482,8 +541,10 @@ nova_type_column(NovaColumn *col, Oid type, int32 typmod, NovaTypeContext *conte
 		choose_composite(col, type, context);
 	else if (OidIsValid(element))
 		return element_is_known(element, options) && choose_array(col, element, typmod, context);
+	else if (!choose_by_name(col, type, options))
+		return false;
 	else
-		return choose_by_name(col, type, options);
+		pin_names(col, type);
 	return true;
 }
 
@@ -588,6 +649,90 @@ nova_type_zero(Oid type, NovaZero zero)
 	if (zero == NOVA_ZERO_EPOCH)
 		return TimestampGetDatum((int64) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY);
 	return (Datum) 0;
+}
+
+/* Types whose category does not say what a value looks like. */
+static const struct
+{
+	Oid type;
+	const char *literal;
+} type_samples[] = {
+	{UUIDOID, "00000000-0000-0000-0000-000000000000"},
+	{JSONOID, "{}"},
+	{JSONBOID, "{}"},
+	{BYTEAOID, ""},
+	{XMLOID, ""},
+	{TSVECTOROID, ""},
+	{BITOID, "0"},
+	{VARBITOID, "0"},
+	{INETOID, "0.0.0.0"},
+	{CIDROID, "0.0.0.0/0"},
+	{MACADDROID, "00:00:00:00:00:00"},
+	{MACADDR8OID, "00:00:00:00:00:00:00:00"},
+};
+
+/* What any type of a category reads. */
+static const char *
+category_sample(char category, char kind)
+{
+	switch (category)
+	{
+		case TYPCATEGORY_NUMERIC:
+			return "0";
+		case TYPCATEGORY_BOOLEAN:
+			return "false";
+		case TYPCATEGORY_DATETIME:
+			return "1970-01-01 00:00:00+00";
+		case TYPCATEGORY_TIMESPAN:
+			return "0";
+		case TYPCATEGORY_STRING:
+			return "";
+		case TYPCATEGORY_ARRAY:
+			return "{}";
+		case TYPCATEGORY_RANGE:
+			return kind == TYPTYPE_MULTIRANGE ? "{}" : "empty";
+		default:
+			return NULL;
+	}
+}
+
+/* A plain value of a type of the server's own, as text; NULL: none is known. */
+static const char *
+sample_text(Oid type)
+{
+	char category;
+	bool preferred;
+
+	for (int i = 0; i < lengthof(type_samples); i++)
+		if (type_samples[i].type == type)
+			return type_samples[i].literal;
+	get_type_category_preferred(type, &category, &preferred);
+	if (type >= FirstNormalObjectId && get_typtype(type) == TYPTYPE_BASE &&
+		!OidIsValid(get_element_type(type)))
+		return NULL;
+	return category_sample(category, get_typtype(type));
+}
+
+bool
+nova_type_sample(const NovaColumn *col, Datum *value)
+{
+	const char *literal = sample_text(col->type);
+	Oid input;
+	Oid param;
+
+	if (col->encode == nova_encode_enum && col->info->nlabels > 0)
+	{
+		*value = ObjectIdGetDatum(col->info->labels[0].oid);
+		return true;
+	}
+	if (literal == NULL)
+		return false;
+	/* a bit(n) takes n digits and nothing else */
+	if (col->type == BITOID && col->typmod > 0)
+		literal = psprintf("%0*d", col->typmod, 0);
+	getTypeInputInfo(col->type, &input, &param);
+	*value = OidInputFunctionCall(input, pstrdup(literal), param, col->typmod);
+	return true;
 }
 
 NovaArrayPlaceholder

@@ -44,6 +44,7 @@ typedef struct NovaLabel
 typedef struct NovaTypeInfo
 {
 	FmgrInfo outfunc;    /* types without an encoder of their own */
+	NovaEncoder pinned;  /* what nova_encode_pinned() calls */
 	int scale;           /* decimals of a numeric, fraction digits of a time; -1: any */
 	NovaColumn *element; /* arrays */
 	int16 typlen;
@@ -104,6 +105,9 @@ extern bool nova_type_is_padded(Oid type);
 
 /* The datum of a zero that is not given as JSON. */
 extern Datum nova_type_zero(Oid type, NovaZero zero);
+
+/* A plain value to show what the column looks like.  False: none is known. */
+extern bool nova_type_sample(const NovaColumn *col, Datum *value);
 
 /* How the placeholder of an unchanged TOAST value shows in an array. */
 typedef enum NovaArrayPlaceholder

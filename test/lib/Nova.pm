@@ -44,7 +44,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(new_node kafka_start topic_prefix write_config start_relay start_relay_with
-  read_topic kcat);
+  read_topic kcat python_tap);
 
 my $lib = dirname(__FILE__);
 my $json = JSON::PP->new->utf8->canonical->pretty;
@@ -244,6 +244,35 @@ sub kcat
 
 	fail("kcat $topic: status $status") if $status != 0;
 	return @lines;
+}
+
+=head2 python_tap($script, @arguments)
+
+Runs a Python script that speaks TAP; its tests become this file's.
+
+=cut
+
+sub python_tap
+{
+	my ($script, @arguments) = @_;
+	my ($tests, $failed) = (0, 0);
+
+	open my $in, '-|', '/usr/bin/python3', $script, @arguments or die "$script: $!";
+	while (my $line = <$in>)
+	{
+		chomp $line;
+		if ($line =~ /^(not )?ok \d+ - (.*)/)
+		{
+			$tests++;
+			$failed += defined $1;
+			ok(!$1, $2);
+		}
+		elsif ($line =~ /^# ?(.*)/) { diag($1) }
+		else { note($line) }
+	}
+	close $in;
+	ok($tests > 0 && ($? == 0 || $failed > 0), "$script came to its end");
+	return;
 }
 
 # A command's exit status and lines; its stderr goes to the test's log.

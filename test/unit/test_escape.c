@@ -313,6 +313,111 @@ java_escapes_pairs(void **state)
 	}
 }
 
+/* What java has to give, character by character and by the plain version. */
+static char *
+java_by_hand(char *dst, const char *src, size_t len)
+{
+	for (size_t i = 0; i < len;)
+	{
+		unsigned char c = (unsigned char) src[i];
+
+		if (c < 0xF0 || len - i < 4)
+		{
+			dst = nova_escape_scalar(dst, src + i++, 1);
+			continue;
+		}
+		dst += sprintf(dst, "\\u%04X\\u%04X",
+					   0xD800 + ((((c & 7u) << 18 | (src[i + 1] & 63u) << 12 |
+								   (src[i + 2] & 63u) << 6 | (src[i + 3] & 63u)) -
+								  0x10000) >>
+								 10),
+					   0xDC00 + (((src[i + 2] & 63u) << 6 | (src[i + 3] & 63u)) & 0x3FF));
+		i += 4;
+	}
+	return dst;
+}
+
+/* Valid UTF-8 of all lengths, about one character in `rarity` beyond ASCII. */
+static size_t
+fill_utf8(char *src, size_t room, uint32_t rarity)
+{
+	static const char *const characters[] = {
+		"\xC2\x80",         "\xDF\xBF",         "\xE0\xA0\x80",
+		"\xED\x9F\xBF",     "\xEF\xBF\xBF",     "\xF0\x90\x80\x80",
+		"\xF0\x9F\x98\x80", "\xF3\xA0\x81\xA7", "\xF4\x8F\xBF\xBF",
+	};
+	size_t n = 0;
+
+	while (n + 4 <= room)
+	{
+		uint32_t r = next_random();
+		const char *c = characters[(r >> 8) % 9];
+
+		if (r % rarity != 0)
+			src[n++] = (char) ((r >> 8) % 0x80);
+		else
+		{
+			memcpy(src + n, c, strlen(c));
+			n += strlen(c);
+		}
+	}
+	return n;
+}
+
+/* Every length from none to several vectors, at every alignment. */
+static void
+random_java_strings(void **state)
+{
+	static const uint32_t rarities[] = {1, 2, 5, 20, 1000};
+	char src[120];
+
+	(void) state;
+	for (size_t r = 0; r < sizeof(rarities) / sizeof(rarities[0]); r++)
+		for (size_t align = 0; align < 32; align++)
+			for (size_t room = 0; room <= sizeof(src); room++)
+			{
+				char expected[NOVA_ESCAPE_ROOM(sizeof(src))];
+				size_t src_len = fill_utf8(src, room, rarities[r]);
+				size_t expected_len = (size_t) (java_by_hand(expected, src, src_len) - expected);
+				size_t len;
+				char *got = run(nova_escape_java, src, src_len, align, &len);
+
+				assert_int_equal(len, expected_len);
+				assert_memory_equal(got, expected, len);
+				free(got);
+			}
+}
+
+/* Any bytes at all: the two plain tables differ in four-byte characters only. */
+static void
+every_length_at_every_alignment(void **state)
+{
+	char src[96];
+
+	(void) state;
+	for (size_t len = 0; len <= sizeof(src); len++)
+		for (size_t align = 0; align < 32; align++)
+			for (int round = 0; round < 4; round++)
+			{
+				size_t got_len;
+				size_t java_len;
+				char *got;
+				char *java;
+
+				fill(src, len, (uint32_t) round * 7);
+				assert_same(src, len, align);
+				for (size_t i = 0; i < len; i++)
+					if ((unsigned char) src[i] >= 0xF0)
+						src[i] = 'x';
+				got = run(nova_escape_scalar, src, len, 0, &got_len);
+				java = run(nova_escape_java, src, len, align, &java_len);
+				assert_int_equal(java_len, got_len);
+				assert_memory_equal(java, got, got_len);
+				free(got);
+				free(java);
+			}
+}
+
 int
 main(void)
 {
@@ -326,6 +431,8 @@ main(void)
 		cmocka_unit_test(pieces_are_the_whole),
 		cmocka_unit_test(reading_back_gives_the_same),
 		cmocka_unit_test(java_escapes_pairs),
+		cmocka_unit_test(random_java_strings),
+		cmocka_unit_test(every_length_at_every_alignment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -408,6 +408,161 @@ unscaled_values(void **state)
 	check_unscaled("10000.0001", 4, "05f5e101");
 }
 
+/*
+ * The same by long division of the decimal digits, and the sign by counting
+ * down from a power of 256.
+ */
+static size_t
+unscaled_by_hand(unsigned char *dst, const char *text)
+{
+	static char digits[4096];
+	size_t n = 0;
+	size_t len = 0;
+	bool negative = *text == '-';
+
+	for (; *text; text++)
+		if (*text >= '0' && *text <= '9')
+			digits[n++] = (char) (*text - '0');
+	for (bool any = true; any; len++)
+	{
+		unsigned rest = 0;
+
+		any = false;
+		for (size_t i = 0; i < n; i++)
+		{
+			rest = rest * 10 + (unsigned char) digits[i];
+			digits[i] = (char) (rest / 256);
+			rest %= 256;
+			any |= digits[i] != 0;
+		}
+		dst[len] = (unsigned char) rest;
+	}
+	for (size_t i = 0, borrow = 0; negative && i < len; i++)
+	{
+		unsigned v = 0u - dst[i] - (unsigned) borrow;
+
+		borrow = dst[i] != 0 || borrow;
+		dst[i] = (unsigned char) v;
+	}
+	if (negative != (dst[len - 1] >= 0x80))
+		dst[len++] = negative ? 0xFF : 0;
+	for (size_t i = 0; i < len / 2; i++)
+	{
+		unsigned char swapped = dst[i];
+
+		dst[i] = dst[len - 1 - i];
+		dst[len - 1 - i] = swapped;
+	}
+	return len;
+}
+
+static void
+compare_unscaled(const char *text)
+{
+	static Stored n;
+	static unsigned char expected[4096];
+	NovaNumeric numeric = {.kind = NOVA_NUMERIC_FINITE};
+	size_t room;
+	size_t len = unscaled_by_hand(expected, text);
+	unsigned char *bytes;
+
+	store(&n, text);
+	numeric.negative = n.negative;
+	numeric.weight = n.weight;
+	numeric.dscale = n.dscale;
+	numeric.ndigits = n.ndigits;
+	numeric.digits = (const char *) n.digits;
+	room = nova_unscaled_room(&numeric, n.dscale);
+	bytes = malloc(room + GUARD_LEN);
+	assert_non_null(bytes);
+	memset(bytes, GUARD, room + GUARD_LEN);
+	assert_int_equal(nova_numeric_unscaled(bytes, &numeric, n.dscale), len);
+	assert_memory_equal(bytes, expected, len);
+	for (size_t i = 0; i < GUARD_LEN; i++)
+		assert_int_equal(bytes[room + i], GUARD);
+	free(bytes);
+}
+
+static void
+random_unscaled_values(void **state)
+{
+	static char text[4096];
+
+	(void) state;
+	for (int round = 0; round < 20000; round++)
+	{
+		random_decimal(text);
+		compare_unscaled(text);
+	}
+	for (size_t digits = 1; digits < 3000; digits += 1 + digits / 8)
+	{
+		memset(text, '9', digits);
+		text[digits] = '\0';
+		compare_unscaled(text);
+		text[digits / 2] = '.';
+		if (digits > 2)
+			compare_unscaled(text);
+	}
+}
+
+/* Both sides of every power of 256 that fits into the C library's integers. */
+static void
+unscaled_powers(void **state)
+{
+	(void) state;
+	for (int bits = 7; bits < 63; bits++)
+		for (int off = -1; off <= 1; off++)
+		{
+			char text[32];
+
+			snprintf(text, sizeof(text), "%lld", (1LL << bits) + off);
+			compare_unscaled(text);
+			snprintf(text, sizeof(text), "%lld", -(1LL << bits) + off);
+			compare_unscaled(text);
+		}
+}
+
+/* Every length of Java's digits around a point that may stand anywhere. */
+static void
+random_java_doubles(void **state)
+{
+	(void) state;
+	for (int round = 0; round < 100000; round++)
+	{
+		char shortest[40];
+		char got[NOVA_JAVA_DOUBLE_ROOM + GUARD_LEN];
+		char mantissa[32];
+		uint64_t image = (uint64_t) next_random() << 32 | next_random();
+		double v;
+		double back;
+		char *end;
+
+		memcpy(&v, &image, sizeof(v));
+		if (v != v || v - v != 0)
+			continue;
+		if (round % 2)
+			v = (double) (int32_t) next_random() / (double) (1 << (round % 20));
+		/* as PostgreSQL writes it: no exponent from 1e-4 up to 1e15 */
+		snprintf(shortest, sizeof(shortest), "%.17g", v);
+		if ((v > 9e14 || v < -9e14) && !strchr(shortest, 'e'))
+			snprintf(shortest, sizeof(shortest), "%.16e", v);
+		memset(got, GUARD, sizeof(got));
+		end = nova_format_java_double(got, shortest, (int) strlen(shortest));
+		assert_true((size_t) (end - got) <= NOVA_JAVA_DOUBLE_ROOM);
+		assert_int_equal((unsigned char) got[NOVA_JAVA_DOUBLE_ROOM], GUARD);
+		*end = '\0';
+		back = strtod(got, NULL);
+		assert_memory_equal(&back, &v, sizeof(v));
+		/* Double.toString(): a digit on either side of the point, E beyond 10^-3 and 10^7 */
+		assert_int_equal(sscanf(got, "%31[-0123456789].%*[0-9]", mantissa), 1);
+		assert_non_null(strchr(got, '.'));
+		assert_true(strchr(got, '.')[1] >= '0' && strchr(got, '.')[1] <= '9');
+		if (v != 0)
+			assert_int_equal(strchr(got, 'E') != NULL,
+							 (v < 0 ? -v : v) < 1e-3 || (v < 0 ? -v : v) >= 1e7);
+	}
+}
+
 /* What is read from the stored header: short, long, and the special ones. */
 static void
 numeric_headers(void **state)
@@ -447,11 +602,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(dates),           cmocka_unit_test(times),
-		cmocka_unit_test(random_times),    cmocka_unit_test(uuids),
-		cmocka_unit_test(java_doubles),    cmocka_unit_test(unscaled_values),
-		cmocka_unit_test(numeric_headers), cmocka_unit_test(numerics),
-		cmocka_unit_test(random_numerics), cmocka_unit_test(long_numerics),
+		cmocka_unit_test(dates),
+		cmocka_unit_test(times),
+		cmocka_unit_test(random_times),
+		cmocka_unit_test(uuids),
+		cmocka_unit_test(java_doubles),
+		cmocka_unit_test(unscaled_values),
+		cmocka_unit_test(numeric_headers),
+		cmocka_unit_test(numerics),
+		cmocka_unit_test(random_unscaled_values),
+		cmocka_unit_test(unscaled_powers),
+		cmocka_unit_test(random_java_doubles),
+		cmocka_unit_test(random_numerics),
+		cmocka_unit_test(long_numerics),
 		cmocka_unit_test(integers),
 	};
 
