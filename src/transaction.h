@@ -37,6 +37,7 @@ typedef struct NovaTransaction
 	NovaBatch *batch;
 	NovaRelCache *cache;
 	NovaMeta *meta;
+	NovaRouteState *route; /* of the topic; NULL: not yet asked for */
 	MemoryContext context; /* of one transaction */
 	bool begun;            /* BEGIN was sent */
 	uint64 total;
