@@ -341,6 +341,7 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 		nova_headers_init(&state->emitter.headers, state->options, ctx->context);
 		state->emitter.transaction = nova_transaction_create(
 			state->options, &state->batch, state->relcache, &state->meta, ctx->context);
+		state->emitter.announces = state->emitter.headers.any || state->emitter.transaction != NULL;
 	}
 	MemoryContextSwitchTo(old);
 }

@@ -65,6 +65,8 @@ SELECT pg_logical_emit_message(true, 'Two', 'x') > '0/0';
 SELECT nova.publish('events', 'k', 'not counted'::text) > '0/0';
 COMMIT;
 SELECT pg_logical_emit_message(false, 'loose', 'x') > '0/0';
+-- nothing flushes such a message but what commits after it
+COMMENT ON SCHEMA public IS 'standard public schema';
 SELECT told::json ->> 'topic' AS topic, told::json ->> 'key' AS key,
        coalesce(substring(told::json ->> 'value' from '"transaction":.*(?=,"message")'), told::json ->> 'value') AS value
 FROM told('profile', 'debezium') told;

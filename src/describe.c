@@ -302,6 +302,7 @@ describe_plan(ReturnSetInfo *rsinfo, Relation rel, NovaPlan *plan, const NovaOpt
 	nova_batch_init(&batch, ctx, options, false);
 	nova_meta_init(&meta, options, CurrentMemoryContext);
 	nova_headers_init(&emitter.headers, options, CurrentMemoryContext);
+	emitter.announces = emitter.headers.any;
 	/* as the first record of a transaction */
 	meta.total_order = meta.collection_order = options->transactions ? 1 : 0;
 	sample_row(rel, plan);

@@ -15,16 +15,16 @@ static const NovaBytes no_headers = {NULL, 0};
 static void
 count_change(NovaEmitter *e, const NovaRelEntry *entry)
 {
-	if (unlikely(e->transaction != NULL))
-	{
-		nova_transaction_open(e->transaction);
-		nova_transaction_change(e->transaction, entry);
-	}
+	if (e->transaction == NULL)
+		return;
+	nova_transaction_open(e->transaction);
+	nova_transaction_change(e->transaction, entry);
 }
 
+/* Count the change and build its headers, where the options ask for either. */
 static NovaBytes
-headers_of(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
-		   const NovaRow *after, const NovaKeyHeader *key)
+announced(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before, const NovaRow *after,
+		  const NovaKeyHeader *key)
 {
 	bool follows = op == NOVA_OP_TOMBSTONE;
 	NovaAbout about = {.plan = entry->plan,
@@ -34,9 +34,19 @@ headers_of(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
 					   .op = follows ? NOVA_OP_DELETE : op,
 					   .added = true};
 
-	if (likely(!e->headers.any && key == NULL))
-		return no_headers;
+	if (!follows)
+		count_change(e, entry);
 	return nova_headers(&e->headers, &about, key, follows);
+}
+
+/* What comes before a record; mostly nothing, and that is all it costs then. */
+static inline NovaBytes
+announce(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before, const NovaRow *after,
+		 const NovaKeyHeader *key)
+{
+	if (likely(!e->announces && key == NULL))
+		return no_headers;
+	return announced(e, entry, op, before, after, key);
 }
 
 /* Open a record and write its key; key is the row that has it, or NULL. */
@@ -57,7 +67,7 @@ emit_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
 			const NovaRow *after, const NovaKeyHeader *key)
 {
 	NovaOut *out = begin_record(e, entry, op, after ? after : before,
-								headers_of(e, entry, op, before, after, key));
+								announce(e, entry, op, before, after, key));
 
 	nova_encode_value(out, entry->plan, before, after, e->meta, op);
 	nova_batch_value_done(e->batch, false);
@@ -73,7 +83,7 @@ emit_tombstone(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *old,
 {
 	if (!nova_has_key(entry->plan, old))
 		return;
-	(void) begin_record(e, entry, op, old, headers_of(e, entry, op, old, NULL, key));
+	(void) begin_record(e, entry, op, old, announce(e, entry, op, old, NULL, key));
 	nova_batch_value_done(e->batch, true);
 }
 
@@ -82,7 +92,7 @@ static void
 emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaKeyHeader *key)
 {
 	NovaOut *out = begin_record(e, entry, NOVA_OP_DELETE, old,
-								headers_of(e, entry, NOVA_OP_DELETE, old, NULL, key));
+								announce(e, entry, NOVA_OP_DELETE, old, NULL, key));
 
 	nova_encode_null(out, entry->plan);
 	nova_batch_value_done(e->batch, false);
@@ -91,7 +101,6 @@ emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const No
 void
 nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 {
-	count_change(e, entry);
 	emit_record(e, entry, NOVA_OP_CREATE, NULL, row, NULL);
 }
 
@@ -103,16 +112,19 @@ emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaK
 		e->options->format == NOVA_FORMAT_ENVELOPE ? NOVA_DELETE_RECORD : e->options->delete_mode;
 	bool tombstone = e->options->tombstones;
 
-	count_change(e, entry);
 	switch (mode)
 	{
 		case NOVA_DELETE_DROP:
+			count_change(e, entry);
 			return;
 		case NOVA_DELETE_TO_TOMBSTONE:
 			if (nova_has_key(entry->plan, old))
+			{
 				emit_tombstone(e, entry, NOVA_OP_DELETE, old, key);
-			else
-				nova_batch_dropped(e->batch, &entry->route, NOVA_OP_DELETE, NOVA_DROP_NO_IDENTITY);
+				return;
+			}
+			count_change(e, entry);
+			nova_batch_dropped(e->batch, &entry->route, NOVA_OP_DELETE, NOVA_DROP_NO_IDENTITY);
 			return;
 		case NOVA_DELETE_TOMBSTONE:
 			tombstone = false;
@@ -165,7 +177,6 @@ emit_key_change(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const N
 	NovaKeyHeader from = {"__debezium.oldkey", old_key};
 
 	emit_delete(e, entry, old, told ? &to : NULL);
-	count_change(e, entry);
 	emit_record(e, entry, NOVA_OP_CREATE, NULL, new, told ? &from : NULL);
 }
 
@@ -187,7 +198,6 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 		old = NULL;
 	if (old && e->options->skip_unchanged && nova_rows_equal(entry->plan, old, new))
 		return;
-	count_change(e, entry);
 	emit_record(e, entry, NOVA_OP_UPDATE, old, new, NULL);
 }
 
@@ -195,9 +205,11 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 void
 nova_emit_truncate(NovaEmitter *e, NovaRelEntry *entry)
 {
-	count_change(e, entry);
 	if (e->options->format == NOVA_FORMAT_FLAT && e->options->profile == NOVA_PROFILE_DEBEZIUM)
+	{
+		count_change(e, entry);
 		return;
+	}
 	emit_record(e, entry, NOVA_OP_TRUNCATE, NULL, NULL, NULL);
 }
 

@@ -25,6 +25,7 @@ typedef struct NovaEmitter
 	NovaMeta *meta;
 	NovaHeaders headers;
 	NovaTransaction *transaction; /* NULL: no metadata of it is asked for */
+	bool announces;               /* there is one of these, or headers on records */
 } NovaEmitter;
 
 extern void nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);

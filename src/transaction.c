@@ -35,18 +35,28 @@ nova_transaction_create(const NovaOptions *options, NovaBatch *batch, NovaRelCac
 	return t;
 }
 
-/* Open a record of the transaction's topic, its key written. */
-static NovaOut *
-open_record(NovaTransaction *t, const char *id)
+/* Where the records go: the same for the whole stream. */
+static NovaRouteState *
+find_route(const NovaTransaction *t)
 {
 	const char *first = t->options->topic_prefix;
 	char *topic = nova_topic_route(
 		psprintf("%s%s%s", first, *first ? "." : "", t->options->transaction_topic), t->options);
 	NovaBytes name = {topic, (uint32) strlen(topic)};
-	NovaBytes no_headers = {NULL, 0};
-	NovaOut *out = nova_batch_record(t->batch, nova_relcache_topic(t->cache, name), NOVA_OP_MESSAGE,
-									 0, no_headers);
 
+	return nova_relcache_topic(t->cache, name);
+}
+
+/* Open a record of the transaction's topic, its key written. */
+static NovaOut *
+open_record(NovaTransaction *t, const char *id)
+{
+	NovaBytes no_headers = {NULL, 0};
+	NovaOut *out;
+
+	if (t->route == NULL)
+		t->route = find_route(t);
+	out = nova_batch_record(t->batch, t->route, NOVA_OP_MESSAGE, 0, no_headers);
 	nova_schema_open(out, t->key_schema);
 	appendStringInfo(out->buf, "{\"id\":\"%s\"}", id);
 	nova_schema_close(out, t->key_schema);

@@ -37,6 +37,7 @@ typedef struct NovaTransaction
 	NovaBatch *batch;
 	NovaRelCache *cache;
 	NovaMeta *meta;
+	NovaRouteState *route; /* of the topic; NULL: not yet asked for */
 	MemoryContext context; /* of one transaction */
 	NovaBytes key_schema;  /* of its records */
 	NovaBytes value_schema;
