@@ -138,6 +138,13 @@ typedef struct NovaRegexes
 	text **items; /* anchored */
 } NovaRegexes;
 
+/* An item of publication.names. */
+typedef struct NovaPublicationName
+{
+	char *name;
+	bool missing_told; /* that it does not exist */
+} NovaPublicationName;
+
 typedef struct NovaOptions
 {
 	/* as given: the table fills these by offset */
@@ -173,6 +180,7 @@ typedef struct NovaOptions
 	NovaRegexes *column_include;
 	NovaRegexes *column_exclude;
 	char *key_columns;
+	char *publication_names;
 
 	/* derived from them */
 	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */
@@ -181,6 +189,7 @@ typedef struct NovaOptions
 	char skipped[5]; /* the skipped ops, e.g. "t" */
 	NovaField *fields;
 	int nfields;
+	List *publications;  /* of NovaPublicationName */
 	bool fields_per_row; /* some field differs between rows of a txn */
 } NovaOptions;
 

@@ -20,4 +20,7 @@
 /* The text of a value, in the current memory context. */
 extern char *nova_output(FmgrInfo *outfunc, Datum value);
 
+/* Anything else that may look at them. */
+extern void nova_pinned(void (*work)(void *arg), void *arg);
+
 #endif /* NOVA_PIN_H */
