@@ -72,7 +72,7 @@ typedef struct RelayConfig
 	ConfigPairs plugin; /* options for START_REPLICATION */
 	char *publication;  /* whose CONFIG_PUBLICATION_OPTION is in plugin; NULL: none */
 	bool publication_required;
-	ConfigPairs kafka;  /* librdkafka properties, later ones win */
+	ConfigPairs kafka; /* librdkafka properties, later ones win */
 	TopicGroup *groups;
 	size_t ngroups; /* at least 1 */
 	SnapshotMode snapshot_mode;

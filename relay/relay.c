@@ -472,8 +472,9 @@ log_publication(const Relay *r)
 		log_info("publication %s decides what is captured, and the lists within it",
 				 r->cfg->publication);
 	else if (use == PUBLICATION_NOT_NEEDED)
-		log_warn("publication %s does not exist; nova needs none, the lists decide what is captured",
-				 r->cfg->publication);
+		log_warn(
+			"publication %s does not exist; nova needs none, the lists decide what is captured",
+			r->cfg->publication);
 }
 
 static void

@@ -124,7 +124,8 @@ nova_publication_filter(HeapTuple tuple)
 {
 #if PG_VERSION_NUM >= 150000
 	bool isnull;
-	Datum value = SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prqual, &isnull);
+	Datum value =
+		SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prqual, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
 #else

@@ -246,6 +246,28 @@ is_shown(Form_pg_attribute att, const NovaPublished *published, const NovaOption
 					 : !generated;
 }
 
+/* Records of one topic have one order of columns: a partition's may be another. */
+static void
+order_as_root(NovaPlan *plan, TupleDesc desc)
+{
+	AttrNumber *place = palloc(Max(plan->nall, 1) * sizeof(AttrNumber));
+
+	for (int i = 0; i < plan->nall; i++)
+	{
+		NovaColumn col = plan->all[i];
+		AttrNumber here = get_attnum(plan->root, NameStr(TupleDescAttr(desc, col.attidx)->attname));
+		int at = i;
+
+		for (; at > 0 && place[at - 1] > here; at--)
+		{
+			place[at] = place[at - 1];
+			plan->all[at] = plan->all[at - 1];
+		}
+		place[at] = here;
+		plan->all[at] = col;
+	}
+}
+
 /* Every column, in attribute order: keys are made of any, values of some. */
 static void
 plan_columns(NovaPlan *plan, Relation rel, const NovaPublished *published,
@@ -262,6 +284,8 @@ plan_columns(NovaPlan *plan, Relation rel, const NovaPublished *published,
 			plan_column(plan, &plan->all[plan->nall], rel, att, options))
 			plan->nall++;
 	}
+	if (plan->root != RelationGetRelid(rel))
+		order_as_root(plan, desc);
 	plan->values = palloc(Max(desc->natts, 1) * sizeof(Datum));
 	plan->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 	plan->old_values = palloc(Max(desc->natts, 1) * sizeof(Datum));

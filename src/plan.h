@@ -43,8 +43,8 @@ typedef struct NovaPlan
 	char *schema;
 	char *table;
 	NovaPublication *publication; /* NULL: every row of every operation */
-	bool identity_full; /* old tuples hold every column */
-	NovaColumn *all;    /* in attribute order */
+	bool identity_full;           /* old tuples hold every column */
+	NovaColumn *all;              /* in root's attribute order */
 	int nall;
 	NovaColumn *columns; /* of these, the ones in values */
 	int ncolumns;

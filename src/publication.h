@@ -44,10 +44,10 @@ typedef struct NovaPublication
 /* What is constant for a relation; all false and empty: not published. */
 typedef struct NovaPublished
 {
-	Oid as;             /* gives the names: the relation itself or an ancestor */
-	bool any;           /* is some operation published? */
-	bool all_columns;   /* else those in columns, numbered as in "as" */
-	bool generated;     /* stored generated columns are among all columns */
+	Oid as;           /* gives the names: the relation itself or an ancestor */
+	bool any;         /* is some operation published? */
+	bool all_columns; /* else those in columns, numbered as in "as" */
+	bool generated;   /* stored generated columns are among all columns */
 	Bitmapset *columns;
 	NovaPublication *rows; /* NULL: every row of every operation */
 } NovaPublished;

@@ -206,9 +206,9 @@ recover(NovaRowFilter *filter)
 		MemoryContextDelete(filter->context);
 	filter->context = NULL;
 	if (!filter->failure_told)
-		ereport(WARNING, (errmsg("row filter of table \"%s\" failed: %s", filter->name,
-								 error->message),
-						  errdetail("nova_decoder sends the rows for which it fails.")));
+		ereport(WARNING,
+				(errmsg("row filter of table \"%s\" failed: %s", filter->name, error->message),
+				 errdetail("nova_decoder sends the rows for which it fails.")));
 	filter->failure_told = true;
 	FreeErrorData(error);
 }

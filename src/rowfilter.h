@@ -8,9 +8,10 @@
  * no catalog access per row from then on.
  *
  * Nothing a row holds can make it fail: an expression that ends in an ERROR
- * (a division by zero, a cast) shows the row, with one WARNING per plan in the
- * server's log.  That is also what becomes of a value that the WAL does not
- * hold.  Cancellation, lack of memory and damaged files are still errors.
+ * (a division by zero, a cast) shows the row, with one WARNING per plan and
+ * operation in the server's log.  That is also what becomes of a value that the
+ * WAL does not hold.  Cancellation, lack of memory and damaged files are still
+ * errors.
  *
  * Traps: PostgreSQL allows only immutable functions of its own in these
  * expressions, which is why catching an error without a subtransaction is

@@ -748,21 +748,17 @@ test_publication(void **state)
 	expect_publication("\"tasks.max\":1", NULL, false, NULL);
 	expect_publication("\"plugin.name\":\"pgoutput\"", NULL, false, NULL);
 	expect_publication("\"publication.name\":\"p\"", "p", false, "\"p\"");
-	expect_publication("\"publication.name\":\"A \\\"b\\\"\"", "A \"b\"", false,
-					   "\"A \"\"b\"\"\"");
+	expect_publication("\"publication.name\":\"A \\\"b\\\"\"", "A \"b\"", false, "\"A \"\"b\"\"\"");
 	expect_publication("\"publication.autocreate.mode\":\"disabled\"", "dbz_publication", true,
 					   "\"dbz_publication\"");
 	expect_publication("\"publication.name\":\"p\",\"publication.autocreate.mode\":\"DISABLED\"",
 					   "p", true, "\"p\"");
-	expect_publication(
-		"\"publication.name\":\"p\",\"publication.autocreate.mode\":\"no_tables\"", "p", false,
-		"\"p\"");
-	expect_publication(
-		"\"publication.name\":\"p\",\"publication.autocreate.mode\":\"all_tables\"", "p", false,
-		"\"p\"");
-	expect_publication(
-		"\"publication.name\":\"p\",\"publication.autocreate.mode\":\"filtered\"", NULL, false,
-		NULL);
+	expect_publication("\"publication.name\":\"p\",\"publication.autocreate.mode\":\"no_tables\"",
+					   "p", false, "\"p\"");
+	expect_publication("\"publication.name\":\"p\",\"publication.autocreate.mode\":\"all_tables\"",
+					   "p", false, "\"p\"");
+	expect_publication("\"publication.name\":\"p\",\"publication.autocreate.mode\":\"filtered\"",
+					   NULL, false, NULL);
 	expect_publication("\"publication.name\":\"p\",\"plugin.name\":\"decoderbufs\"", NULL, false,
 					   NULL);
 	expect_refused("\"publication.autocreate.mode\":\"some\"", "all_tables");
@@ -928,21 +924,35 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),         cmocka_unit_test(test_both_shapes),
-		cmocka_unit_test(test_value_kinds),      cmocka_unit_test(test_snapshot_modes),
-		cmocka_unit_test(test_not_json),         cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_unknown_keys),     cmocka_unit_test(test_duplicates_and_aliases),
-		cmocka_unit_test(test_required),         cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters),          cmocka_unit_test(test_values),
-		cmocka_unit_test(test_key_converter),    cmocka_unit_test(test_nulls),
-		cmocka_unit_test(test_profile),          cmocka_unit_test(test_envelope),
-		cmocka_unit_test(test_added_fields),     cmocka_unit_test(test_transforms),
-		cmocka_unit_test(test_deletes),          cmocka_unit_test(test_tombstones),
-		cmocka_unit_test(test_refused),          cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_value_kinds),
+		cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_duplicates_and_aliases),
+		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_key_converter),
+		cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_added_fields),
+		cmocka_unit_test(test_transforms),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_tombstones),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_publication),
-		cmocka_unit_test(test_kafka_properties), cmocka_unit_test(test_kafka_security),
-		cmocka_unit_test(test_topic_groups),     cmocka_unit_test(test_bad_topic_groups),
-		cmocka_unit_test(test_printing),         cmocka_unit_test(test_load),
+		cmocka_unit_test(test_kafka_properties),
+		cmocka_unit_test(test_kafka_security),
+		cmocka_unit_test(test_topic_groups),
+		cmocka_unit_test(test_bad_topic_groups),
+		cmocka_unit_test(test_printing),
+		cmocka_unit_test(test_load),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
