@@ -14,7 +14,7 @@ export PG_CONFIG
 
 # The order is the order in which they run.
 REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast ddl xact twophase filters routing \
-                  partitions generated truncate messages options identifiers describe doctor_slots \
+                  partitions publications generated truncate messages options identifiers describe doctor_slots \
                   settings encodings frames mask skip_unchanged time_structured fields headers transactions schemas
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 

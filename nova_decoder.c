@@ -84,20 +84,30 @@ change_op(const ReorderBufferChange *change)
 	}
 }
 
-/* A captured change of a row, to records. */
-static void
-emit_change(NovaState *state, NovaRelEntry *entry, Relation relation, ReorderBufferChange *change)
+/* The tuples into the plan's arrays. */
+static inline void
+deform(NovaPlan *plan, Relation relation, ReorderBufferChange *change)
+{
+	TupleDesc desc = RelationGetDescr(relation);
+	HeapTuple new = nova_new_tuple(change);
+	HeapTuple old = nova_old_tuple(change);
+
+	if (old)
+		heap_deform_tuple(old, desc, plan->old_values, plan->old_nulls);
+	if (new)
+		heap_deform_tuple(new, desc, plan->values, plan->nulls);
+}
+
+/* A captured and deformed change of a row, to records. */
+static inline void
+emit_change(NovaState *state, NovaRelEntry *entry, ReorderBufferChange *change, char op)
 {
 	NovaPlan *plan = entry->plan;
-	TupleDesc desc = RelationGetDescr(relation);
 	HeapTuple new = nova_new_tuple(change);
 	HeapTuple old = nova_old_tuple(change);
 	NovaRow before = old_row(plan);
 	NovaRow after = {.values = plan->values, .nulls = plan->nulls};
-	char op = change_op(change);
 
-	if (old)
-		heap_deform_tuple(old, desc, plan->old_values, plan->old_nulls);
 	if (op == NOVA_OP_DELETE)
 	{
 		if (old)
@@ -108,7 +118,6 @@ emit_change(NovaState *state, NovaRelEntry *entry, Relation relation, ReorderBuf
 	}
 	if (new == NULL)
 		return;
-	heap_deform_tuple(new, desc, plan->values, plan->nulls);
 	if (old)
 	{
 		after.old_values = plan->old_values;
@@ -118,6 +127,23 @@ emit_change(NovaState *state, NovaRelEntry *entry, Relation relation, ReorderBuf
 		nova_emit_update(&state->emitter, entry, old ? &before : NULL, &after);
 	else
 		nova_emit_insert(&state->emitter, entry, &after);
+}
+
+/* The same with a publication that does not let everything through. */
+static void
+emit_published_change(NovaState *state, NovaRelEntry *entry, Relation relation,
+					  ReorderBufferChange *change)
+{
+	NovaPlan *plan = entry->plan;
+	bool old = nova_old_tuple(change) != NULL;
+	bool new = nova_new_tuple(change) != NULL;
+	char op;
+
+	deform(plan, relation, change);
+	op = nova_publication_op(plan->publication, change_op(change), old ? plan->old_values : NULL,
+							 plan->old_nulls, new ? plan->values : NULL, plan->nulls);
+	if (op && !is_skipped(state, op))
+		emit_change(state, entry, change, op);
 }
 
 /* Keep the connection alive within a long transaction, where the server does not. */
@@ -138,10 +164,13 @@ nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relatio
 	MemoryContext old = MemoryContextSwitchTo(state->change_context);
 	NovaRelEntry *entry = nova_relcache_get(state->relcache, relation);
 
-	if (entry->plan->captured && !is_skipped(state, change_op(change)))
+	state->meta.lsn = change->lsn;
+	if (unlikely(entry->plan->publication))
+		emit_published_change(state, entry, relation, change);
+	else if (entry->plan->captured && !is_skipped(state, change_op(change)))
 	{
-		state->meta.lsn = change->lsn;
-		emit_change(state, entry, relation, change);
+		deform(entry->plan, relation, change);
+		emit_change(state, entry, change, change_op(change));
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->change_context);
@@ -154,9 +183,11 @@ nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relatio
  * once and only when all of it was truncated.
  */
 static bool
-truncate_shows(const NovaState *state, Relation rel, const NovaPlan *plan)
+truncate_shows(Relation rel, const NovaPlan *plan)
 {
-	if (state->options->via_root)
+	if (plan->publication && strchr(plan->publication->ops, NOVA_OP_TRUNCATE) == NULL)
+		return false;
+	if (plan->via_root)
 		return plan->root == RelationGetRelid(rel);
 	return rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
 }
@@ -186,7 +217,7 @@ nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations
 	{
 		NovaRelEntry *entry = nova_relcache_get(state->relcache, relations[i]);
 
-		if (!entry->plan->captured || !truncate_shows(state, relations[i], entry->plan))
+		if (!entry->plan->captured || !truncate_shows(relations[i], entry->plan))
 			continue;
 		if (skipped)
 			begin_for_skipped(state);

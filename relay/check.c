@@ -423,6 +423,41 @@ check_slot(Check *check)
 	PQclear(res);
 }
 
+static bool
+publication_exists(Check *check, PGresult **res)
+{
+	const char *values[] = {check->cfg->publication};
+
+	*res = PQexecParams(check->conn, "SELECT FROM pg_publication WHERE pubname = $1", 1, NULL,
+						values, NULL, NULL, 0);
+	return PQntuples(*res) > 0;
+}
+
+static void
+check_publication(Check *check)
+{
+	const char *name = check->cfg->publication;
+	PGresult *res;
+	bool exists;
+
+	if (name == NULL)
+		return;
+	exists = publication_exists(check, &res);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		failed(check, "publication", "see the server's log", "%s", PQerrorMessage(check->conn));
+	else if (config_publication_use(check->cfg, exists) == PUBLICATION_APPLIES)
+		ok("publication", "%s exists and decides what is captured", name);
+	else if (config_publication_use(check->cfg, exists) == PUBLICATION_MISSING)
+		failed(check, "publication",
+			   "create it before the slot, or remove publication.name and "
+			   "publication.autocreate.mode",
+			   "%s does not exist, and publication.autocreate.mode is disabled", name);
+	else
+		warn(check, "publication", "remove publication.name, or create the publication",
+			 "%s does not exist; the lists decide what is captured", name);
+	PQclear(res);
+}
+
 static void
 check_wal_senders(Check *check)
 {
@@ -499,6 +534,7 @@ check_postgres(Check *check)
 		check_role(check);
 		check_plugin_libraries(check);
 		check_library(check);
+		check_publication(check);
 		check_slot(check);
 		check_wal_senders(check);
 		check_timeout(check);

@@ -346,8 +346,16 @@ static const Option options[] = {
 	 .max = 3600000,
 	 FIELD(status_interval_ms),
 	 .help = "Standby status at least this often; keep it well below wal_sender_timeout."},
-	IGNORE("publication.name", "nova's plugin needs no publication; table.include.list selects"),
-	IGNORE("publication.autocreate.mode", "nova's plugin needs no publication"),
+	{.key = "publication.name",
+	 .help = "Only what this publication publishes is captured: its tables, operations, rows and "
+			 "columns. nova needs none, so that it need not exist unless "
+			 "publication.autocreate.mode is disabled. `dbz_publication` if only that is set."},
+	{.key = "publication.autocreate.mode",
+	 .type = TYPE_ENUM,
+	 .values = "all_tables|disabled|filtered|no_tables",
+	 .help = "disabled: the publication must exist. filtered: it is not looked at, the lists "
+			 "decide. Otherwise, and by default, it applies if it exists. nova makes and changes "
+			 "none."},
 	{.key = "publish.via.partition.root",
 	 .type = TYPE_BOOL,
 	 PLUGIN("publish.via.partition.root"),
@@ -2908,6 +2916,55 @@ finish_transforms(Ctx *ctx)
 	return true;
 }
 
+/* As an identifier of SQL, which is how the plugin reads it. */
+static const char *
+quoted_identifier(Ctx *ctx, const char *name)
+{
+	char *quoted = arena_alloc(ctx, 2 * strlen(name) + 3);
+	char *p = quoted;
+
+	*p++ = '"';
+	for (; *name != '\0'; name++)
+	{
+		if (*name == '"')
+			*p++ = '"';
+		*p++ = *name;
+	}
+	*p++ = '"';
+	*p = '\0';
+	return quoted;
+}
+
+/*
+ * Debezium makes the publication, changes it, or takes it as it is.  Only the
+ * last has an effect here: the plugin needs none.
+ */
+static void
+finish_publication(Ctx *ctx)
+{
+	const char *name = setting_value(ctx, "publication.name");
+	const char *mode = setting_value(ctx, "publication.autocreate.mode");
+	const char *plugin = setting_value(ctx, "plugin.name");
+
+	if (name == NULL && mode == NULL)
+		return;
+	if (plugin != NULL && strcmp(plugin, "decoderbufs") == 0)
+		log_info("%s: no publication applies: Debezium's plugin decoderbufs knows none",
+				 ctx->label);
+	else if (mode != NULL && strcmp(mode, "filtered") == 0)
+		log_info("%s: publication.autocreate.mode=filtered: no publication applies; Debezium would "
+				 "make one of the tables that the lists name, nova needs none for that",
+				 ctx->label);
+	else
+	{
+		ctx->cfg->publication = arena_strdup(ctx, name != NULL ? name : "dbz_publication");
+		ctx->cfg->publication_required = mode != NULL && strcmp(mode, "disabled") == 0;
+		pairs_add(ctx, &ctx->cfg->plugin, CONFIG_PUBLICATION_OPTION,
+				  quoted_identifier(ctx, ctx->cfg->publication),
+				  name != NULL ? "publication.name" : "publication.autocreate.mode");
+	}
+}
+
 static void
 finish_fields(Ctx *ctx)
 {
@@ -3273,6 +3330,7 @@ build(Ctx *ctx, const cJSON *root)
 	apply_all(ctx);
 	finish_fields(ctx);
 	finish_profile(ctx);
+	finish_publication(ctx);
 	if (!finish_masks(ctx) || !finish_schemas(ctx) || !finish_transforms(ctx) ||
 		!finish_context_headers(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) ||
 		!finish_groups(ctx))
@@ -3503,6 +3561,16 @@ print_group(FILE *out, const TopicGroup *group)
 	for (size_t i = 0; i < group->properties.count; i++)
 		fprintf(out, "%-8s %s: %s = %s\n", where, group->name, group->properties.items[i].name,
 				group->properties.items[i].value);
+}
+
+PublicationUse
+config_publication_use(const RelayConfig *cfg, bool exists)
+{
+	if (cfg->publication == NULL)
+		return PUBLICATION_NONE;
+	if (exists)
+		return PUBLICATION_APPLIES;
+	return cfg->publication_required ? PUBLICATION_MISSING : PUBLICATION_NOT_NEEDED;
 }
 
 void

@@ -70,7 +70,9 @@ typedef struct RelayConfig
 	bool slot_drop_on_stop;
 	bool slot_failover;
 	ConfigPairs plugin; /* options for START_REPLICATION */
-	ConfigPairs kafka;  /* librdkafka properties, later ones win */
+	char *publication;  /* whose CONFIG_PUBLICATION_OPTION is in plugin; NULL: none */
+	bool publication_required;
+	ConfigPairs kafka; /* librdkafka properties, later ones win */
 	TopicGroup *groups;
 	size_t ngroups; /* at least 1 */
 	SnapshotMode snapshot_mode;
@@ -105,6 +107,20 @@ extern const TopicGroup *config_topic_group(const RelayConfig *cfg, const char *
 
 /* The value of a pair, or NULL. */
 extern const char *config_pair(const ConfigPairs *pairs, const char *name);
+
+/* The plugin's option to leave out of START_REPLICATION unless PUBLICATION_APPLIES. */
+#define CONFIG_PUBLICATION_OPTION "publication.names"
+
+typedef enum PublicationUse
+{
+	PUBLICATION_NONE,       /* none is configured */
+	PUBLICATION_APPLIES,    /* the plugin follows it */
+	PUBLICATION_NOT_NEEDED, /* it does not exist: the lists decide */
+	PUBLICATION_MISSING     /* it does not exist and has to */
+} PublicationUse;
+
+/* What becomes of cfg->publication, given whether the database has it. */
+extern PublicationUse config_publication_use(const RelayConfig *cfg, bool exists);
 
 /* Every effective setting, a line each, secrets masked. */
 extern void config_print_effective(const RelayConfig *cfg, FILE *out);

@@ -35,6 +35,7 @@ typedef enum PgStep
 	STEP_NONE,
 	STEP_CONNECT,
 	STEP_IDENTIFY,
+	STEP_PUBLICATION,
 	STEP_SLOT,
 	STEP_CREATE,
 	STEP_PREPARED, /* waits for pgstream_start() */
@@ -262,6 +263,13 @@ build_identify(PgStream *pg, QueryText *q)
 }
 
 static void
+build_publication(PgStream *pg, QueryText *q)
+{
+	fputs("SELECT FROM pg_catalog.pg_publication WHERE pubname = ", q->out);
+	query_quoted(q, pg->cfg->publication, '\'');
+}
+
+static void
 build_slot(PgStream *pg, QueryText *q)
 {
 	fputs("SELECT slot_type, plugin, database, active_pid, wal_status, confirmed_flush_lsn "
@@ -285,18 +293,23 @@ static void
 build_start(PgStream *pg, QueryText *q)
 {
 	const ConfigPairs *options = &pg->cfg->plugin;
+	bool first = true;
 
 	fputs("START_REPLICATION SLOT ", q->out);
 	query_quoted(q, pg->cfg->slot_name, '"');
 	fprintf(q->out, " LOGICAL " LSN_FORMAT, LSN_ARGS(pg->start_lsn));
 	for (size_t i = 0; i < options->count; i++)
 	{
-		fputs(i == 0 ? " (" : ", ", q->out);
+		if (pg->server.publication != PUBLICATION_APPLIES &&
+			strcmp(options->items[i].name, CONFIG_PUBLICATION_OPTION) == 0)
+			continue;
+		fputs(first ? " (" : ", ", q->out);
+		first = false;
 		query_quoted(q, options->items[i].name, '"');
 		putc(' ', q->out);
 		query_quoted(q, options->items[i].value, '\'');
 	}
-	if (options->count > 0)
+	if (!first)
 		putc(')', q->out);
 }
 
@@ -330,6 +343,21 @@ answer_identify(PgStream *pg, const PGresult *res)
 	snprintf(pg->server.timeline, sizeof(pg->server.timeline), "%s", PQgetvalue(res, 0, 1));
 	snprintf(pg->server.database, sizeof(pg->server.database), "%s", PQgetvalue(res, 0, 3));
 	pg->server.version_num = PQserverVersion(pg->conn);
+	pg->step = pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT;
+	return PG_AGAIN;
+}
+
+static PgStatus
+answer_publication(PgStream *pg, const PGresult *res)
+{
+	pg->server.publication = config_publication_use(pg->cfg, PQntuples(res) > 0);
+	if (pg->server.publication == PUBLICATION_MISSING)
+		return fail_plainly(pg, PG_STOP,
+							"publication \"%s\" does not exist in database \"%s\" and "
+							"publication.autocreate.mode is disabled: create it, or remove "
+							"publication.name and publication.autocreate.mode, then the lists "
+							"alone decide",
+							pg->cfg->publication, pg->server.database);
 	pg->step = STEP_SLOT;
 	return PG_AGAIN;
 }
@@ -424,6 +452,7 @@ typedef struct PgQuery
 
 static const PgQuery queries[STEP_STOPPED + 1] = {
 	[STEP_IDENTIFY] = {build_identify, PGRES_TUPLES_OK, answer_identify, QUERY_TIMEOUT_MS},
+	[STEP_PUBLICATION] = {build_publication, PGRES_TUPLES_OK, answer_publication, QUERY_TIMEOUT_MS},
 	[STEP_SLOT] = {build_slot, PGRES_TUPLES_OK, answer_slot, QUERY_TIMEOUT_MS},
 	[STEP_CREATE] = {build_create, PGRES_TUPLES_OK, answer_create, 0},
 	[STEP_START] = {build_start, PGRES_COPY_BOTH, answer_start, 0},
@@ -717,6 +746,7 @@ pgstream_advance(PgStream *pg, int64_t now)
 		case STEP_CONNECT:
 			return advance_connect(pg, now);
 		case STEP_IDENTIFY:
+		case STEP_PUBLICATION:
 		case STEP_SLOT:
 		case STEP_CREATE:
 		case STEP_START:

@@ -51,6 +51,7 @@ typedef struct PgServer
 	int version_num;        /* as PQserverVersion() */
 	uint64_t confirmed_lsn; /* the slot's */
 	bool slot_created;      /* by this connection */
+	PublicationUse publication;
 } PgServer;
 
 typedef struct PgStream PgStream;

@@ -464,6 +464,20 @@ log_new_slot(const Relay *r)
 }
 
 static void
+log_publication(const Relay *r)
+{
+	PublicationUse use = pgstream_server(r->pg)->publication;
+
+	if (use == PUBLICATION_APPLIES)
+		log_info("publication %s decides what is captured, and the lists within it",
+				 r->cfg->publication);
+	else if (use == PUBLICATION_NOT_NEEDED)
+		log_warn(
+			"publication %s does not exist; nova needs none, the lists decide what is captured",
+			r->cfg->publication);
+}
+
+static void
 turn_snapshot(Relay *r)
 {
 	uint64_t safe = delivery_safe_lsn(r->delivery);
@@ -472,6 +486,7 @@ turn_snapshot(Relay *r)
 		return;
 	r->slot_known = true;
 	log_new_slot(r);
+	log_publication(r);
 	delivery_stream_begin(r->delivery);
 	/* the slot is never asked to go back: the server takes the later of the two */
 	if (pgstream_server(r->pg)->confirmed_lsn > safe)

@@ -12,14 +12,18 @@
 #define NOVA_COMPAT_H
 
 #include "access/htup.h"
+#include "catalog/pg_publication.h"
+#include "catalog/pg_publication_rel.h"
 #include "common/md5.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "replication/logical.h"
 #include "replication/message.h"
 #include "replication/output_plugin.h"
+#include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/syscache.h"
 
 #if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 200000
 #error "nova_decoder supports PostgreSQL 14 to 19"
@@ -27,6 +31,9 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+#if PG_VERSION_NUM >= 180000
+#include "rewrite/rewriteHandler.h"
 #endif
 
 /* The tuples of a change: wrapped in another struct until 16. */
@@ -78,6 +85,77 @@ nova_column_is_stored(Form_pg_attribute att)
 	return att->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL;
 #else
 	return true;
+#endif
+}
+
+/* The caches whose entries say what is published: schemas are from 15 on. */
+#if PG_VERSION_NUM >= 150000
+#define NOVA_PUBLICATION_CACHES PUBLICATIONOID, PUBLICATIONRELMAP, PUBLICATIONNAMESPACEMAP
+#else
+#define NOVA_PUBLICATION_CACHES PUBLICATIONOID, PUBLICATIONRELMAP
+#endif
+
+/* Is the publication one of that schema's tables? */
+static inline bool
+nova_publication_has_schema(Oid publication, Oid schema)
+{
+#if PG_VERSION_NUM >= 150000
+	return SearchSysCacheExists2(PUBLICATIONNAMESPACEMAP, ObjectIdGetDatum(schema),
+								 ObjectIdGetDatum(publication));
+#else
+	return false;
+#endif
+}
+
+/* Are stored generated columns among the columns of tables without a list? */
+static inline bool
+nova_publication_has_generated(Form_pg_publication publication)
+{
+#if PG_VERSION_NUM >= 180000
+	return publication->pubgencols == PUBLISH_GENCOLS_STORED;
+#else
+	return false;
+#endif
+}
+
+/* The row filter of an entry of pg_publication_rel as text, or NULL. */
+static inline char *
+nova_publication_filter(HeapTuple tuple)
+{
+#if PG_VERSION_NUM >= 150000
+	bool isnull;
+	Datum value =
+		SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prqual, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+#else
+	return NULL;
+#endif
+}
+
+/* Its column list; NULL: all columns. */
+static inline Bitmapset *
+nova_publication_columns(HeapTuple tuple)
+{
+#if PG_VERSION_NUM >= 150000
+	bool isnull;
+	Datum value =
+		SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prattrs, &isnull);
+
+	return isnull ? NULL : pub_collist_to_bitmapset(NULL, value, NULL);
+#else
+	return NULL;
+#endif
+}
+
+/* Put the expressions of virtual generated columns in their places. */
+static inline Node *
+nova_expand_generated(Node *node, Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	return expand_generated_columns_in_expr(node, rel, 1);
+#else
+	return node;
 #endif
 }
 

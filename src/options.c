@@ -14,6 +14,7 @@
 #include "regex/regex.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/varlena.h"
 
 #include "fields.h"
 #include "json.h"
@@ -102,6 +103,9 @@ static const OptionRow option_table[] = {
 	 "Keys of your own: schema.table:column,column;… where schema.table is a regular expression."},
 	{"publish.via.partition.root", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(via_root),
 	 "Filter and name the topic of a partition by its topmost partitioned table."},
+	{"publication.names", OPTION_STRING, "", NULL, 0, 0, NULL, AT(publication_names),
+	 "Let through only what these publications do: tables, operations, rows and columns; names as "
+	 "SQL writes them, separated by commas. They replace publish.via.partition.root."},
 	{"add.fields", OPTION_STRING, "op,source.ts_ms", NULL, 0, 0, NULL, AT(add_fields),
 	 "Fields about the change behind the columns: op, ts_ms, ts_us, ts_ns; of source: version, "
 	 "connector, name, ts_ms, snapshot, db, sequence, ts_us, ts_ns, schema, table, txId, lsn, "
@@ -597,6 +601,25 @@ derive_routing(NovaOptions *options)
 	}
 }
 
+/* Names as pgoutput takes them: folded to lower case unless quoted. */
+static void
+derive_publications(NovaOptions *options)
+{
+	List *names;
+	ListCell *lc;
+
+	if (!SplitIdentifierString(pstrdup(options->publication_names), ',', &names))
+		bad_value(find_option("publication.names"), options->publication_names,
+				  "names of publications, quoted as in SQL and separated by commas");
+	foreach (lc, names)
+	{
+		NovaPublicationName *item = palloc0(sizeof(NovaPublicationName));
+
+		item->name = lfirst(lc);
+		options->publications = lappend(options->publications, item);
+	}
+}
+
 static void
 derive_placeholder(NovaOptions *options)
 {
@@ -727,6 +750,7 @@ nova_options_parse(List *deflist)
 	derive_fields(options);
 	derive_routing(options);
 	derive_placeholder(options);
+	derive_publications(options);
 	check_key_columns(options);
 	return options;
 }

@@ -162,6 +162,13 @@ typedef struct NovaMasks
 	NovaMaskRule *rules;
 } NovaMasks;
 
+/* An item of publication.names. */
+typedef struct NovaPublicationName
+{
+	char *name;
+	bool missing_told; /* that it does not exist */
+} NovaPublicationName;
+
 typedef struct NovaOptions
 {
 	/* as given: the table fills these by offset */
@@ -213,6 +220,7 @@ typedef struct NovaOptions
 	NovaRegexes *propagate_types;
 	int schema_names; /* NovaNameMode */
 	int field_names;  /* NovaNameMode */
+	char *publication_names;
 
 	/* derived from them */
 	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */
@@ -221,6 +229,7 @@ typedef struct NovaOptions
 	char skipped[5];            /* the skipped ops, e.g. "t" */
 	struct NovaFields *fields;  /* of add.fields */
 	struct NovaFields *headers; /* of add.headers; fields.h has both */
+	List *publications;         /* of NovaPublicationName */
 } NovaOptions;
 
 extern NovaOptions *nova_options_parse(List *deflist);

@@ -64,6 +64,24 @@ fixed_settings(void)
 	return &fixed;
 }
 
+void
+nova_pinned(void (*work)(void *arg), void *arg)
+{
+	Settings session;
+
+	remember(&session);
+	apply(fixed_settings());
+	PG_TRY();
+	{
+		work(arg);
+	}
+	PG_FINALLY();
+	{
+		apply(&session);
+	}
+	PG_END_TRY();
+}
+
 char *
 nova_output(FmgrInfo *outfunc, Datum value)
 {

@@ -20,6 +20,9 @@
 /* The text of a value, in the current memory context. */
 extern char *nova_output(FmgrInfo *outfunc, Datum value);
 
+/* Anything else that may look at them. */
+extern void nova_pinned(void (*work)(void *arg), void *arg);
+
 /*
  * Settings that cost more to change: names are written as the search path has
  * it, money as lc_monetary has it.  Around everything that may write either;

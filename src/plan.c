@@ -165,9 +165,25 @@ is_captured(const char *schema, const char *table, const char *full, const NovaO
 		   nova_lists_pass(options->table_include, options->table_exclude, full);
 }
 
-/* Names, verdict and topic. */
+/* The relation that gives the names, by publish.via.partition.root. */
 static void
-plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
+plan_root(NovaPlan *plan, Relation rel, const NovaOptions *options)
+{
+	plan->root = RelationGetRelid(rel);
+	plan->via_root = options->via_root;
+	if (options->via_root && rel->rd_rel->relispartition)
+	{
+		List *ancestors = get_partition_ancestors(RelationGetRelid(rel));
+
+		/* none while a concurrent detach is pending */
+		if (ancestors != NIL)
+			plan->root = llast_oid(ancestors);
+	}
+}
+
+/* Names, verdict and topic; published is NULL if no publication counts. */
+static void
+plan_route(NovaPlan *plan, Relation rel, const NovaPublished *published, const NovaOptions *options)
 {
 	char *schema;
 	char *table;
@@ -177,23 +193,26 @@ plan_route(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	if (rel->rd_rel->relkind != RELKIND_RELATION &&
 		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		return;
-	plan->root = RelationGetRelid(rel);
-	if (options->via_root && rel->rd_rel->relispartition)
+	plan_root(plan, rel, options);
+	if (published)
 	{
-		List *ancestors = get_partition_ancestors(RelationGetRelid(rel));
-
-		/* none while a concurrent detach is pending */
-		if (ancestors != NIL)
-			plan->root = llast_oid(ancestors);
+		plan->root = published->as;
+		plan->via_root = plan->root != RelationGetRelid(rel) ||
+						 rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+		plan->publication = published->rows;
 	}
 	schema = get_namespace_name(get_rel_namespace(plan->root));
 	table = get_rel_name(plan->root);
 	if (schema == NULL || table == NULL)
 		return;
 	plan->full_name = psprintf("%s.%s", schema, table);
-	plan->captured = is_captured(schema, table, plan->full_name, options);
+	plan->captured = (published == NULL || published->any) &&
+					 is_captured(schema, table, plan->full_name, options);
 	if (!plan->captured)
+	{
+		plan->publication = NULL;
 		return;
+	}
 	plan->schema = utf8_copy(schema);
 	plan->table = utf8_copy(table);
 	topic = psprintf("%s%s%s.%s", utf8_copy(options->topic_prefix),
@@ -228,17 +247,47 @@ plan_column(NovaPlan *plan, NovaColumn *col, Relation rel, Form_pg_attribute att
 	return true;
 }
 
-/* Generated columns are in the WAL if stored; Debezium's plugin leaves them out. */
+/*
+ * Generated columns are in the WAL if stored; Debezium's plugin leaves them out
+ * unless a publication has them.
+ */
 static bool
-is_shown(Form_pg_attribute att, const NovaOptions *options)
+is_shown(Form_pg_attribute att, const NovaPublished *published, const NovaOptions *options)
 {
-	return nova_column_is_stored(att) &&
-		   !(att->attgenerated && options->profile == NOVA_PROFILE_DEBEZIUM);
+	bool generated = att->attgenerated && options->profile == NOVA_PROFILE_DEBEZIUM;
+
+	if (!nova_column_is_stored(att))
+		return false;
+	return published ? nova_column_published(published, NameStr(att->attname), generated)
+					 : !generated;
+}
+
+/* Records of one topic have one order of columns: a partition's may be another. */
+static void
+order_as_root(NovaPlan *plan, TupleDesc desc)
+{
+	AttrNumber *place = palloc(Max(plan->nall, 1) * sizeof(AttrNumber));
+
+	for (int i = 0; i < plan->nall; i++)
+	{
+		NovaColumn col = plan->all[i];
+		AttrNumber here = get_attnum(plan->root, NameStr(TupleDescAttr(desc, col.attidx)->attname));
+		int at = i;
+
+		for (; at > 0 && place[at - 1] > here; at--)
+		{
+			place[at] = place[at - 1];
+			plan->all[at] = plan->all[at - 1];
+		}
+		place[at] = here;
+		plan->all[at] = col;
+	}
 }
 
 /* Every column, in attribute order: keys are made of any, values of some. */
 static void
-plan_columns(NovaPlan *plan, Relation rel, const NovaOptions *options)
+plan_columns(NovaPlan *plan, Relation rel, const NovaPublished *published,
+			 const NovaOptions *options)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 
@@ -247,10 +296,12 @@ plan_columns(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
-		if (!att->attisdropped && is_shown(att, options) &&
+		if (!att->attisdropped && is_shown(att, published, options) &&
 			plan_column(plan, &plan->all[plan->nall], rel, att, options))
 			plan->nall++;
 	}
+	if (plan->root != RelationGetRelid(rel))
+		order_as_root(plan, desc);
 	plan->values = palloc(Max(desc->natts, 1) * sizeof(Datum));
 	plan->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 	plan->old_values = palloc(Max(desc->natts, 1) * sizeof(Datum));
@@ -464,12 +515,19 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 	MemoryContext context = AllocSetContextCreate(parent, "nova plan", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	NovaPlan *plan = palloc0(sizeof(NovaPlan));
+	NovaPublished found;
+	const NovaPublished *published = NULL;
 
 	plan->context = context;
-	plan_route(plan, rel, options);
+	if (options->publications != NIL)
+	{
+		found = nova_published(rel, options);
+		published = &found;
+	}
+	plan_route(plan, rel, published, options);
 	if (plan->captured)
 	{
-		plan_columns(plan, rel, options);
+		plan_columns(plan, rel, published, options);
 		plan_key(plan, rel, options);
 		/* the key has taken its columns: they are masked by other rules */
 		plan_masks(plan, RelationGetDescr(rel), true, options);

@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "options.h"
+#include "publication.h"
 #include "type.h"
 #include "wire.h"
 
@@ -34,15 +35,17 @@ typedef struct NovaPlan
 {
 	MemoryContext context;
 	bool captured;   /* if false, nothing below is set */
+	bool via_root;   /* records are those of root, not of each partition */
 	Oid root;        /* the relation that gave the names */
 	List *relids;    /* composite types that columns are made of */
 	char *full_name; /* schema.table in the server\'s encoding */
 	char *topic;     /* UTF-8, like the next three */
 	char *schema;
 	char *table;
-	char *record_name;  /* the topic before topic.regex, after which schemas are named */
-	bool identity_full; /* old tuples hold every column */
-	NovaColumn *all;    /* in attribute order */
+	char *record_name;            /* the topic before topic.regex, after which schemas are named */
+	NovaPublication *publication; /* NULL: every row of every operation */
+	bool identity_full;           /* old tuples hold every column */
+	NovaColumn *all;              /* in root's attribute order */
 	int nall;
 	NovaColumn *columns; /* of these, the ones in values */
 	int ncolumns;

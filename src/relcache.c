@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "relcache.h"
 
 /* Below this many marked entries a sweep is not worth its walk. */
@@ -110,6 +111,21 @@ on_catalog(Datum arg, int cacheid, uint32 hashvalue)
 		mark_all(dlist_container(NovaRelCache, node, iter.cur));
 }
 
+/* A publication changed: to whom it matters, all of it does. */
+static void
+on_publication(Datum arg, int cacheid, uint32 hashvalue)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &live_caches)
+	{
+		NovaRelCache *cache = dlist_container(NovaRelCache, node, iter.cur);
+
+		if (cache->options->publications != NIL)
+			mark_all(cache);
+	}
+}
+
 static void
 on_reset(void *arg)
 {
@@ -121,6 +137,7 @@ on_reset(void *arg)
 static void
 register_callbacks(void)
 {
+	static const int publication_caches[] = {NOVA_PUBLICATION_CACHES};
 	static bool registered = false;
 
 	if (registered)
@@ -128,6 +145,8 @@ register_callbacks(void)
 	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, on_catalog, (Datum) 0);
 	CacheRegisterSyscacheCallback(ENUMOID, on_catalog, (Datum) 0);
+	for (int i = 0; i < lengthof(publication_caches); i++)
+		CacheRegisterSyscacheCallback(publication_caches[i], on_publication, (Datum) 0);
 	registered = true;
 }
 

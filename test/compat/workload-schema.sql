@@ -1,6 +1,7 @@
 -- The tables of the comparison.  Schema "t": one table per group of types, a
 -- column per type, a row per value; names of columns say the type and are what
--- FINDINGS.md shows.  Schema "i": identities, keys, key changes, TOAST.
+-- FINDINGS.md shows.  Schema "i": identities, keys, key changes, TOAST.  Schema
+-- "p": what publications let through.
 --
 -- Run as a superuser in an empty database.  Everything is captured by every
 -- connector whose configuration names the table (configs.json).
@@ -299,3 +300,25 @@ COMMENT ON COLUMN n."1-ключ 😀"."a.b" IS '';
 
 -- The last insert of the workload: who has seen it has seen all.
 CREATE TABLE public.compat_done (id integer PRIMARY KEY);
+
+-- Publications that connectors find (publication.autocreate.mode).
+CREATE SCHEMA p;
+CREATE TABLE p.rows (id integer PRIMARY KEY, n integer, v text);
+CREATE TABLE p.rows_full (id integer PRIMARY KEY, n integer, v text);
+ALTER TABLE p.rows_full ALTER v SET STORAGE EXTERNAL, REPLICA IDENTITY FULL;
+CREATE TABLE p.cols (id integer PRIMARY KEY, a text, secret text, n integer NOT NULL);
+CREATE TABLE p.ops (id integer PRIMARY KEY, v text);
+CREATE TABLE p.nokey (id integer, a text, b text, PRIMARY KEY (id, b));
+CREATE TABLE p.nokey_all (id integer PRIMARY KEY, a text);
+CREATE TABLE p.part (id integer, region text, v text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE p.part_eu (v text, region text NOT NULL, id integer NOT NULL);
+ALTER TABLE p.part ATTACH PARTITION p.part_eu FOR VALUES IN ('eu');
+CREATE TABLE p.part_us PARTITION OF p.part FOR VALUES IN ('us');
+CREATE TABLE p.other (id integer PRIMARY KEY, v text);
+CREATE PUBLICATION p_rows FOR TABLE p.rows WHERE (id < 100), p.rows_full WHERE (n > 10 OR v LIKE 'long%'),
+	p.cols (id, a, n), p.part_eu WHERE (id < 100), public.compat_done;
+CREATE PUBLICATION p_ops FOR TABLE p.ops, p.nokey (a, b), p.nokey_all (a), public.compat_done WITH (publish = 'insert');
+CREATE PUBLICATION p_updates FOR TABLE p.ops, p.rows, p.part, public.compat_done WITH (publish = 'insert, update');
+CREATE PUBLICATION p_root FOR TABLE p.part (id, region) WHERE (id < 100), public.compat_done
+	WITH (publish_via_partition_root = true);
+CREATE PUBLICATION p_schema FOR TABLES IN SCHEMA p, TABLE public.compat_done;

@@ -137,4 +137,41 @@ INSERT INTO i.outbox VALUES ('10000000-0000-4000-8000-000000000002', 'order', '8
 	('10000000-0000-4000-8000-000000000003', 'user', 'u1', 'UserGone', NULL);
 DELETE FROM i.outbox;
 
+-- What publications let through: rows that go in and out of a filter, also by
+-- their key and with a value that the WAL does not repeat.
+INSERT INTO p.rows VALUES (1, 1, 'in'), (2, 2, 'in'), (101, 1, 'out'), (102, 1, 'out');
+UPDATE p.rows SET v = 'changed' WHERE id IN (1, 101);
+UPDATE p.rows SET id = 103 WHERE id = 2;
+UPDATE p.rows SET id = 3 WHERE id = 102;
+UPDATE p.rows SET id = 4 WHERE id = 1;
+DELETE FROM p.rows WHERE id IN (101, 3);
+INSERT INTO p.rows_full VALUES (1, 11, 'in'), (2, 2, 'out'), (3, NULL, 'unknown'), (4, 4, repeat('long', 1000)), (5, 5, NULL);
+UPDATE p.rows_full SET v = 'changed' WHERE id IN (1, 2);
+UPDATE p.rows_full SET n = 1 WHERE id = 1;
+UPDATE p.rows_full SET n = 12 WHERE id IN (2, 3);
+UPDATE p.rows_full SET n = 40 WHERE id = 4;
+UPDATE p.rows_full SET n = 3 WHERE id IN (3, 4);
+UPDATE p.rows_full SET id = 6, n = 60 WHERE id = 5;
+UPDATE p.rows_full SET id = 7, n = 7 WHERE id = 6;
+DELETE FROM p.rows_full;
+INSERT INTO p.cols VALUES (1, 'a', 'secret', 1), (2, NULL, NULL, 2);
+UPDATE p.cols SET secret = 'other' WHERE id = 1;
+UPDATE p.cols SET id = 3 WHERE id = 2;
+DELETE FROM p.cols WHERE id = 1;
+INSERT INTO p.ops VALUES (1, 'new'), (2, 'new');
+UPDATE p.ops SET v = 'changed' WHERE id = 1;
+DELETE FROM p.ops WHERE id = 1;
+TRUNCATE p.ops;
+INSERT INTO p.ops VALUES (3, 'new');
+-- tables whose key is not all published can only be inserted into
+INSERT INTO p.nokey VALUES (1, 'a', 'b'), (2, 'a', 'c');
+INSERT INTO p.nokey_all VALUES (1, 'a');
+INSERT INTO p.part VALUES (1, 'eu', 'new'), (2, 'us', 'new'), (101, 'eu', 'new'), (102, 'us', 'new');
+UPDATE p.part SET v = 'changed';
+UPDATE p.part SET region = 'us' WHERE id = 1;
+UPDATE p.part SET id = id + 200 WHERE id = 2;
+DELETE FROM p.part WHERE id > 100;
+TRUNCATE p.part, p.cols;
+INSERT INTO p.other VALUES (1, 'new');
+
 INSERT INTO public.compat_done VALUES (1);

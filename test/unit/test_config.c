@@ -908,6 +908,57 @@ test_accepted(void **state)
 }
 
 static void
+expect_publication(const char *more, const char *name, bool required, const char *option)
+{
+	RelayConfig *cfg = parse_with(more);
+	const char *found;
+
+	if (cfg == NULL)
+		fail_msg("%s: %s", more, error_text);
+	found = config_pair(&cfg->plugin, CONFIG_PUBLICATION_OPTION);
+	if (name == NULL)
+	{
+		assert_null(cfg->publication);
+		assert_null(found);
+		assert_int_equal(config_publication_use(cfg, true), PUBLICATION_NONE);
+	}
+	else
+	{
+		assert_string_equal(cfg->publication, name);
+		assert_non_null(found);
+		assert_string_equal(found, option);
+		assert_int_equal(config_publication_use(cfg, true), PUBLICATION_APPLIES);
+		assert_int_equal(config_publication_use(cfg, false),
+						 required ? PUBLICATION_MISSING : PUBLICATION_NOT_NEEDED);
+	}
+	config_free(cfg);
+}
+
+/* Which publication counts, and whether it has to exist. */
+static void
+test_publication(void **state)
+{
+	(void) state;
+	expect_publication("\"tasks.max\":1", NULL, false, NULL);
+	expect_publication("\"plugin.name\":\"pgoutput\"", NULL, false, NULL);
+	expect_publication("\"publication.name\":\"p\"", "p", false, "\"p\"");
+	expect_publication("\"publication.name\":\"A \\\"b\\\"\"", "A \"b\"", false, "\"A \"\"b\"\"\"");
+	expect_publication("\"publication.autocreate.mode\":\"disabled\"", "dbz_publication", true,
+					   "\"dbz_publication\"");
+	expect_publication("\"publication.name\":\"p\",\"publication.autocreate.mode\":\"DISABLED\"",
+					   "p", true, "\"p\"");
+	expect_publication("\"publication.name\":\"p\",\"publication.autocreate.mode\":\"no_tables\"",
+					   "p", false, "\"p\"");
+	expect_publication("\"publication.name\":\"p\",\"publication.autocreate.mode\":\"all_tables\"",
+					   "p", false, "\"p\"");
+	expect_publication("\"publication.name\":\"p\",\"publication.autocreate.mode\":\"filtered\"",
+					   NULL, false, NULL);
+	expect_publication("\"publication.name\":\"p\",\"plugin.name\":\"decoderbufs\"", NULL, false,
+					   NULL);
+	expect_refused("\"publication.autocreate.mode\":\"some\"", "all_tables");
+}
+
+static void
 test_kafka_properties(void **state)
 {
 	(void) state;
@@ -1099,6 +1150,7 @@ main(void)
 		cmocka_unit_test(test_transaction_metadata),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_publication),
 		cmocka_unit_test(test_kafka_properties),
 		cmocka_unit_test(test_kafka_security),
 		cmocka_unit_test(test_topic_groups),
