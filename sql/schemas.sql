@@ -171,6 +171,14 @@ FROM unnest(ARRAY['none', 'avro', 'avro_unicode']) schema_mode, unnest(ARRAY['no
 SELECT record->'key' AS key, record->'value' AS value FROM records('field.name.adjustment.mode', 'avro', 'add.fields', 'op', 'message.key.columns', 'public.*:1st,😀', 'column.exclude.list', '.*_a.b');
 SELECT 'consumed' FROM pg_logical_slot_get_changes('schemas', NULL, NULL) LIMIT 1;
 
+-- the labels of an enum in their own order
+CREATE TYPE size AS ENUM ('small', 'large');
+ALTER TYPE size ADD VALUE 'medium' BEFORE 'large';
+CREATE TABLE sized (id int PRIMARY KEY, s size);
+INSERT INTO sized VALUES (1, 'medium');
+SELECT record->'value'->'schema'->'fields'->1 AS field FROM records('profile', 'debezium', 'value.schemas', 'true');
+SELECT 'consumed' FROM pg_logical_slot_get_changes('schemas', NULL, NULL) LIMIT 1;
+
 -- a schema and values that are longer than a write
 DO $$ BEGIN EXECUTE (SELECT 'CREATE TABLE wide (id int PRIMARY KEY, ' || string_agg(format('%I int', 'column_' || repeat('x', 50) || g), ', ') || ')' FROM generate_series(1, 1500) g); END $$;
 INSERT INTO wide (id) VALUES (1);
@@ -190,7 +198,7 @@ SELECT records('profile', 'debezium', 'value.schemas', 'true', 'json.handling.mo
 
 SELECT 'drop' FROM pg_drop_replication_slot('schemas');
 DROP FUNCTION all_misfits, misfits, fields, records;
-DROP TABLE users, everything, nested, sparse, source, "1-näme", wide, large;
-DROP TYPE mood, pair;
+DROP TABLE users, everything, nested, sparse, source, "1-näme", sized, wide, large;
+DROP TYPE mood, pair, size;
 DROP DOMAIN positive;
 DROP EXTENSION hstore;

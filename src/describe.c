@@ -211,6 +211,20 @@ put_record(Listing *list)
 	tuplestore_putvalues(list->rsinfo->setResult, list->rsinfo->setDesc, values, nulls);
 }
 
+/* Bytes that outlive their frame. */
+static NovaBytes
+copied(NovaBytes bytes)
+{
+	char *copy;
+
+	if (bytes.data == NULL)
+		return bytes;
+	copy = palloc(bytes.len + 1);
+	memcpy(copy, bytes.data, bytes.len);
+	bytes.data = copy;
+	return bytes;
+}
+
 /* A record is complete unless more of its value follows. */
 static void
 list_frame(Listing *list, const NovaFrame *frame)
@@ -220,11 +234,8 @@ list_frame(Listing *list, const NovaFrame *frame)
 	else if (frame->type == NOVA_FRAME_RECORD)
 	{
 		list->record = frame->u.record;
-		if (list->record.key.data)
-			list->record.key.data = pnstrdup(list->record.key.data, list->record.key.len);
-		if (list->record.headers.data)
-			list->record.headers.data =
-				pnstrdup(list->record.headers.data, list->record.headers.len);
+		list->record.key = copied(list->record.key);
+		list->record.headers = copied(list->record.headers);
 		resetStringInfo(&list->value);
 		if (frame->u.record.value.data)
 			appendBinaryStringInfo(&list->value, frame->u.record.value.data,

@@ -243,19 +243,34 @@ bits_parameters(NovaOut *out, const NovaColumn *col)
 	appendStringInfo(out->buf, "\"length\":\"%d\"", col->typmod < 0 ? PG_INT32_MAX : col->typmod);
 }
 
+static int
+compare_positions(const void *a, const void *b)
+{
+	float4 x = ((const NovaLabel *) a)->position;
+	float4 y = ((const NovaLabel *) b)->position;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The labels in their own order, not in that of their making. */
 static void
 enum_parameters(NovaOut *out, const NovaColumn *col)
 {
-	put(out, "\"allowed\":\"");
-	for (int i = 0; i < col->info->nlabels; i++)
-	{
-		const char *label = col->info->labels[i].label;
+	int n = col->info->nlabels;
+	NovaLabel *labels = palloc(Max(n, 1) * sizeof(NovaLabel));
 
+	for (int i = 0; i < n; i++)
+		labels[i] = col->info->labels[i];
+	qsort(labels, n, sizeof(NovaLabel), compare_positions);
+	put(out, "\"allowed\":\"");
+	for (int i = 0; i < n; i++)
+	{
 		if (i > 0)
 			nova_out_char(out, ',');
-		nova_json_text(out, label, strlen(label));
+		nova_json_text(out, labels[i].label, strlen(labels[i].label));
 	}
 	nova_out_char(out, '"');
+	pfree(labels);
 }
 
 /* A column as PostgreSQL's JDBC driver describes it. */

@@ -381,7 +381,9 @@ choose_enum(NovaColumn *col, Oid type)
 	while ((tuple = systable_getnext(scan)) != NULL)
 	{
 		Form_pg_enum row = (Form_pg_enum) GETSTRUCT(tuple);
-		NovaLabel label = {.oid = row->oid, .label = pstrdup(NameStr(row->enumlabel))};
+		NovaLabel label = {.oid = row->oid,
+						   .position = row->enumsortorder,
+						   .label = pstrdup(NameStr(row->enumlabel))};
 
 		if ((info->nlabels & (info->nlabels - 1)) == 0)
 			info->labels = info->labels

@@ -37,6 +37,7 @@ typedef void (*NovaEncoder)(NovaOut *out, const NovaColumn *col, Datum value);
 typedef struct NovaLabel
 {
 	Oid oid;
+	float4 position; /* among the labels */
 	char *label;
 } NovaLabel;
 
