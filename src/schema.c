@@ -123,6 +123,7 @@ static const EncoderSchema encoder_schemas[] = {
 	{nova_encode_enum, STRING, NAMED("io.debezium.data.Enum"), enum_parameters, true},
 	{nova_encode_array, NULL},
 	{nova_encode_composite, NULL},
+	{nova_encode_pinned, STRING}, /* the encoder within decides: inner_encoder() */
 	{nova_encode_vector, ARRAY_OF(FLOAT), NAMED("io.debezium.data.FloatVector")},
 	/* documents and numbers of any form: check_schemas() in options.c keeps them out */
 	{nova_encode_json, STRING},
@@ -201,11 +202,20 @@ static const EncoderSchema encoder_schemas[] = {
 	{dbz_encode_unknown_hex, STRING, .never_null = true},
 };
 
+/* The encoder within those that only wrap another. */
+static NovaEncoder
+inner_encoder(const NovaColumn *col)
+{
+	NovaEncoder encode = nova_mask_shown_as(col);
+
+	return encode == nova_encode_pinned ? col->info->pinned : encode;
+}
+
 static const EncoderSchema *
 encoder_schema(const NovaColumn *col)
 {
 	static const EncoderSchema string = {.type = STRING};
-	NovaEncoder encode = nova_mask_shown_as(col);
+	NovaEncoder encode = inner_encoder(col);
 
 	for (int i = 0; i < lengthof(encoder_schemas); i++)
 		if (encoder_schemas[i].encode == encode)
@@ -377,7 +387,7 @@ put_fields(NovaOut *out, const NovaColumn *col, const NovaOptions *options)
 static bool
 is_encoded_bytes(const NovaColumn *col, const NovaOptions *options)
 {
-	return nova_mask_shown_as(col) == nova_encode_base64 &&
+	return inner_encoder(col) == nova_encode_base64 &&
 		   options->binary_mode != NOVA_BINARY_BYTES;
 }
 
