@@ -294,6 +294,7 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 		state->emitter.options = state->options;
 		state->emitter.batch = &state->batch;
 		state->emitter.meta = &state->meta;
+		state->emitter.relcache = state->relcache;
 	}
 	MemoryContextSwitchTo(old);
 }

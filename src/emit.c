@@ -8,14 +8,41 @@
 #include "postgres.h"
 
 #include "emit.h"
+#include "outbox.h"
 
 static const NovaBytes no_headers = {NULL, 0};
+
+/* The route of a row that names its topic; if it does not, the table's. */
+static NovaRouteState *
+row_route(NovaEmitter *e, NovaRelEntry *entry, const char *topic)
+{
+	if (topic == NULL || !nova_topic_valid(topic, strlen(topic)))
+		return &entry->route;
+	return nova_relcache_topic(e->relcache, (NovaBytes){topic, (uint32) strlen(topic)});
+}
+
+/* By the column that the option route.by.field names; a tombstone has no columns. */
+static NovaRouteState *
+field_route(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *row)
+{
+	const NovaPlan *plan = entry->plan;
+	StringInfo name = NULL;
+
+	if (op != NOVA_OP_TOMBSTONE && row)
+		name = nova_column_text(plan->topic_column, row,
+								e->options->profile == NOVA_PROFILE_DEBEZIUM);
+	return row_route(
+		e, entry,
+		name ? nova_transforms_topic(e->options, name->data, plan->shape.rest) : NULL);
+}
 
 /* Open a record and write its key; key is the row that has it, or NULL. */
 static NovaOut *
 begin_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *key, NovaBytes headers)
 {
-	NovaOut *out = nova_batch_record(e->batch, &entry->route, op, 0, headers);
+	NovaRouteState *route =
+		likely(!entry->plan->by_row) ? &entry->route : field_route(e, entry, op, key);
+	NovaOut *out = nova_batch_record(e->batch, route, op, 0, headers);
 	bool keyed = key != NULL && nova_has_key(entry->plan, key);
 
 	if (keyed)
@@ -57,9 +84,33 @@ emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaByte
 	nova_batch_value_done(e->batch, false);
 }
 
+/* An inserted row of an outbox. */
+static void
+emit_event(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row, NovaBytes headers)
+{
+	const NovaPlan *plan = entry->plan;
+	NovaEvent event;
+	NovaOut *out;
+
+	nova_outbox_event(plan, row, e->options, &event);
+	headers = nova_outbox_headers(plan, row, e->options->profile == NOVA_PROFILE_DEBEZIUM, headers);
+	e->batch->place = event.place;
+	out = nova_batch_record(e->batch, row_route(e, entry, event.topic), NOVA_OP_CREATE, 0, headers);
+	nova_outbox_key(out, plan, row);
+	nova_batch_key_done(e->batch, false);
+	if (!event.tombstone)
+		nova_outbox_value(out, plan, row, &event);
+	nova_batch_value_done(e->batch, event.tombstone);
+}
+
 void
 nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 {
+	if (unlikely(entry->plan->outbox != NULL))
+	{
+		emit_event(e, entry, row, no_headers);
+		return;
+	}
 	emit_record(e, entry, NOVA_OP_CREATE, NULL, row, no_headers);
 }
 
@@ -67,9 +118,10 @@ nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 static void
 emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaBytes headers)
 {
-	NovaDeleteMode mode =
-		e->options->format == NOVA_FORMAT_ENVELOPE ? NOVA_DELETE_RECORD : e->options->delete_mode;
+	NovaDeleteMode mode = !entry->plan->flat ? NOVA_DELETE_RECORD : e->options->delete_mode;
 
+	if (entry->plan->outbox)
+		return;
 	switch (mode)
 	{
 		case NOVA_DELETE_DROP:
@@ -111,7 +163,7 @@ key_of(const NovaEmitter *e, const NovaPlan *plan, const NovaRow *row)
 	initStringInfo(&key);
 	nova_out_init(&out, &key);
 	out.java = e->options->profile == NOVA_PROFILE_DEBEZIUM;
-	nova_encode_key(&out, plan, row);
+	nova_encode_key_payload(&out, plan, row);
 	return key;
 }
 
@@ -140,8 +192,11 @@ emit_key_change(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const N
 	bool told = e->options->profile == NOVA_PROFILE_DEBEZIUM;
 
 	emit_delete(e, entry, old, told ? header_block("__debezium.newkey", new_key) : no_headers);
-	emit_record(e, entry, NOVA_OP_CREATE, NULL, new,
-				told ? header_block("__debezium.oldkey", old_key) : no_headers);
+	if (entry->plan->outbox)
+		emit_event(e, entry, new, told ? header_block("__debezium.oldkey", old_key) : no_headers);
+	else
+		emit_record(e, entry, NOVA_OP_CREATE, NULL, new,
+					told ? header_block("__debezium.oldkey", old_key) : no_headers);
 }
 
 void
@@ -158,6 +213,11 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 			return;
 		}
 	}
+	if (unlikely(entry->plan->outbox != NULL))
+	{
+		nova_batch_dropped(e->batch, &entry->route, NOVA_OP_UPDATE, NOVA_DROP_OUTBOX_UPDATE);
+		return;
+	}
 	emit_record(e, entry, NOVA_OP_UPDATE, old && !old->identity_only ? old : NULL, new, no_headers);
 }
 
@@ -165,7 +225,8 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 void
 nova_emit_truncate(NovaEmitter *e, NovaRelEntry *entry)
 {
-	if (e->options->format == NOVA_FORMAT_FLAT && e->options->profile == NOVA_PROFILE_DEBEZIUM)
+	if (entry->plan->outbox ||
+		(entry->plan->flat && e->options->profile == NOVA_PROFILE_DEBEZIUM))
 		return;
 	emit_record(e, entry, NOVA_OP_TRUNCATE, NULL, NULL, no_headers);
 }
@@ -175,12 +236,15 @@ nova_emit_message(NovaEmitter *e, NovaRelCache *cache, const char *prefix, const
 				  Size size)
 {
 	const char *first = e->options->topic_prefix;
-	char *topic = nova_topic_route(psprintf("%s%smessage", first, *first ? "." : ""), e->options);
-	NovaBytes name = {topic, (uint32) strlen(topic)};
-	NovaOut *out = nova_batch_record(e->batch, nova_relcache_topic(cache, name), NOVA_OP_MESSAGE, 0,
-									 no_headers);
+	NovaShape shape = {.no_outbox = true};
+	NovaBytes name;
+	NovaOut *out;
 
-	nova_encode_message_key(out, prefix);
+	nova_transforms_apply(e->options, psprintf("%s%smessage", first, *first ? "." : ""), &shape);
+	name = (NovaBytes){shape.topic, (uint32) strlen(shape.topic)};
+	out = nova_batch_record(e->batch, nova_relcache_topic(cache, name), NOVA_OP_MESSAGE, 0,
+									 no_headers);
+	nova_encode_message_key(out, prefix, &shape);
 	nova_batch_key_done(e->batch, false);
 	nova_encode_message(out, prefix, content, size, e->meta);
 	nova_batch_value_done(e->batch, false);

@@ -21,6 +21,7 @@ typedef struct NovaEmitter
 	const NovaOptions *options;
 	NovaBatch *batch;
 	NovaMeta *meta;
+	NovaRelCache *relcache; /* for topics that rows name */
 } NovaEmitter;
 
 extern void nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);

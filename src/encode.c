@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "encode.h"
+#include "expand.h"
 
 /*
  * The database's name, in that memory context.  Looked up at the start of a
@@ -195,7 +196,58 @@ nova_has_key(const NovaPlan *plan, const NovaRow *row)
 }
 
 void
+nova_encode_alone(NovaOut *out, const NovaColumn *col, const NovaRow *row)
+{
+	Datum value;
+
+	out->skip = col->prefix_len;
+	if (row->nulls[col->attidx] || (row->identity_only && !col->in_identity))
+		nova_column_constant(out, col, col->null);
+	else if (find_value(col, row, &value))
+		col->encode(out, col, value);
+	else
+		nova_column_constant(out, col, col->unavailable ? col->unavailable : "null");
+	out->skip = 0;
+}
+
+StringInfo
+nova_column_text(const NovaColumn *col, const NovaRow *row, bool java)
+{
+	StringInfo json;
+	NovaOut out;
+
+	if (row->identity_only && !col->in_identity)
+		return NULL;
+	json = makeStringInfo();
+	nova_out_init(&out, json);
+	out.java = java;
+	nova_encode_alone(&out, col, row);
+	if (strcmp(json->data, "null") == 0)
+		return NULL;
+	return json->data[0] == '"' ? nova_json_unquote(json) : json;
+}
+
+void
 nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+{
+	if (likely(!plan->key_shaped))
+	{
+		nova_encode_key_payload(out, plan, row);
+		return;
+	}
+	if (plan->bare_key)
+	{
+		nova_encode_alone(out, plan->bare_key, row);
+		return;
+	}
+	nova_encode_key_payload(out, plan, row);
+	out->buf->len--;
+	nova_out_bytes(out, plan->key_tail, strlen(plan->key_tail));
+	nova_out_char(out, '}');
+}
+
+void
+nova_encode_key_payload(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
 	nova_out_char(out, '{');
 	out->skip = 1;
@@ -316,7 +368,7 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, con
 {
 	const NovaRow *row = after ? after : before;
 
-	if (unlikely(meta->options->format == NOVA_FORMAT_ENVELOPE))
+	if (unlikely(!plan->flat))
 	{
 		write_envelope(out, plan, before, after, meta, op);
 		return;
@@ -332,10 +384,16 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, con
 }
 
 void
-nova_encode_message_key(NovaOut *out, const char *prefix)
+nova_encode_message_key(NovaOut *out, const char *prefix, const NovaShape *shape)
 {
-	nova_out_bytes(out, "{\"prefix\":", 10);
+	bool bare = shape->key_field && strcmp(shape->key_field, "prefix") == 0;
+
+	nova_out_bytes(out, "{\"prefix\":", bare ? 0 : 10);
 	nova_json_cstring(out, prefix);
+	if (bare)
+		return;
+	if (shape->key_tail)
+		nova_out_bytes(out, shape->key_tail, strlen(shape->key_tail));
 	nova_out_char(out, '}');
 }
 

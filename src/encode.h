@@ -55,8 +55,17 @@ extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us,
  */
 extern bool nova_has_key(const NovaPlan *plan, const NovaRow *row);
 
-/* `{"id":1}` */
+/* `{"id":1}`, in the shape that the transforms give it. */
 extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
+
+/* The key before any transform. */
+extern void nova_encode_key_payload(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
+
+/* A column's value without its name. */
+extern void nova_encode_alone(NovaOut *out, const NovaColumn *col, const NovaRow *row);
+
+/* The same as text (UTF-8) instead of JSON; NULL: it is null, or the WAL does not have it. */
+extern StringInfo nova_column_text(const NovaColumn *col, const NovaRow *row, bool java);
 
 /*
  * A record's value in the options' format.  before and after may be NULL; flat
@@ -67,7 +76,7 @@ extern void nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow 
 							  const NovaRow *after, NovaMeta *meta, char op);
 
 /* A logical decoding message as Debezium shows it: key and value. */
-extern void nova_encode_message_key(NovaOut *out, const char *prefix);
+extern void nova_encode_message_key(NovaOut *out, const char *prefix, const NovaShape *shape);
 extern void nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size size,
 								const NovaMeta *meta);
 

@@ -138,6 +138,8 @@ typedef struct NovaRegexes
 	text **items; /* anchored */
 } NovaRegexes;
 
+typedef struct NovaStep NovaStep;
+
 typedef struct NovaOptions
 {
 	/* as given: the table fills these by offset */
@@ -148,6 +150,17 @@ typedef struct NovaOptions
 	char *topic_prefix;
 	char *topic_regex;
 	char *topic_replacement;
+	char *transforms;
+	char *outbox_id;
+	char *outbox_key;
+	char *outbox_payload;
+	char *outbox_timestamp;
+	char *outbox_route;
+	char *outbox_placement;
+	bool outbox_expand;
+	int outbox_keep_nulls; /* 1: nulls of an expanded payload stay */
+	int outbox_keep_empty; /* 1: its empty arrays stay */
+	bool outbox_tombstone;
 	NovaRegexes *schema_include;
 	NovaRegexes *schema_exclude;
 	NovaRegexes *table_include;
@@ -175,8 +188,11 @@ typedef struct NovaOptions
 	char *key_columns;
 
 	/* derived from them */
-	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */
-	int topic_groups;    /* its groups */
+	NovaStep *steps; /* of transforms, or the one of topic.regex */
+	int nsteps;
+	bool unwraps;                     /* one of them is unwrap */
+	struct NovaPlacement *placements; /* of outbox.additional.placement */
+	int nplacements;
 	char *placeholder_json;
 	char skipped[5]; /* the skipped ops, e.g. "t" */
 	NovaField *fields;
@@ -197,6 +213,9 @@ extern bool nova_lists_pass(const NovaRegexes *include, const NovaRegexes *exclu
 
 /* One regular expression in the same manner: the whole of s, ignoring case. */
 extern bool nova_regex_matches(const char *re, const char *s);
+
+/* The pattern of a whole name, checked; an ERROR names the option.  groups: how many it has. */
+extern text *nova_option_pattern(const char *option, const char *re, int *groups);
 
 /* One row of the table, as SQL shows it. */
 typedef struct NovaOptionInfo
