@@ -222,6 +222,7 @@ nova_column_text(const NovaColumn *col, const NovaRow *row, bool java)
 	nova_out_init(&out, json);
 	out.java = java;
 	nova_encode_alone(&out, col, row);
+	*nova_out_reserve(&out, 1) = '\0';
 	if (strcmp(json->data, "null") == 0)
 		return NULL;
 	return json->data[0] == '"' ? nova_json_unquote(json) : json;

@@ -43,7 +43,7 @@ def plugin_options(name, spec, work):
     path = work / f"{name}.json"
     config = run.connector(spec, name, "n", 5432, "localhost:9092")
     config["config"]["topic.prefix"] = "PREFIX"
-    path.write_text(json.dumps(config), encoding="utf-8")
+    path.write_text(json.dumps(config).replace(run.prefix(name, "n"), "PREFIX"), encoding="utf-8")
     done = subprocess.run([os.environ["NOVA_RELAY"], "config", path], text=True,
                           capture_output=True, check=False)
     if done.returncode:
@@ -76,9 +76,10 @@ def comparable(record):
     value = records.shorten(records.mask(record["value"], tuple(records.MASKS)))
     # In text output a null and the four bytes that say so look the same.
     value = None if value == "null" else value
+    key = None if record["key"] == "null" else record["key"]
     headers = [h for h in record["headers"] if not h[0].startswith("__debezium.context")]
     return {**record, "partition": 0, "value": value, "headers": headers,
-            "key": records.mask(record["key"], tuple(records.MASKS))}
+            "key": records.mask(key, tuple(records.MASKS))}
 
 
 def relevant(found):
