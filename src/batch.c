@@ -302,6 +302,20 @@ nova_batch_opaque(NovaBatch *batch, NovaBytes bytes)
 		nova_out_slices(out, bytes.data, bytes.len);
 }
 
+static const char *
+drop_reason(uint8 reason)
+{
+	switch (reason)
+	{
+		case NOVA_DROP_NO_IDENTITY:
+			return "no replica identity";
+		case NOVA_DROP_OUTBOX_UPDATE:
+			return "update of an outbox";
+		default:
+			return "malformed message";
+	}
+}
+
 static void
 text_dropped(NovaBatch *batch)
 {
@@ -310,9 +324,7 @@ text_dropped(NovaBatch *batch)
 	appendStringInfo(buf, "{\"topic\":");
 	nova_json_utf8(&batch->out, batch->drop_topic, strlen(batch->drop_topic));
 	appendStringInfo(buf, ",\"dropped\":" UINT64_FORMAT ",\"op\":\"%c\",\"reason\":\"%s\"}",
-					 (uint64) batch->drop.count, batch->drop.op,
-					 batch->drop.reason == NOVA_DROP_NO_IDENTITY ? "no replica identity"
-																 : "malformed message");
+					 (uint64) batch->drop.count, batch->drop.op, drop_reason(batch->drop.reason));
 	send_write(batch);
 }
 
