@@ -628,7 +628,7 @@ static const Option options[] = {
 	{.key = "transforms.*.type",
 	 .type = TYPE_ENUM,
 	 .values = CLASS_UNWRAP "|" CLASS_ROUTER "|" CLASS_KEY "|" CLASS_LOGICAL "|" CLASS_TO_LOGICAL
-			   "|" CLASS_OUTBOX,
+							"|" CLASS_OUTBOX,
 	 .refusal = "nova has no such transform; remove it and do its work in the consumer",
 	 .help = "ExtractNewRecordState, RegexRouter, ExtractField$Key, ByLogicalTableRouter, "
 			 "ToLogicalTopicRouter or EventRouter, built in."},
@@ -2665,8 +2665,7 @@ typedef struct Transform
 static const char *
 transform_value(Ctx *ctx, const Transform *t, const char *option)
 {
-	const char *value =
-		setting_value(ctx, arena_printf(ctx, "transforms.%s.%s", t->name, option));
+	const char *value = setting_value(ctx, arena_printf(ctx, "transforms.%s.%s", t->name, option));
 
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
@@ -2733,8 +2732,9 @@ set_predicate(Ctx *ctx, Transform *t)
 								  t->name, t->name);
 	type = setting_value(ctx, arena_printf(ctx, "predicates.%s.type", name));
 	if (!list_has(ctx, setting_value(ctx, "predicates"), name) || type == NULL)
-		return fail(ctx, "%s: there is no predicate \"%s\"; name it in predicates and set "
-						 "predicates.%s.type",
+		return fail(ctx,
+					"%s: there is no predicate \"%s\"; name it in predicates and set "
+					"predicates.%s.type",
 					key, name, name);
 	if (strcmp(type, CLASS_TOMBSTONE) == 0)
 		return set_tombstone_predicate(ctx, t, key);

@@ -29,11 +29,10 @@ field_route(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *row)
 	StringInfo name = NULL;
 
 	if (op != NOVA_OP_TOMBSTONE && row)
-		name = nova_column_text(plan->topic_column, row,
-								e->options->profile == NOVA_PROFILE_DEBEZIUM);
-	return row_route(
-		e, entry,
-		name ? nova_transforms_topic(e->options, name->data, plan->shape.rest) : NULL);
+		name =
+			nova_column_text(plan->topic_column, row, e->options->profile == NOVA_PROFILE_DEBEZIUM);
+	return row_route(e, entry,
+					 name ? nova_transforms_topic(e->options, name->data, plan->shape.rest) : NULL);
 }
 
 /* Open a record and write its key; key is the row that has it, or NULL. */
@@ -225,8 +224,7 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 void
 nova_emit_truncate(NovaEmitter *e, NovaRelEntry *entry)
 {
-	if (entry->plan->outbox ||
-		(entry->plan->flat && e->options->profile == NOVA_PROFILE_DEBEZIUM))
+	if (entry->plan->outbox || (entry->plan->flat && e->options->profile == NOVA_PROFILE_DEBEZIUM))
 		return;
 	emit_record(e, entry, NOVA_OP_TRUNCATE, NULL, NULL, no_headers);
 }
@@ -243,7 +241,7 @@ nova_emit_message(NovaEmitter *e, NovaRelCache *cache, const char *prefix, const
 	nova_transforms_apply(e->options, psprintf("%s%smessage", first, *first ? "." : ""), &shape);
 	name = (NovaBytes){shape.topic, (uint32) strlen(shape.topic)};
 	out = nova_batch_record(e->batch, nova_relcache_topic(cache, name), NOVA_OP_MESSAGE, 0,
-									 no_headers);
+							no_headers);
 	nova_encode_message_key(out, prefix, &shape);
 	nova_batch_key_done(e->batch, false);
 	nova_encode_message(out, prefix, content, size, e->meta);

@@ -404,8 +404,7 @@ has_schema(const Item *node, Parser *p)
 static void write_node(NovaOut *out, const Item *node, Parser *p);
 
 static void
-write_member(NovaOut *out, bool first, const Item *name, const Item *value,
-			 Parser *p)
+write_member(NovaOut *out, bool first, const Item *name, const Item *value, Parser *p)
 {
 	if (out->buf->len > BYTES_MAX)
 		p->work = WORK_MAX + 1;

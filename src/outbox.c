@@ -34,8 +34,8 @@ typedef struct Placed
 {
 	const NovaColumn *column;
 	PlacementKind kind;
-	char *name;     /* of the header, UTF-8 */
-	char *prefix;   /* `,"name":` */
+	char *name;   /* of the header, UTF-8 */
+	char *prefix; /* `,"name":` */
 } Placed;
 
 struct NovaOutbox
@@ -143,8 +143,7 @@ nova_outbox_plan(const NovaColumn *columns, int n, TupleDesc desc, const NovaOpt
 	outbox->placed = palloc0(Max(options->nplacements, 1) * sizeof(Placed));
 	for (int i = 0; i < options->nplacements; i++)
 	{
-		const NovaColumn *column =
-			column_named(columns, n, desc, options->placements[i].column);
+		const NovaColumn *column = column_named(columns, n, desc, options->placements[i].column);
 
 		if (column)
 			place_column(outbox, column, &options->placements[i]);

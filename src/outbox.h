@@ -49,8 +49,8 @@ extern void nova_outbox_parse(NovaOptions *options);
 extern NovaOutbox *nova_outbox_plan(const NovaColumn *columns, int n, TupleDesc desc,
 									const NovaOptions *options);
 
-extern void nova_outbox_event(const NovaPlan *plan, const NovaRow *row,
-							  const NovaOptions *options, NovaEvent *event);
+extern void nova_outbox_event(const NovaPlan *plan, const NovaRow *row, const NovaOptions *options,
+							  NovaEvent *event);
 
 /* The headers of the event, as a block of wire.h, after those of first (which may be empty). */
 extern NovaBytes nova_outbox_headers(const NovaPlan *plan, const NovaRow *row, bool java,

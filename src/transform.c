@@ -295,8 +295,8 @@ parse_step(NovaStep *step, JsonbContainer *json)
 static void
 parse_steps(NovaOptions *options)
 {
-	Jsonb *json = DatumGetJsonbP(
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(options->transforms)));
+	Jsonb *json =
+		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(options->transforms)));
 
 	if (!JB_ROOT_IS_ARRAY(json) || JB_ROOT_IS_SCALAR(json))
 		bad_step("It is no array.");

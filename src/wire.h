@@ -85,7 +85,7 @@
 #define NOVA_RF_HEADERS 0x0001 /* a headers block is present */
 #define NOVA_RF_MORE    0x0002 /* the value goes on in MORE frames */
 #define NOVA_RF_OPAQUE                                                                             \
-	0x0004 /* key and value are an application's
+	0x0004                       /* key and value are an application's
 									 * bytes, not known to be JSON */
 #define NOVA_RF_PARTITION 0x0008 /* the row says in which partition */
 #define NOVA_RF_TIMESTAMP 0x0010 /* the row says from when it is */
@@ -94,17 +94,17 @@
 #define NOVA_CF_NONTRANSACTIONAL 0x01
 
 /* DROPPED reasons */
-#define NOVA_DROP_NO_IDENTITY 1 /* delete on a table without identity */
-#define NOVA_DROP_BAD_MESSAGE 2 /* a nova message that nova did not make */
+#define NOVA_DROP_NO_IDENTITY   1 /* delete on a table without identity */
+#define NOVA_DROP_BAD_MESSAGE   2 /* a nova message that nova did not make */
 #define NOVA_DROP_OUTBOX_UPDATE 3 /* an updated row of an outbox is no event */
 
-#define NOVA_NO_ROUTE         UINT32_C(0xFFFFFFFF)
+#define NOVA_NO_ROUTE           UINT32_C(0xFFFFFFFF)
 
 /* Longest topic name that Kafka takes. */
 #define NOVA_TOPIC_MAX 249
 
 /* Fixed sizes, for reserving room before a write. */
-#define NOVA_RECORD_HEAD  8 /* type, op, flags, route */
+#define NOVA_RECORD_HEAD  8  /* type, op, flags, route */
 #define NOVA_PLACE_SIZE   12 /* partition and timestamp */
 #define NOVA_MORE_HEAD    6
 #define NOVA_DROPPED_SIZE 15

@@ -607,8 +607,7 @@ test_transforms(void **state)
 #define KEY_OF(name)                                                                               \
 	"\"transforms." name ".type\":\"org.apache.kafka.connect.transforms.ExtractField$Key\","       \
 	"\"transforms." name ".field\":\"id\""
-#define OUTBOX(name)                                                                               \
-	"\"transforms." name ".type\":\"io.debezium.transforms.outbox.EventRouter\""
+#define OUTBOX(name) "\"transforms." name ".type\":\"io.debezium.transforms.outbox.EventRouter\""
 
 static void
 expect_steps(const char *json, const char *steps)
@@ -964,22 +963,37 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),         cmocka_unit_test(test_both_shapes),
-		cmocka_unit_test(test_value_kinds),      cmocka_unit_test(test_snapshot_modes),
-		cmocka_unit_test(test_not_json),         cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_unknown_keys),     cmocka_unit_test(test_duplicates_and_aliases),
-		cmocka_unit_test(test_required),         cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters),          cmocka_unit_test(test_values),
-		cmocka_unit_test(test_key_converter),    cmocka_unit_test(test_nulls),
-		cmocka_unit_test(test_profile),          cmocka_unit_test(test_envelope),
-		cmocka_unit_test(test_added_fields),     cmocka_unit_test(test_transforms),
-		cmocka_unit_test(test_steps),            cmocka_unit_test(test_steps_refused),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_value_kinds),
+		cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_duplicates_and_aliases),
+		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_key_converter),
+		cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_added_fields),
+		cmocka_unit_test(test_transforms),
+		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_steps_refused),
 		cmocka_unit_test(test_kept_tombstones),
-		cmocka_unit_test(test_deletes),          cmocka_unit_test(test_tombstones),
-		cmocka_unit_test(test_refused),          cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_kafka_properties), cmocka_unit_test(test_kafka_security),
-		cmocka_unit_test(test_topic_groups),     cmocka_unit_test(test_bad_topic_groups),
-		cmocka_unit_test(test_printing),         cmocka_unit_test(test_load),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_tombstones),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_kafka_properties),
+		cmocka_unit_test(test_kafka_security),
+		cmocka_unit_test(test_topic_groups),
+		cmocka_unit_test(test_bad_topic_groups),
+		cmocka_unit_test(test_printing),
+		cmocka_unit_test(test_load),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
