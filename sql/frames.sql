@@ -171,7 +171,7 @@ SELECT count(*) FROM take('frames');
 INSERT INTO f SELECT g, repeat('x', 100) FROM generate_series(1001, 2000) g;
 SELECT b AS batch_bytes, count(*) BETWEEN sum(length(w.data)) / (b + 200) AND sum(length(w.data)) / b + 1 AS writes, max(length(w.data)) < b + 200 AS bounded,
        sum((SELECT count(*) FROM split(w.data) WHERE type = 'R')) AS records, sum((SELECT count(*) FROM split(w.data) WHERE type = 'C')) AS commits
-FROM unnest('{1024,8192,32768}'::int[]) b,
+FROM unnest('{2048,8192,32768}'::int[]) b,
      LATERAL pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames', 'add.fields', 'op', 'batch.bytes', b::text) w
 GROUP BY b ORDER BY b;
 SELECT count(*) FROM take('frames');

@@ -68,7 +68,10 @@ parse_placement(NovaPlacement *placement, const char *item)
 	char *alias = kind ? strchr(kind + 1, ':') : NULL;
 
 	if (kind == NULL || kind == column || (alias && (alias[1] == '\0' || strchr(alias + 1, ':'))))
+	{
 		bad_placement(item);
+		return;
+	}
 	*kind++ = '\0';
 	if (alias)
 		*alias++ = '\0';
