@@ -369,6 +369,7 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 		state->emitter.options = state->options;
 		state->emitter.batch = &state->batch;
 		state->emitter.meta = &state->meta;
+		state->emitter.relcache = state->relcache;
 		nova_headers_init(&state->emitter.headers, state->options, ctx->context);
 		state->emitter.transaction = nova_transaction_create(
 			state->options, &state->batch, state->relcache, &state->meta, ctx->context);

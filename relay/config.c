@@ -56,6 +56,12 @@
 
 #define CLASS_UNWRAP     "io.debezium.transforms.ExtractNewRecordState"
 #define CLASS_ROUTER     "org.apache.kafka.connect.transforms.RegexRouter"
+#define CLASS_KEY        "org.apache.kafka.connect.transforms.ExtractField$Key"
+#define CLASS_LOGICAL    "io.debezium.transforms.ByLogicalTableRouter"
+#define CLASS_TO_LOGICAL "io.debezium.transforms.ToLogicalTopicRouter"
+#define CLASS_OUTBOX     "io.debezium.transforms.outbox.EventRouter"
+#define CLASS_TOPIC      "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
+#define CLASS_TOMBSTONE  "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone"
 #define CLASS_JSON       "org.apache.kafka.connect.json.JsonConverter"
 
 typedef enum OptType
@@ -108,7 +114,7 @@ typedef struct Option
 	const char *values; /* TYPE_ENUM */
 	long min;           /* TYPE_INT */
 	long max;
-	const char *scope; /* transforms.*: the class that has this option */
+	const char *scope; /* transforms.*: the classes that have this option, "a|b" */
 	unsigned flags;
 	bool (*check)(Ctx *ctx, const char *key, const char *value);
 	const char *note;    /* logged when the key is set */
@@ -693,9 +699,26 @@ static const Option options[] = {
 	{.key = "transforms", .type = TYPE_LIST, .help = "Names of the transforms, in order."},
 	{.key = "transforms.*.type",
 	 .type = TYPE_ENUM,
-	 .values = CLASS_UNWRAP "|" CLASS_ROUTER,
+	 .values = CLASS_UNWRAP "|" CLASS_ROUTER "|" CLASS_KEY "|" CLASS_LOGICAL "|" CLASS_TO_LOGICAL
+							"|" CLASS_OUTBOX,
 	 .refusal = "nova has no such transform; remove it and do its work in the consumer",
-	 .help = "ExtractNewRecordState or RegexRouter, built in."},
+	 .help = "ExtractNewRecordState, RegexRouter, ExtractField$Key, ByLogicalTableRouter, "
+			 "ToLogicalTopicRouter or EventRouter, built in."},
+	{.key = "transforms.*.predicate",
+	 .help = "Name of the predicate that says for which topics the transform is."},
+	{.key = "transforms.*.negate",
+	 .type = TYPE_BOOL,
+	 .help = "For those for which the predicate does not hold."},
+	{.key = "predicates", .type = TYPE_LIST, .help = "Names of the predicates."},
+	{.key = "predicates.*.type",
+	 .type = TYPE_ENUM,
+	 .values = CLASS_TOPIC "|" CLASS_TOMBSTONE,
+	 .refusal = "nova decides for a topic whether a transform is for it, and has no other "
+				"predicate; use TopicNameMatches",
+	 .help = "TopicNameMatches; RecordIsTombstone only with negate=true on "
+			 "ExtractNewRecordState, where it keeps tombstones."},
+	{.key = "predicates.*.pattern",
+	 .help = "Of TopicNameMatches: matched against the whole of the topic as it is there."},
 	{.key = "transforms.*.regex",
 	 .scope = CLASS_ROUTER,
 	 PLUGIN("topic.regex"),
@@ -759,10 +782,10 @@ static const Option options[] = {
 	 .check = check_added_fields,
 	 .help = "Old option: fields of source among add.fields, without source in their names."},
 	{.key = "transforms.*.route.by.field",
-	 .fate = FATE_REFUSED,
 	 .flags = OPT_EMPTY_OK,
-	 .scope = CLASS_UNWRAP,
-	 .refusal = UNSUPPORTED "; use a RegexRouter transform"},
+	 .scope = CLASS_UNWRAP "|" CLASS_OUTBOX,
+	 .help = "Column whose value names the topic; of EventRouter the regex sees it (default "
+			 "aggregatetype)."},
 	{.key = "transforms.*.drop.fields.header.name",
 	 .fate = FATE_REFUSED,
 	 .flags = OPT_EMPTY_OK,
@@ -778,10 +801,121 @@ static const Option options[] = {
 	 .flags = OPT_EMPTY_OK,
 	 .scope = CLASS_UNWRAP,
 	 .note = "it only works with drop.fields.header.name"},
-	REFUSE("transforms.*.predicate", "predicates are not supported; remove it"),
-	REFUSE("transforms.*.negate", "predicates are not supported; remove it"),
-	REFUSE("predicates", "predicates are not supported; remove them"),
-	REFUSE("predicates.*", "predicates are not supported; remove them"),
+	{.key = "transforms.*.field",
+	 .scope = CLASS_KEY,
+	 .help = "The field of the key that alone becomes the key. A key without it stays whole."},
+	{.key = "transforms.*.topic.regex",
+	 .scope = CLASS_LOGICAL "|" CLASS_TO_LOGICAL,
+	 .help = "Topics to bring together: matched against the whole topic."},
+	{.key = "transforms.*.topic.replacement",
+	 .scope = CLASS_LOGICAL "|" CLASS_TO_LOGICAL,
+	 .help = "The topic that they become; $1 is the regex's first group."},
+	{.key = "transforms.*.key.enforce.uniqueness",
+	 .type = TYPE_BOOL,
+	 .scope = CLASS_LOGICAL "|" CLASS_TO_LOGICAL,
+	 .help = "Add to keys where a record came from (default true)."},
+	{.key = "transforms.*.key.field.name",
+	 .scope = CLASS_LOGICAL "|" CLASS_TO_LOGICAL,
+	 .help = "Name of that field. Default: __dbz__physicalTableIdentifier, of "
+			 "ToLogicalTopicRouter __dbz__sourceIdentifier."},
+	{.key = "transforms.*.key.field.regex",
+	 .scope = CLASS_LOGICAL "|" CLASS_TO_LOGICAL,
+	 .help = "What of the former topic to put there; default: all of it."},
+	{.key = "transforms.*.key.field.replacement",
+	 .scope = CLASS_LOGICAL "|" CLASS_TO_LOGICAL,
+	 .help = "The field's value, with groups of that regex."},
+	{.key = "transforms.*.logical.table.cache.size",
+	 .fate = FATE_IGNORED,
+	 .scope = CLASS_LOGICAL,
+	 .note = "names are made once per table"},
+	{.key = "transforms.*.logical.destination.cache.size",
+	 .fate = FATE_IGNORED,
+	 .scope = CLASS_TO_LOGICAL,
+	 .note = "names are made once per table"},
+	{.key = "transforms.*.schema.name.adjustment.mode",
+	 .fate = FATE_IGNORED,
+	 .scope = CLASS_LOGICAL "|" CLASS_TO_LOGICAL,
+	 .note = NO_CACHE},
+	{.key = "transforms.*.table.field.event.id",
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.event.id"),
+	 .help = "Column that becomes the header id (default id)."},
+	{.key = "transforms.*.table.field.event.key",
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.event.key"),
+	 .help = "Column that becomes the key (default aggregateid)."},
+	{.key = "transforms.*.table.field.event.payload",
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.event.payload"),
+	 .help = "Column that becomes the value (default payload)."},
+	{.key = "transforms.*.table.field.event.timestamp",
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.event.timestamp"),
+	 .help = "Column of type timestamp that becomes the record's timestamp."},
+	{.key = "transforms.*.table.field.event.type",
+	 .fate = FATE_IGNORED,
+	 .scope = CLASS_OUTBOX,
+	 .note = "Debezium does not read it either; use table.fields.additional.placement"},
+	{.key = "transforms.*.table.field.event.schema.version",
+	 .fate = FATE_IGNORED,
+	 .scope = CLASS_OUTBOX,
+	 .note = NO_CACHE},
+	{.key = "transforms.*.table.fields.additional.placement",
+	 .type = TYPE_LIST,
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.additional.placement"),
+	 .help = "Other columns: column:header, column:envelope or column:partition, with another "
+			 "name as column:header:name."},
+	{.key = "transforms.*.table.field.additional.missing",
+	 .type = TYPE_ENUM,
+	 .values = "error|ignore",
+	 .scope = CLASS_OUTBOX,
+	 .help = "Accepted; a column that the table does not have is left out."},
+	{.key = "transforms.*.table.fields.additional.error.on.missing",
+	 .fate = FATE_IGNORED,
+	 .scope = CLASS_OUTBOX,
+	 .note = "a column that the table does not have is left out"},
+	{.key = "transforms.*.table.expand.json.payload",
+	 .type = TYPE_BOOL,
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.expand.json.payload"),
+	 .help = "A payload that is the text of a JSON object becomes that object (default false)."},
+	{.key = "transforms.*.table.json.payload.null.behavior",
+	 .type = TYPE_ENUM,
+	 .values = "ignore|optional_bytes",
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.json.null.behavior"),
+	 .help = "Leave out its fields that are null, or keep them."},
+	{.key = "transforms.*.table.json.payload.empty.array.behavior",
+	 .type = TYPE_ENUM,
+	 .values = "ignore|optional_string",
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.json.empty.array.behavior"),
+	 .help = "Leave out its arrays without elements, or keep them."},
+	{.key = "transforms.*.table.op.invalid.behavior",
+	 .type = TYPE_ENUM,
+	 .values = "warn|error",
+	 .scope = CLASS_OUTBOX,
+	 .refusal = "the stream does not stop for an updated row of an outbox, which is counted and "
+				"logged; use warn",
+	 .help = "An update of the outbox makes no record and is logged."},
+	{.key = "transforms.*.route.topic.regex",
+	 .scope = CLASS_OUTBOX,
+	 .help = "Matched against the whole of route.by.field's value (default "
+			 "(?<routedByValue>.*))."},
+	{.key = "transforms.*.route.topic.replacement",
+	 .scope = CLASS_OUTBOX,
+	 .help = "The event's topic (default outbox.event.${routedByValue})."},
+	{.key = "transforms.*.route.tombstone.on.empty.payload",
+	 .type = TYPE_BOOL,
+	 .scope = CLASS_OUTBOX,
+	 PLUGIN("outbox.tombstone.on.empty.payload"),
+	 .help = "A payload that is null or blank becomes a tombstone (default false)."},
+	{.key = "transforms.*.tracing.*",
+	 .fate = FATE_IGNORED,
+	 .flags = OPT_EMPTY_OK,
+	 .scope = CLASS_OUTBOX,
+	 .note = "nova takes no part in tracing"},
 
 	HEADING("Converters and Kafka Connect's worker"),
 	ONLY("key.converter", CLASS_JSON,
@@ -1510,6 +1644,9 @@ expand_one(Ctx *ctx, const char *key, const char *inner)
 		return expand_env(ctx, key, inner + strlen("env:"));
 	if (starts_with(inner, "file:"))
 		return expand_file(ctx, key, inner + strlen("file:"));
+	/* in a replacement it names a group of the regular expression */
+	if (starts_with(key, "transforms.") && strstr(key, "replacement") != NULL)
+		return arena_printf(ctx, "${%s}", inner);
 	fail(ctx, "%s: placeholder ${%s} is not known; write ${env:NAME} or ${file:/path:property}",
 		 key, inner);
 	return NULL;
@@ -2391,6 +2528,21 @@ check_exclusive(Ctx *ctx)
 	return true;
 }
 
+/* Is the class one of "a|b"? */
+static bool
+scope_has(const char *scope, const char *class)
+{
+	size_t len = strlen(class);
+
+	for (const char *p = scope; p != NULL; p = strchr(p, '|'))
+	{
+		p += *p == '|';
+		if (strncmp(p, class, len) == 0 && (p[len] == '|' || p[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 /* Every transforms.<name>.<option> belongs to a transform that has it. */
 static bool
 check_transform_options(Ctx *ctx)
@@ -2408,7 +2560,7 @@ check_transform_options(Ctx *ctx)
 			return fail(ctx, "%s: transforms does not name \"%s\"; add it there or remove the key",
 						s->origin, s->star[0]);
 		type = setting_value(ctx, arena_printf(ctx, "transforms.%s.type", s->star[0]));
-		if (type != NULL && s->opt->scope != NULL && strcmp(type, s->opt->scope) != 0)
+		if (type != NULL && s->opt->scope != NULL && !scope_has(s->opt->scope, type))
 			return fail(ctx, "%s: %s has no such option; remove it", s->origin, type);
 	}
 	return true;
@@ -2424,7 +2576,7 @@ apply_transform(Ctx *ctx, const char *name, const char *type)
 		const char *key;
 		const char *value;
 
-		if (opt->scope == NULL || strcmp(opt->scope, type) != 0 || opt->fate != FATE_WORKS)
+		if (opt->scope == NULL || !scope_has(opt->scope, type) || opt->fate != FATE_WORKS)
 			continue;
 		key = arena_printf(ctx, "transforms.%s%s", name, opt->key + strlen("transforms.*"));
 		value = setting_value(ctx, key);
@@ -2433,33 +2585,6 @@ apply_transform(Ctx *ctx, const char *name, const char *type)
 		if (value != NULL)
 			apply_value(ctx, opt, opt->dest, value, key);
 	}
-}
-
-static bool
-finish_transform(Ctx *ctx, const char *name, const char **unwrap, const char **router)
-{
-	const char *type = setting_value(ctx, arena_printf(ctx, "transforms.%s.type", name));
-	const char **seen;
-
-	if (type == NULL)
-		return fail(ctx, "transforms names \"%s\", but transforms.%s.type is missing; set it", name,
-					name);
-	seen = strcmp(type, CLASS_UNWRAP) == 0 ? unwrap : router;
-	if (*seen != NULL)
-		return fail(ctx, "transforms: \"%s\" and \"%s\" are both %s; nova runs only one of them",
-					*seen, name, type);
-	*seen = name;
-	if (seen == router)
-		for (int i = 0; i < 2; i++)
-		{
-			const char *key =
-				arena_printf(ctx, "transforms.%s.%s", name, i == 0 ? "regex" : "replacement");
-
-			if (find_setting(ctx, key) == NULL)
-				return fail(ctx, "required and missing: %s", key);
-		}
-	apply_transform(ctx, name, type);
-	return true;
 }
 
 /* What several keys come to; the plugin refuses an option that is there twice. */
@@ -2893,27 +3018,371 @@ finish_context_headers(Ctx *ctx)
 	return true;
 }
 
+/* A transform of the list, with what applies to it. */
+typedef struct Transform
+{
+	const char *name;
+	const char *type;
+	const char *pattern; /* of its predicate; NULL: it has none */
+	bool negate;
+	bool keeps_tombstones; /* its predicate leaves them alone */
+} Transform;
+
+static const char *
+transform_value(Ctx *ctx, const Transform *t, const char *option)
+{
+	const char *value = setting_value(ctx, arena_printf(ctx, "transforms.%s.%s", t->name, option));
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static bool
+transform_is(const Transform *t, const char *class)
+{
+	return strcmp(t->type, class) == 0;
+}
+
+static bool
+require_option(Ctx *ctx, const Transform *t, const char *option)
+{
+	if (transform_value(ctx, t, option) != NULL)
+		return true;
+	return fail(ctx, "required and missing: transforms.%s.%s", t->name, option);
+}
+
+/* Every predicates.<name>.<option> belongs to a predicate of the list. */
+static bool
+check_predicates(Ctx *ctx)
+{
+	const char *names = setting_value(ctx, "predicates");
+
+	for (size_t i = 0; i < ctx->nsettings; i++)
+		if (starts_with(ctx->settings[i].key, "predicates.") &&
+			!list_has(ctx, names, ctx->settings[i].star[0]))
+			return fail(ctx, "%s: predicates does not name \"%s\"; add it there or remove the key",
+						ctx->settings[i].origin, ctx->settings[i].star[0]);
+	return true;
+}
+
+/*
+ * A tombstone is a record of its own to Debezium; to nova it belongs to the
+ * delete.  Only one use of that predicate has an equivalent.
+ */
+static bool
+set_tombstone_predicate(Ctx *ctx, Transform *t, const char *key)
+{
+	if (!transform_is(t, CLASS_UNWRAP) || !t->negate)
+		return fail(ctx,
+					"%s: refused: nova decides for a topic, not for a record, whether a transform "
+					"is for it; RecordIsTombstone works only with negate=true on "
+					"ExtractNewRecordState; use TopicNameMatches",
+					key);
+	t->keeps_tombstones = true;
+	t->negate = false;
+	return true;
+}
+
+static bool
+set_predicate(Ctx *ctx, Transform *t)
+{
+	const char *key = arena_printf(ctx, "transforms.%s.predicate", t->name);
+	const char *name = setting_value(ctx, key);
+	const char *negate = transform_value(ctx, t, "negate");
+	const char *type;
+
+	t->negate = negate != NULL && strcmp(negate, "true") == 0;
+	if (name == NULL)
+		return !t->negate || fail(ctx,
+								  "transforms.%s.negate: there is no predicate to negate; add "
+								  "transforms.%s.predicate or remove the key",
+								  t->name, t->name);
+	type = setting_value(ctx, arena_printf(ctx, "predicates.%s.type", name));
+	if (!list_has(ctx, setting_value(ctx, "predicates"), name) || type == NULL)
+		return fail(ctx,
+					"%s: there is no predicate \"%s\"; name it in predicates and set "
+					"predicates.%s.type",
+					key, name, name);
+	if (strcmp(type, CLASS_TOMBSTONE) == 0)
+		return set_tombstone_predicate(ctx, t, key);
+	t->pattern = setting_value(ctx, arena_printf(ctx, "predicates.%s.pattern", name));
+	return t->pattern != NULL || fail(ctx, "required and missing: predicates.%s.pattern", name);
+}
+
+/* The options that a transform cannot be without. */
+static bool
+check_transform(Ctx *ctx, const Transform *t)
+{
+	if (transform_is(t, CLASS_ROUTER))
+		return require_option(ctx, t, "regex") && require_option(ctx, t, "replacement");
+	if (transform_is(t, CLASS_KEY))
+		return require_option(ctx, t, "field");
+	if (transform_is(t, CLASS_LOGICAL) || transform_is(t, CLASS_TO_LOGICAL))
+		return require_option(ctx, t, "topic.regex") &&
+			   require_option(ctx, t, "topic.replacement") &&
+			   (transform_value(ctx, t, "key.field.regex") == NULL ||
+				require_option(ctx, t, "key.field.replacement"));
+	return true;
+}
+
+/* Pairs that make Debezium stop, or that would need a topic's key row by row. */
+static bool
+check_order(Ctx *ctx, const Transform *first, const Transform *then)
+{
+	bool logical = transform_is(then, CLASS_LOGICAL) || transform_is(then, CLASS_TO_LOGICAL);
+	const char *unique = transform_value(ctx, then, "key.enforce.uniqueness");
+
+	if (strcmp(first->type, then->type) == 0 &&
+		(transform_is(then, CLASS_UNWRAP) || transform_is(then, CLASS_OUTBOX)))
+		return fail(ctx, "transforms: \"%s\" and \"%s\" are both %s; nova runs only one of them",
+					first->name, then->name, then->type);
+	if (!logical || (unique != NULL && strcmp(unique, "false") == 0))
+		return true;
+	if (transform_is(first, CLASS_KEY) && first->pattern == NULL && then->pattern == NULL)
+		return fail(ctx,
+					"transforms: \"%s\" has to come before \"%s\": it adds a field to the key, of "
+					"which the other leaves one value only",
+					then->name, first->name);
+	if (transform_is(first, CLASS_UNWRAP) && transform_value(ctx, first, "route.by.field"))
+		return fail(ctx,
+					"transforms: \"%s\" after the route.by.field of \"%s\" is refused: the field "
+					"that it adds to keys would differ from row to row; put it first, or set "
+					"transforms.%s.key.enforce.uniqueness to false",
+					then->name, first->name, then->name);
+	return true;
+}
+
+/* Read the list into array, which has room for it. */
+static bool
+read_transforms(Ctx *ctx, Transform *array, size_t *n)
+{
+	const char *names = setting_value(ctx, "transforms");
+	const char *name;
+
+	while ((name = list_next(ctx, &names)) != NULL)
+	{
+		Transform *t = &array[(*n)++];
+
+		*t = (Transform){.name = name};
+		t->type = setting_value(ctx, arena_printf(ctx, "transforms.%s.type", name));
+		if (t->type == NULL)
+			return fail(ctx, "transforms names \"%s\", but transforms.%s.type is missing; set it",
+						name, name);
+		if (!set_predicate(ctx, t) || !check_transform(ctx, t))
+			return false;
+		for (const Transform *other = array; other < t; other++)
+			if (!check_order(ctx, other, t))
+				return false;
+	}
+	return true;
+}
+
+static const Transform *
+find_transform(const Transform *array, size_t n, const char *class)
+{
+	for (size_t i = 0; i < n; i++)
+		if (transform_is(&array[i], class))
+			return &array[i];
+	return NULL;
+}
+
+/* One unwrap and one plain router at most: the plugin has short options for them. */
+static bool
+is_short(Ctx *ctx, const Transform *array, size_t n)
+{
+	const Transform *router = find_transform(array, n, CLASS_ROUTER);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		const Transform *t = &array[i];
+
+		if (t->pattern != NULL || (transform_is(t, CLASS_ROUTER) && t != router) ||
+			!(transform_is(t, CLASS_ROUTER) || transform_is(t, CLASS_UNWRAP)))
+			return false;
+		if (t == router ? strstr(transform_value(ctx, t, "regex"), "(?<") != NULL
+						: transform_value(ctx, t, "route.by.field") != NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+text_puts(Ctx *ctx, Text *text, const char *s)
+{
+	text_add(ctx, text, s, strlen(s));
+}
+
+/* `,"name":"value"`, unless there is no value. */
+static void
+put_member(Ctx *ctx, Text *json, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	text_puts(ctx, json, arena_printf(ctx, ",\"%s\":\"", name));
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '"' || *value == '\\')
+			text_add(ctx, json, "\\", 1);
+		if ((unsigned char) *value < 0x20)
+			text_puts(ctx, json, arena_printf(ctx, "\\u%04x", (unsigned char) *value));
+		else
+			text_add(ctx, json, value, 1);
+	}
+	text_add(ctx, json, "\"", 1);
+}
+
+static void
+put_logical(Ctx *ctx, Text *json, const Transform *t)
+{
+	const char *unique = transform_value(ctx, t, "key.enforce.uniqueness");
+	const char *field = transform_value(ctx, t, "key.field.name");
+
+	put_member(ctx, json, "regex", transform_value(ctx, t, "topic.regex"));
+	put_member(ctx, json, "replacement", transform_value(ctx, t, "topic.replacement"));
+	text_puts(ctx, json, ",\"rename\":true");
+	if (unique != NULL && strcmp(unique, "false") == 0)
+		return;
+	if (field == NULL)
+		field = transform_is(t, CLASS_LOGICAL) ? "__dbz__physicalTableIdentifier"
+											   : "__dbz__sourceIdentifier";
+	put_member(ctx, json, "key.field", field);
+	if (transform_value(ctx, t, "key.field.regex") == NULL)
+		return;
+	put_member(ctx, json, "key.regex", transform_value(ctx, t, "key.field.regex"));
+	put_member(ctx, json, "key.replacement", transform_value(ctx, t, "key.field.replacement"));
+}
+
+static const char *
+step_type(const Transform *t)
+{
+	if (transform_is(t, CLASS_UNWRAP))
+		return "unwrap";
+	if (transform_is(t, CLASS_KEY))
+		return "key";
+	return transform_is(t, CLASS_OUTBOX) ? "outbox" : "route";
+}
+
+/* One step of the plugin's option "transforms". */
+static void
+put_step(Ctx *ctx, Text *json, const Transform *t)
+{
+	text_puts(ctx, json, json->len > 1 ? ",{" : "{");
+	text_puts(ctx, json, arena_printf(ctx, "\"type\":\"%s\"", step_type(t)));
+	if (transform_is(t, CLASS_ROUTER))
+	{
+		put_member(ctx, json, "regex", transform_value(ctx, t, "regex"));
+		put_member(ctx, json, "replacement", transform_value(ctx, t, "replacement"));
+	}
+	else if (transform_is(t, CLASS_KEY))
+		put_member(ctx, json, "field", transform_value(ctx, t, "field"));
+	else if (transform_is(t, CLASS_UNWRAP))
+		put_member(ctx, json, "route.by.field", transform_value(ctx, t, "route.by.field"));
+	else if (transform_is(t, CLASS_OUTBOX))
+	{
+		put_member(ctx, json, "regex", transform_value(ctx, t, "route.topic.regex"));
+		put_member(ctx, json, "replacement", transform_value(ctx, t, "route.topic.replacement"));
+	}
+	else
+		put_logical(ctx, json, t);
+	put_member(ctx, json, "topics", t->pattern);
+	text_puts(ctx, json, t->negate ? ",\"negate\":true}" : "}");
+}
+
+static void
+set_steps(Ctx *ctx, const Transform *array, size_t n)
+{
+	Text json = {0};
+
+	text_puts(ctx, &json, "[");
+	for (size_t i = 0; i < n; i++)
+		put_step(ctx, &json, &array[i]);
+	text_puts(ctx, &json, "]");
+	plugin_set(ctx, "transforms", json.data, "transforms");
+}
+
+/* Tombstones pass by the transform that makes its own of deletes. */
+static bool
+finish_kept_tombstones(Ctx *ctx, const Transform *unwrap)
+{
+	const char *mode = config_pair(&ctx->cfg->plugin, "delete.handling.mode");
+	const char *kept = NULL;
+
+	if (!unwrap->keeps_tombstones)
+		return true;
+	if (mode != NULL && strcmp(mode, "drop") == 0)
+		kept = "delete-to-tombstone";
+	else if (mode != NULL && starts_with(mode, "rewrite"))
+		kept = "rewrite-with-tombstone";
+	if (kept == NULL)
+		return fail(ctx,
+					"transforms.%s.predicate: refused: a delete would become two records without "
+					"content; set transforms.%s.delete.tombstone.handling.mode to rewrite or drop, "
+					"or remove the predicate and set it to delete-to-tombstone",
+					unwrap->name, unwrap->name);
+	plugin_set(ctx, "delete.handling.mode", kept,
+			   arena_printf(ctx, "transforms.%s.predicate", unwrap->name));
+	return true;
+}
+
+static bool
+finish_unwrap(Ctx *ctx, const Transform *unwrap)
+{
+	finish_deletes(ctx, unwrap->name);
+	if (!finish_kept_tombstones(ctx, unwrap))
+		return false;
+	finish_nulls(ctx, unwrap->name);
+	finish_added_fields(ctx, unwrap->name);
+	finish_added_headers(ctx, unwrap->name);
+	return true;
+}
+
+/* Of an event, a schema can only describe the payload as the row has it. */
+static bool
+check_outbox_schemas(Ctx *ctx, const Transform *outbox)
+{
+	const char *expand = transform_value(ctx, outbox, "table.expand.json.payload");
+	const char *placement = transform_value(ctx, outbox, "table.fields.additional.placement");
+	const char *option = NULL;
+
+	if (expand != NULL && is_true(expand))
+		option = "table.expand.json.payload";
+	else if (placement != NULL && strstr(placement, ":envelope") != NULL)
+		option = "table.fields.additional.placement";
+	if (!ctx->cfg->value_schemas || option == NULL)
+		return true;
+	return fail(ctx,
+				"transforms.%s.%s: refused with schemas in values, which would depend on the row; "
+				"set value.converter.schemas.enable to false, or place fields in headers and leave "
+				"the payload as it is",
+				outbox->name, option);
+}
+
 static bool
 finish_transforms(Ctx *ctx)
 {
 	const char *names = setting_value(ctx, "transforms");
-	const char *unwrap = NULL;
-	const char *router = NULL;
-	const char *name;
+	Transform *array = arena_alloc(ctx, (names ? strlen(names) + 1 : 1) * sizeof(Transform));
+	const Transform *unwrap;
+	const Transform *outbox;
+	size_t n = 0;
+	bool brief;
 
-	if (!check_transform_options(ctx))
+	if (!check_transform_options(ctx) || !check_predicates(ctx) || !read_transforms(ctx, array, &n))
 		return false;
-	while ((name = list_next(ctx, &names)) != NULL)
-		if (!finish_transform(ctx, name, &unwrap, &router))
-			return false;
+	brief = is_short(ctx, array, n);
+	for (size_t i = 0; i < n; i++)
+		if (brief || !transform_is(&array[i], CLASS_ROUTER))
+			apply_transform(ctx, array[i].name, array[i].type);
+	if (!brief)
+		set_steps(ctx, array, n);
+	outbox = find_transform(array, n, CLASS_OUTBOX);
+	if (outbox != NULL && !check_outbox_schemas(ctx, outbox))
+		return false;
+	if (outbox != NULL && transform_value(ctx, outbox, "route.by.field"))
+		plugin_set(ctx, "outbox.route.by.field", transform_value(ctx, outbox, "route.by.field"),
+				   arena_printf(ctx, "transforms.%s.route.by.field", outbox->name));
+	unwrap = find_transform(array, n, CLASS_UNWRAP);
 	plugin_set(ctx, "format", unwrap != NULL ? "flat" : "envelope", "transforms");
-	if (unwrap == NULL)
-		return true;
-	finish_deletes(ctx, unwrap);
-	finish_nulls(ctx, unwrap);
-	finish_added_fields(ctx, unwrap);
-	finish_added_headers(ctx, unwrap);
-	return true;
+	return unwrap == NULL || finish_unwrap(ctx, unwrap);
 }
 
 /* As an identifier of SQL, which is how the plugin reads it. */

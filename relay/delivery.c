@@ -227,6 +227,10 @@ take_dropped(Delivery *d, const NovaDropped *dropped)
 				 "the table has no replica identity; more of them are only counted; to get them: "
 				 "ALTER TABLE %s REPLICA IDENTITY FULL, or give it a primary key",
 				 table, LSN_ARGS(d->payload->lsn), table);
+	else if (dropped->reason == NOVA_DROP_OUTBOX_UPDATE)
+		log_warn("table %s: an update at LSN " LSN_FORMAT " of a row of this outbox makes no "
+				 "record: only an insert is an event; more of them are only counted",
+				 table, LSN_ARGS(d->payload->lsn));
 	else
 		log_warn("%s: %" PRIu64 " change(s) at LSN " LSN_FORMAT " make no record (reason %u); a "
 				 "nova message must be written with nova.publish(); more of them are only counted",

@@ -441,7 +441,10 @@ not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, const Buff
 	return fail_record(k, err, k->routes[r->route].topic, buf->lsn, record_size(r));
 }
 
-/* Length of the front part with one topic, no headers and possible sizes. */
+/* What the batch call cannot give to a record. */
+#define ALONE (NOVA_RF_HEADERS | NOVA_RF_PARTITION | NOVA_RF_TIMESTAMP)
+
+/* Length of the front part with one topic, nothing special and possible sizes. */
 static size_t
 run_length(const KafkaSink *k, const NovaRecord *records, size_t n)
 {
@@ -449,7 +452,7 @@ run_length(const KafkaSink *k, const NovaRecord *records, size_t n)
 
 	if (n > PRODUCE_RUN)
 		n = PRODUCE_RUN;
-	while (i < n && records[i].route == records[0].route && !(records[i].flags & NOVA_RF_HEADERS) &&
+	while (i < n && records[i].route == records[0].route && !(records[i].flags & ALONE) &&
 		   record_size(&records[i]) <= k->max_record)
 		i++;
 	return i;
@@ -512,32 +515,60 @@ make_headers(NovaBytes block)
 	return headers;
 }
 
-static SinkStatus
-produce_with_headers(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *accepted)
+/* One record to a partition; headers (or NULL) are the caller's again if it fails. */
+static rd_kafka_resp_err_t
+produce_to(KafkaSink *k, const NovaRecord *r, int32_t partition, rd_kafka_headers_t *headers,
+		   Buffer *buf)
 {
-	rd_kafka_headers_t *headers = make_headers(r->headers);
 	rd_kafka_error_t *error;
 	rd_kafka_resp_err_t err;
 	rd_kafka_vu_t args[] = {
 		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->routes[r->route].handle},
-		{.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = RD_KAFKA_PARTITION_UA},
+		{.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
 		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {lend(r->value), r->value.len}},
 		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {lend(r->key), r->key.len}},
 		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = buf},
+		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->place.timestamp}, /* 0: now */
 		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
 	};
+	size_t n = sizeof(args) / sizeof(args[0]);
+
+	error = rd_kafka_produceva(k->rk, args, headers != NULL ? n : n - 1);
+	if (error == NULL)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	err = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	return err;
+}
+
+/*
+ * A record with headers, a partition or a timestamp.  A partition that the
+ * topic does not have is a fault in the data, which must not end the stream:
+ * such a record goes where its key sends it.
+ */
+static SinkStatus
+produce_alone(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *accepted)
+{
+	rd_kafka_headers_t *headers = r->headers.data != NULL ? make_headers(r->headers) : NULL;
+	int32_t partition = r->place.has_partition ? r->place.partition : RD_KAFKA_PARTITION_UA;
+	rd_kafka_resp_err_t err = produce_to(k, r, partition, headers, buf);
 
 	*accepted = 0;
-	error = rd_kafka_produceva(k->rk, args, sizeof(args) / sizeof(args[0]));
-	if (error == NULL)
+	if (err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && partition != RD_KAFKA_PARTITION_UA)
+	{
+		log_warn("topic %s has no partition %d, which a record from LSN " LSN_FORMAT
+				 " asks for; the record goes where its key sends it",
+				 k->routes[r->route].topic, (int) partition, LSN_ARGS(buf->lsn));
+		err = produce_to(k, r, RD_KAFKA_PARTITION_UA, headers, buf);
+	}
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
 		k->in_flight++;
 		*accepted = 1;
 		return SINK_OK;
 	}
-	err = rd_kafka_error_code(error);
-	rd_kafka_error_destroy(error);
-	rd_kafka_headers_destroy(headers);
+	if (headers != NULL)
+		rd_kafka_headers_destroy(headers);
 	return not_taken(k, err, r, buf);
 }
 
@@ -559,7 +590,7 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 		else if (record_size(front) > k->max_record)
 			status = not_taken(k, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, front, buf);
 		else
-			status = produce_with_headers(k, front, buf, &taken);
+			status = produce_alone(k, front, buf, &taken);
 		*accepted += taken;
 	}
 	return status;

@@ -19,6 +19,7 @@
 #include "sink.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,19 @@ put_headers(StdoutSink *s, NovaBytes block)
 }
 
 static bool
+put_place(StdoutSink *s, const NovaPlace *place)
+{
+	char text[80] = "";
+	int n = 0;
+
+	if (place->has_partition)
+		n = snprintf(text, sizeof(text), ",\"partition\":%" PRId32, place->partition);
+	if (place->has_timestamp)
+		snprintf(text + n, sizeof(text) - (size_t) n, ",\"timestamp\":%" PRId64, place->timestamp);
+	return put_text(s, text);
+}
+
+static bool
 put_record(StdoutSink *s, const NovaRecord *r)
 {
 	const char *topic = s->topics[r->route];
@@ -162,7 +176,8 @@ put_record(StdoutSink *s, const NovaRecord *r)
 		   put_string(s, (NovaBytes){op, 1}) && put_text(s, ",\"key\":") &&
 		   put_bytes(s, r->key, opaque) && put_text(s, ",\"value\":") &&
 		   put_bytes(s, r->value, opaque) &&
-		   (!(r->flags & NOVA_RF_HEADERS) || put_headers(s, r->headers)) && put_text(s, "}\n");
+		   (!(r->flags & NOVA_RF_HEADERS) || put_headers(s, r->headers)) &&
+		   put_place(s, &r->place) && put_text(s, "}\n");
 }
 
 /* Remember whom to tell when everything up to here is written. */

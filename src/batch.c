@@ -130,6 +130,11 @@ text_record(NovaBatch *batch, NovaRouteState *route, NovaBytes headers)
 	nova_out_bytes(out, "{\"topic\":", 9);
 	nova_json_utf8(out, route->topic, strlen(route->topic));
 	nova_out_char(out, ',');
+	if (batch->place.has_partition)
+		appendStringInfo(out->buf, "\"partition\":%d,", batch->place.partition);
+	if (batch->place.has_timestamp)
+		appendStringInfo(out->buf, "\"timestamp\":" INT64_FORMAT ",", batch->place.timestamp);
+	memset(&batch->place, 0, sizeof(batch->place));
 	text_headers(batch, headers);
 	nova_out_bytes(out, "\"key\":", 6);
 	batch->key_at = out->buf->len;
@@ -155,10 +160,16 @@ nova_batch_record(NovaBatch *batch, NovaRouteState *route, char op, uint16 flags
 	if (unlikely(!route->announced))
 		write_route(batch, route);
 	batch->head_at = out->buf->len;
-	p = nova_out_reserve(out, NOVA_RECORD_HEAD + 8 + headers.len);
+	p = nova_out_reserve(out, NOVA_RECORD_HEAD + NOVA_PLACE_SIZE + 8 + headers.len);
 	if (headers.data)
 		flags |= NOVA_RF_HEADERS;
+	flags |= nova_place_flags(&batch->place);
 	p = nova_write_record_head(p, (uint8) op, flags, route->id);
+	if (unlikely(flags & (NOVA_RF_PARTITION | NOVA_RF_TIMESTAMP)))
+	{
+		p = nova_write_place(p, &batch->place);
+		memset(&batch->place, 0, sizeof(batch->place));
+	}
 	if (headers.data)
 		p = nova_put_bytes32(p, headers.data, headers.len);
 	p += 4; /* the key's length: see key_done */
@@ -291,6 +302,20 @@ nova_batch_opaque(NovaBatch *batch, NovaBytes bytes)
 		nova_out_slices(out, bytes.data, bytes.len);
 }
 
+static const char *
+drop_reason(uint8 reason)
+{
+	switch (reason)
+	{
+		case NOVA_DROP_NO_IDENTITY:
+			return "no replica identity";
+		case NOVA_DROP_OUTBOX_UPDATE:
+			return "update of an outbox";
+		default:
+			return "malformed message";
+	}
+}
+
 static void
 text_dropped(NovaBatch *batch)
 {
@@ -299,9 +324,7 @@ text_dropped(NovaBatch *batch)
 	appendStringInfo(buf, "{\"topic\":");
 	nova_json_utf8(&batch->out, batch->drop_topic, strlen(batch->drop_topic));
 	appendStringInfo(buf, ",\"dropped\":" UINT64_FORMAT ",\"op\":\"%c\",\"reason\":\"%s\"}",
-					 (uint64) batch->drop.count, batch->drop.op,
-					 batch->drop.reason == NOVA_DROP_NO_IDENTITY ? "no replica identity"
-																 : "malformed message");
+					 (uint64) batch->drop.count, batch->drop.op, drop_reason(batch->drop.reason));
 	send_write(batch);
 }
 

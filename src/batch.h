@@ -65,6 +65,8 @@ typedef struct NovaBatch
 	NovaDropped drop;                    /* counted, not yet written; count 0: none */
 	char drop_topic[NOVA_TOPIC_MAX + 1]; /* copied: its relation may be renamed */
 
+	NovaPlace place; /* of the next record, which resets it */
+
 	/* the open record, as offsets in the open write */
 	int head_at;
 	int key_at;

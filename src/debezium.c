@@ -108,6 +108,12 @@ append_double(NovaOut *out, double v)
 }
 
 void
+dbz_write_double(NovaOut *out, double v)
+{
+	append_double(out, v);
+}
+
+void
 dbz_encode_float8(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	nova_column_prefix(out, col);

@@ -20,6 +20,9 @@ extern void dbz_encode_float4(NovaOut *out, const NovaColumn *col, Datum value);
 extern void dbz_encode_float8(NovaOut *out, const NovaColumn *col, Datum value);
 extern void dbz_encode_decimal(NovaOut *out, const NovaColumn *col, Datum value);
 extern void dbz_encode_decimal_any(NovaOut *out, const NovaColumn *col, Datum value);
+/* A number without a column. */
+extern void dbz_write_double(NovaOut *out, double v);
+
 extern void dbz_encode_decimal_double(NovaOut *out, const NovaColumn *col, Datum value);
 extern void dbz_encode_decimal_number(NovaOut *out, const NovaColumn *col, Datum value);
 extern void dbz_encode_decimal_string(NovaOut *out, const NovaColumn *col, Datum value);

@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "emit.h"
+#include "schema.h"
+#include "outbox.h"
 
 static const NovaBytes no_headers = {NULL, 0};
 
@@ -49,11 +51,36 @@ announce(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before, co
 	return announced(e, entry, op, before, after, key);
 }
 
+/* The route of a row that names its topic; if it does not, the table's. */
+static NovaRouteState *
+row_route(NovaEmitter *e, NovaRelEntry *entry, const char *topic)
+{
+	if (topic == NULL || !nova_topic_valid(topic, strlen(topic)))
+		return &entry->route;
+	return nova_relcache_topic(e->relcache, (NovaBytes){topic, (uint32) strlen(topic)});
+}
+
+/* By the column that the option route.by.field names; a tombstone has no columns. */
+static NovaRouteState *
+field_route(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *row)
+{
+	const NovaPlan *plan = entry->plan;
+	StringInfo name = NULL;
+
+	if (op != NOVA_OP_TOMBSTONE && row)
+		name =
+			nova_column_text(plan->topic_column, row, e->options->profile == NOVA_PROFILE_DEBEZIUM);
+	return row_route(e, entry,
+					 name ? nova_transforms_topic(e->options, name->data, plan->shape.rest) : NULL);
+}
+
 /* Open a record and write its key; key is the row that has it, or NULL. */
 static NovaOut *
 begin_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *key, NovaBytes headers)
 {
-	NovaOut *out = nova_batch_record(e->batch, &entry->route, op, 0, headers);
+	NovaRouteState *route =
+		likely(!entry->plan->by_row) ? &entry->route : field_route(e, entry, op, key);
+	NovaOut *out = nova_batch_record(e->batch, route, op, 0, headers);
 	bool keyed = key != NULL && nova_has_key(entry->plan, key);
 
 	if (keyed)
@@ -98,9 +125,34 @@ emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const No
 	nova_batch_value_done(e->batch, false);
 }
 
+/* An inserted row of an outbox. */
+static void
+emit_event(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row, const NovaKeyHeader *key)
+{
+	const NovaPlan *plan = entry->plan;
+	NovaBytes headers = announce(e, entry, NOVA_OP_CREATE, NULL, row, key);
+	NovaEvent event;
+	NovaOut *out;
+
+	nova_outbox_event(plan, row, e->options, &event);
+	headers = nova_outbox_headers(plan, row, e->options->profile == NOVA_PROFILE_DEBEZIUM, headers);
+	e->batch->place = event.place;
+	out = nova_batch_record(e->batch, row_route(e, entry, event.topic), NOVA_OP_CREATE, 0, headers);
+	nova_outbox_key(out, plan, row);
+	nova_batch_key_done(e->batch, false);
+	if (!event.tombstone)
+		nova_outbox_value(out, plan, row, &event);
+	nova_batch_value_done(e->batch, event.tombstone);
+}
+
 void
 nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 {
+	if (unlikely(entry->plan->outbox != NULL))
+	{
+		emit_event(e, entry, row, NULL);
+		return;
+	}
 	emit_record(e, entry, NOVA_OP_CREATE, NULL, row, NULL);
 }
 
@@ -108,10 +160,11 @@ nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 static void
 emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaKeyHeader *key)
 {
-	NovaDeleteMode mode =
-		e->options->format == NOVA_FORMAT_ENVELOPE ? NOVA_DELETE_RECORD : e->options->delete_mode;
+	NovaDeleteMode mode = !entry->plan->flat ? NOVA_DELETE_RECORD : e->options->delete_mode;
 	bool tombstone = e->options->tombstones;
 
+	if (entry->plan->outbox)
+		return;
 	switch (mode)
 	{
 		case NOVA_DELETE_DROP:
@@ -177,7 +230,10 @@ emit_key_change(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const N
 	NovaKeyHeader from = {"__debezium.oldkey", old_key};
 
 	emit_delete(e, entry, old, told ? &to : NULL);
-	emit_record(e, entry, NOVA_OP_CREATE, NULL, new, told ? &from : NULL);
+	if (entry->plan->outbox)
+		emit_event(e, entry, new, told ? &from : NULL);
+	else
+		emit_record(e, entry, NOVA_OP_CREATE, NULL, new, told ? &from : NULL);
 }
 
 void
@@ -194,6 +250,11 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 			return;
 		}
 	}
+	if (unlikely(entry->plan->outbox != NULL))
+	{
+		nova_batch_dropped(e->batch, &entry->route, NOVA_OP_UPDATE, NOVA_DROP_OUTBOX_UPDATE);
+		return;
+	}
 	if (old && old->identity_only)
 		old = NULL;
 	if (old && e->options->skip_unchanged && nova_rows_equal(entry->plan, old, new))
@@ -205,7 +266,7 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 void
 nova_emit_truncate(NovaEmitter *e, NovaRelEntry *entry)
 {
-	if (e->options->format == NOVA_FORMAT_FLAT && e->options->profile == NOVA_PROFILE_DEBEZIUM)
+	if (entry->plan->outbox || (entry->plan->flat && e->options->profile == NOVA_PROFILE_DEBEZIUM))
 	{
 		count_change(e, entry);
 		return;
@@ -218,16 +279,20 @@ nova_emit_message(NovaEmitter *e, NovaRelCache *cache, const char *prefix, const
 				  Size size)
 {
 	const char *first = e->options->topic_prefix;
-	char *topic = nova_topic_route(psprintf("%s%smessage", first, *first ? "." : ""), e->options);
-	NovaBytes name = {topic, (uint32) strlen(topic)};
+	NovaShape shape = {.no_outbox = true};
+	NovaBytes name;
 	NovaOut *out;
 
 	if (e->transaction && TransactionIdIsValid(e->meta->xid))
 		nova_transaction_message(e->transaction);
+	nova_transforms_apply(e->options, psprintf("%s%smessage", first, *first ? "." : ""), &shape);
+	name = (NovaBytes){shape.topic, (uint32) strlen(shape.topic)};
 	out = nova_batch_record(e->batch, nova_relcache_topic(cache, name), NOVA_OP_MESSAGE, 0,
 							no_headers);
-	nova_encode_message_key(out, prefix, e->meta);
+	nova_encode_named_key(out, "prefix", prefix, &shape,
+						  nova_schema_message_key(e->options, &shape));
 	nova_batch_key_done(e->batch, false);
-	nova_encode_message(out, prefix, content, size, e->meta);
+	nova_encode_message(out, prefix, content, size, e->meta,
+						nova_schema_message(e->options, &shape));
 	nova_batch_value_done(e->batch, false);
 }

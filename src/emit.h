@@ -26,6 +26,7 @@ typedef struct NovaEmitter
 	NovaHeaders headers;
 	NovaTransaction *transaction; /* NULL: no metadata of it is asked for */
 	bool announces;               /* there is one of these, or headers on records */
+	NovaRelCache *relcache;       /* for topics that rows name */
 } NovaEmitter;
 
 extern void nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);

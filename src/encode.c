@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "encode.h"
+#include "expand.h"
 #include "fields.h"
 #include "mask.h"
 #include "schema.h"
@@ -51,9 +52,6 @@ nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context
 	/* Debezium's is a null whose schema says "false" */
 	meta->snapshot =
 		options->profile == NOVA_PROFILE_DEBEZIUM && !options->replace_null ? "null" : "\"false\"";
-	meta->plain = options->format == NOVA_FORMAT_FLAT && !options->value_schemas;
-	meta->message_key_schema = nova_schema_message_key(options);
-	meta->message_schema = nova_schema_message(options);
 	initStringInfo(&meta->suffix);
 	MemoryContextSwitchTo(old);
 }
@@ -169,15 +167,65 @@ nova_rows_equal(const NovaPlan *plan, const NovaRow *old, const NovaRow *new)
 }
 
 void
+nova_encode_alone(NovaOut *out, const NovaColumn *col, const NovaRow *row)
+{
+	Datum value;
+
+	out->skip = col->prefix_len;
+	if (row->nulls[col->attidx] || (row->identity_only && !col->in_identity))
+		nova_column_constant(out, col, col->null);
+	else if (nova_find_value(col, row, &value))
+		col->encode(out, col, value);
+	else
+		nova_column_constant(out, col, col->unavailable ? col->unavailable : "null");
+	out->skip = 0;
+}
+
+StringInfo
+nova_column_text(const NovaColumn *col, const NovaRow *row, bool java)
+{
+	StringInfo json;
+	NovaOut out;
+
+	if (row->identity_only && !col->in_identity)
+		return NULL;
+	json = makeStringInfo();
+	nova_out_init(&out, json);
+	out.java = java;
+	nova_encode_alone(&out, col, row);
+	*nova_out_reserve(&out, 1) = '\0';
+	if (strcmp(json->data, "null") == 0)
+		return NULL;
+	return json->data[0] == '"' ? nova_json_unquote(json) : json;
+}
+
+/* What the transforms leave of a key, and add to it. */
+static void
+encode_shaped_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+{
+	if (plan->bare_key)
+	{
+		nova_encode_alone(out, plan->bare_key, row);
+		return;
+	}
+	nova_encode_key_payload(out, plan, row);
+	if (plan->key_tail == NULL)
+		return;
+	out->buf->len--;
+	nova_out_bytes(out, plan->key_tail, strlen(plan->key_tail));
+	nova_out_char(out, '}');
+}
+
+void
 nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
-	if (likely(plan->key_schema.data == NULL))
+	if (likely(!plan->key_shaped))
 	{
 		nova_encode_key_payload(out, plan, row);
 		return;
 	}
 	nova_schema_open(out, plan->key_schema);
-	nova_encode_key_payload(out, plan, row);
+	encode_shaped_key(out, plan, row);
 	nova_schema_close(out, plan->key_schema);
 }
 
@@ -301,17 +349,17 @@ void
 nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
 				  NovaMeta *meta, char op)
 {
-	if (likely(meta->plain))
+	if (likely(plan->plain))
 	{
 		write_flat(out, plan, before, after, meta, op);
 		return;
 	}
 	nova_schema_open(out, plan->value_schema);
 	nova_out_pressure(out);
-	if (meta->options->format == NOVA_FORMAT_ENVELOPE)
-		write_envelope(out, plan, before, after, meta, op);
-	else
+	if (plan->flat)
 		write_flat(out, plan, before, after, meta, op);
+	else
+		write_envelope(out, plan, before, after, meta, op);
 	nova_schema_close(out, plan->value_schema);
 }
 
@@ -324,23 +372,30 @@ nova_encode_null(NovaOut *out, const NovaPlan *plan)
 }
 
 void
-nova_encode_message_key(NovaOut *out, const char *prefix, const NovaMeta *meta)
+nova_encode_named_key(NovaOut *out, const char *name, const char *value, const NovaShape *shape,
+					  NovaBytes schema)
 {
-	nova_schema_open(out, meta->message_key_schema);
-	nova_out_bytes(out, "{\"prefix\":", 10);
-	nova_json_cstring(out, prefix);
-	nova_out_char(out, '}');
-	nova_schema_close(out, meta->message_key_schema);
+	bool bare = shape->key_field && strcmp(shape->key_field, name) == 0;
+
+	nova_schema_open(out, schema);
+	if (!bare)
+		appendStringInfo(out->buf, "{\"%s\":", name);
+	nova_json_cstring(out, value);
+	if (!bare && shape->key_tail)
+		nova_out_bytes(out, shape->key_tail, strlen(shape->key_tail));
+	if (!bare)
+		nova_out_char(out, '}');
+	nova_schema_close(out, schema);
 }
 
 /* Debezium's record of a logical decoding message. */
 void
 nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size size,
-					const NovaMeta *meta)
+					const NovaMeta *meta, NovaBytes schema)
 {
 	NovaAbout about = {.meta = meta, .op = NOVA_OP_MESSAGE};
 
-	nova_schema_open(out, meta->message_schema);
+	nova_schema_open(out, schema);
 	appendStringInfo(out->buf, "{\"op\":\"m\",\"ts_ms\":" INT64_FORMAT, meta->commit_us / 1000);
 	write_origin(out, &about);
 	appendStringInfoString(out->buf, ",\"message\":{\"prefix\":");
@@ -351,5 +406,5 @@ nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size 
 	else
 		nova_json_base64(out, content, size, meta->options->binary_mode == NOVA_BINARY_BASE64_URL);
 	nova_out_bytes(out, "}}", 2);
-	nova_schema_close(out, meta->message_schema);
+	nova_schema_close(out, schema);
 }

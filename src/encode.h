@@ -28,9 +28,6 @@ typedef struct NovaMeta
 	XLogRecPtr lsn;        /* of the change: set before each row */
 	XLogRecPtr commit_lsn; /* start of the commit record */
 	const char *snapshot;  /* JSON: "false" when streaming */
-	bool plain;            /* values are flat rows without schemas */
-	NovaBytes message_key_schema;
-	NovaBytes message_schema;
 
 	/* of the record within its transaction, if that is counted: else 0 */
 	uint64 total_order;
@@ -91,9 +88,17 @@ extern bool nova_has_key(const NovaPlan *plan, const NovaRow *row);
 /* Do the values of these two rows, both known in full, show the same? */
 extern bool nova_rows_equal(const NovaPlan *plan, const NovaRow *old, const NovaRow *new);
 
-/* `{"id":1}`, with its schema if keys have one, and without */
+/* `{"id":1}`, with its schema if keys have one, in the shape that the transforms give it. */
 extern void nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
+
+/* The key before any transform, and without a schema. */
 extern void nova_encode_key_payload(NovaOut *out, const NovaPlan *plan, const NovaRow *row);
+
+/* A column's value without its name. */
+extern void nova_encode_alone(NovaOut *out, const NovaColumn *col, const NovaRow *row);
+
+/* The same as text (UTF-8) instead of JSON; NULL: it is null, or the WAL does not have it. */
+extern StringInfo nova_column_text(const NovaColumn *col, const NovaRow *row, bool java);
 
 /*
  * A record's value in the options' format.  before and after may be NULL; flat
@@ -106,9 +111,12 @@ extern void nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow 
 /* A null that is no tombstone: the text "null", in a schema if values have one. */
 extern void nova_encode_null(NovaOut *out, const NovaPlan *plan);
 
-/* A logical decoding message as Debezium shows it: key and value. */
-extern void nova_encode_message_key(NovaOut *out, const char *prefix, const NovaMeta *meta);
+/* The key of a record of no relation: one string, in the shape of the transforms. */
+extern void nova_encode_named_key(NovaOut *out, const char *name, const char *value,
+								  const NovaShape *shape, NovaBytes schema);
+
+/* A logical decoding message as Debezium shows it. */
 extern void nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size size,
-								const NovaMeta *meta);
+								const NovaMeta *meta, NovaBytes schema);
 
 #endif /* NOVA_ENCODE_H */

@@ -7,8 +7,7 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
-
+#include "expand.h"
 #include "header.h"
 
 /* A longer value is not what headers are for: the placeholder stands for it. */
@@ -55,8 +54,7 @@ nova_headers_init(NovaHeaders *headers, const NovaOptions *options, MemoryContex
 
 	memset(headers, 0, sizeof(*headers));
 	headers->java = options->profile == NOVA_PROFILE_DEBEZIUM;
-	/* they are the transform's, like the added fields */
-	if (options->format == NOVA_FORMAT_FLAT && options->headers->n > 0)
+	if (options->headers->n > 0)
 		headers->fields = options->headers;
 	initStringInfo(&headers->context);
 	initStringInfo(&headers->block);
@@ -72,61 +70,6 @@ nova_headers_begin(NovaHeaders *headers)
 {
 	if (headers->fields)
 		headers->block_op = '\0';
-}
-
-/* The code unit of "\uXXXX". */
-static pg_wchar
-code_unit(const char *escape)
-{
-	char digits[5] = {escape[2], escape[3], escape[4], escape[5]};
-
-	return (pg_wchar) strtoul(digits, NULL, 16);
-}
-
-/* Take an escape of a JSON string apart, in place; returns what follows it. */
-static const char *
-unescape(const char *from, char **to)
-{
-	static const char letters[] = "bfnrt";
-	static const char meanings[] = "\b\f\n\r\t";
-	const char *letter = strchr(letters, from[1]);
-	pg_wchar code;
-
-	if (from[1] != 'u')
-	{
-		*(*to)++ = letter ? meanings[letter - letters] : from[1];
-		return from + 2;
-	}
-	code = code_unit(from);
-	from += 6;
-	if (code >= 0xD800 && code < 0xDC00)
-	{
-		code = 0x10000 + ((code - 0xD800) << 10) + (code_unit(from) - 0xDC00);
-		from += 6;
-	}
-	unicode_to_utf8(code, (unsigned char *) *to);
-	*to += pg_utf_mblen((unsigned char *) *to);
-	return from;
-}
-
-/* A JSON string as its text, in place; other JSON stays as it is. */
-static void
-bare_text(StringInfo json)
-{
-	const char *from = json->data + 1;
-	const char *end = json->data + json->len - 1;
-	char *to = json->data;
-
-	if (json->data[0] != '"')
-		return;
-	while (from < end)
-	{
-		if (*from == '\\')
-			from = unescape(from, &to);
-		else
-			*to++ = *from++;
-	}
-	json->len = (int) (to - json->data);
 }
 
 /* A value of this size is not kept: spill_at of headers->value. */
@@ -159,7 +102,8 @@ append_field(NovaHeaders *headers, const NovaField *field, const NovaColumn *col
 		appendStringInfoString(value, about->meta->options->placeholder_json);
 	}
 	is_null = value->len == 4 && memcmp(value->data, "null", 4) == 0;
-	bare_text(value);
+	if (value->data[0] == '"')
+		value = nova_json_unquote(value);
 	append_header(&headers->block, field->name, field->name_len, is_null ? NULL : value->data,
 				  value->len);
 	headers->count++;
@@ -174,6 +118,13 @@ append_fields(NovaHeaders *headers, const NovaAbout *about, bool only_op)
 	for (int i = 0; i < fields->n; i++)
 		if (!only_op || nova_field_is_op(&fields->items[i]))
 			append_field(headers, &fields->items[i], columns ? &columns[i] : NULL, about);
+}
+
+/* They are the transform's, which is for flat records alone. */
+static bool
+adds_fields(const NovaHeaders *headers, const NovaAbout *about)
+{
+	return headers->fields && about->plan->flat;
 }
 
 static void
@@ -191,9 +142,9 @@ build(NovaHeaders *headers, const NovaAbout *about, const NovaKeyHeader *key, bo
 		headers->count++;
 	}
 	appendBinaryStringInfo(block, headers->context.data, headers->context.len);
-	if (headers->fields)
+	if (adds_fields(headers, about))
 		append_fields(headers, about, false);
-	if (headers->fields && repeat_op)
+	if (repeat_op)
 		append_fields(headers, about, true);
 	(void) nova_put_u16(block->data, headers->count);
 }
@@ -206,11 +157,13 @@ nova_headers(NovaHeaders *headers, const NovaAbout *about, const NovaKeyHeader *
 
 	if (!headers->any && key == NULL)
 		return none;
-	repeat_op &= headers->fields != NULL;
+	repeat_op &= adds_fields(headers, about);
 	if (key || repeat_op || headers->block_op == '\0' ||
+		headers->block_added != adds_fields(headers, about) ||
 		(headers->fields && headers->block_op != about->op))
 	{
 		build(headers, about, key, repeat_op);
+		headers->block_added = adds_fields(headers, about);
 		headers->block_op =
 			key || repeat_op || (headers->fields && headers->fields->per_row) ? '\0' : about->op;
 	}

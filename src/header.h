@@ -41,7 +41,8 @@ typedef struct NovaHeaders
 	uint16 ncontext;
 	StringInfoData block; /* the last one that was built */
 	uint16 count;
-	char block_op; /* which it is for; NUL: only for the record it was built for */
+	char block_op;    /* which it is for; NUL: only for the record it was built for */
+	bool block_added; /* does it have the fields? */
 	StringInfoData value;
 } NovaHeaders;
 

@@ -19,6 +19,8 @@
 #include "fields.h"
 #include "json.h"
 #include "options.h"
+#include "outbox.h"
+#include "transform.h"
 
 typedef enum OptionType
 {
@@ -71,6 +73,31 @@ static const OptionRow option_table[] = {
 	 "(RegexRouter)."},
 	{"topic.replacement", OPTION_STRING, "", NULL, 0, 0, NULL, AT(topic_replacement),
 	 "The new topic name; $1 to $99 stand for groups of topic.regex, \\$ for a dollar sign."},
+	{"transforms", OPTION_STRING, "", NULL, 0, 0, NULL, AT(transforms),
+	 "Steps that a record passes in this order, as a JSON array: routes, unwrap (the flat format, "
+	 "where it applies), key (one field of it), outbox; docs/debezium.md describes them."},
+	{"outbox.event.id", OPTION_STRING, "id", NULL, 0, 0, NULL, AT(outbox_id),
+	 "Column of an outbox whose value becomes the header id (EventRouter)."},
+	{"outbox.event.key", OPTION_STRING, "aggregateid", NULL, 0, 0, NULL, AT(outbox_key),
+	 "Column of an outbox whose value becomes the key."},
+	{"outbox.event.payload", OPTION_STRING, "payload", NULL, 0, 0, NULL, AT(outbox_payload),
+	 "Column of an outbox whose value becomes the record's value."},
+	{"outbox.event.timestamp", OPTION_STRING, "", NULL, 0, 0, NULL, AT(outbox_timestamp),
+	 "Column of an outbox whose value becomes the record's timestamp; empty: none."},
+	{"outbox.route.by.field", OPTION_STRING, "aggregatetype", NULL, 0, 0, NULL, AT(outbox_route),
+	 "Column of an outbox whose value names the topic."},
+	{"outbox.additional.placement", OPTION_STRING, "", NULL, 0, 0, NULL, AT(outbox_placement),
+	 "Other columns of an outbox to show: column:header, column:envelope or column:partition, with "
+	 "another name as column:header:name, separated by commas."},
+	{"outbox.expand.json.payload", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(outbox_expand),
+	 "Show a payload that is the text of a JSON object as that object."},
+	{"outbox.json.null.behavior", OPTION_ENUM, "ignore", NULL, 0, 0, "ignore|optional_bytes",
+	 AT(outbox_keep_nulls), "In such an object, leave out fields that are null, or keep them."},
+	{"outbox.json.empty.array.behavior", OPTION_ENUM, "ignore", NULL, 0, 0,
+	 "ignore|optional_string", AT(outbox_keep_empty),
+	 "In such an object, leave out arrays without elements, or keep them."},
+	{"outbox.tombstone.on.empty.payload", OPTION_BOOL, "false", NULL, 0, 0, NULL,
+	 AT(outbox_tombstone), "Make a tombstone of a payload that is null or blank."},
 	{"schema.include.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(schema_include),
 	 "Capture only schemas whose name matches one of these."},
 	{"schema.exclude.list", OPTION_REGEX_LIST, "", NULL, 0, 0, NULL, AT(schema_exclude),
@@ -579,26 +606,11 @@ derive_fields(NovaOptions *options)
 		nova_fields_parse("add.headers", options->add_headers, options->add_headers_prefix);
 }
 
-/* $N in the replacement must be a group of the regular expression. */
-static void
-derive_routing(NovaOptions *options)
+text *
+nova_option_pattern(const char *option, const char *re, int *groups)
 {
-	const OptionRow *row = find_option("topic.replacement");
-
-	if (*options->topic_regex == '\0')
-		return;
-	options->topic_pattern = cstring_to_text(anchored(options->topic_regex));
-	options->topic_groups = check_regex(row, options->topic_regex, options->topic_regex);
-	for (const char *p = options->topic_replacement; *p; p++)
-	{
-		if (p[0] == '\\' && p[1])
-			p++;
-		else if (p[0] == '$' &&
-				 (!isdigit((unsigned char) p[1]) || p[1] - '0' > options->topic_groups))
-			bad_value(row, options->topic_replacement,
-					  psprintf("text in which a dollar sign is escaped or begins one of $0 to $%d",
-							   options->topic_groups));
-	}
+	*groups = check_regex(find_option(option), re, re);
+	return cstring_to_text(anchored(re));
 }
 
 /* Names as pgoutput takes them: folded to lower case unless quoted. */
@@ -687,6 +699,23 @@ check_schemas(const NovaOptions *options)
 				 errhint("Set %s.", instead)));
 }
 
+/* Of an event, a schema can describe the payload as it stands in the row, and nothing else. */
+static void
+check_outbox_schemas(const NovaOptions *options)
+{
+	bool enveloped = nova_outbox_enveloped(options);
+
+	if (!options->value_schemas || !(options->outbox_expand || enveloped))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("options \"value.schemas\" and \"%s\" exclude each other",
+					enveloped ? "outbox.additional.placement" : "outbox.expand.json.payload"),
+			 errdetail("The schema would depend on the row."),
+			 errhint("Place fields in headers, leave the payload as it is, or do without "
+					 "schemas.")));
+}
+
 /* "schema.table:a,b;…": every item has a colon, and a regular expression before it. */
 static void
 check_key_columns(NovaOptions *options)
@@ -748,7 +777,9 @@ nova_options_parse(List *deflist)
 	check_schemas(options);
 	derive_skipped(options);
 	derive_fields(options);
-	derive_routing(options);
+	nova_transforms_parse(options);
+	nova_outbox_parse(options);
+	check_outbox_schemas(options);
 	derive_placeholder(options);
 	derive_publications(options);
 	check_key_columns(options);

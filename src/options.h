@@ -169,6 +169,8 @@ typedef struct NovaPublicationName
 	bool missing_told; /* that it does not exist */
 } NovaPublicationName;
 
+typedef struct NovaStep NovaStep;
+
 typedef struct NovaOptions
 {
 	/* as given: the table fills these by offset */
@@ -179,6 +181,17 @@ typedef struct NovaOptions
 	char *topic_prefix;
 	char *topic_regex;
 	char *topic_replacement;
+	char *transforms;
+	char *outbox_id;
+	char *outbox_key;
+	char *outbox_payload;
+	char *outbox_timestamp;
+	char *outbox_route;
+	char *outbox_placement;
+	bool outbox_expand;
+	int outbox_keep_nulls; /* 1: nulls of an expanded payload stay */
+	int outbox_keep_empty; /* 1: its empty arrays stay */
+	bool outbox_tombstone;
 	NovaRegexes *schema_include;
 	NovaRegexes *schema_exclude;
 	NovaRegexes *table_include;
@@ -223,8 +236,11 @@ typedef struct NovaOptions
 	char *publication_names;
 
 	/* derived from them */
-	text *topic_pattern; /* topic_regex, anchored; NULL if there is none */
-	int topic_groups;    /* its groups */
+	NovaStep *steps; /* of transforms, or the one of topic.regex */
+	int nsteps;
+	bool unwraps;                     /* one of them is unwrap */
+	struct NovaPlacement *placements; /* of outbox.additional.placement */
+	int nplacements;
 	char *placeholder_json;
 	char skipped[5];            /* the skipped ops, e.g. "t" */
 	struct NovaFields *fields;  /* of add.fields */
@@ -248,6 +264,9 @@ extern bool nova_regex_matches(const char *re, const char *s);
 
 /* The rule for that column, or NULL. */
 extern const NovaMaskRule *nova_mask_rule(const NovaOptions *options, const char *column);
+
+/* The pattern of a whole name, checked; an ERROR names the option.  groups: how many it has. */
+extern text *nova_option_pattern(const char *option, const char *re, int *groups);
 
 /* One row of the table, as SQL shows it. */
 typedef struct NovaOptionInfo

@@ -11,9 +11,7 @@
 #include "access/sysattr.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_collation.h"
 #include "mb/pg_wchar.h"
-#include "regex/regex.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -22,11 +20,11 @@
 #include "compat.h"
 #include "fields.h"
 #include "mask.h"
+#include "outbox.h"
 #include "plan.h"
 #include "schema.h"
 #include "substitute.h"
-
-#define MAX_GROUPS 100
+#include "transform.h"
 
 /* What Kafka allows in a topic name. */
 static bool
@@ -62,8 +60,8 @@ utf8_copy(const char *s)
  * As Debezium: what Kafka does not allow becomes '_', one for every unit of
  * UTF-16 since Java counts those, and the rest is cut off.  topic is UTF-8.
  */
-static char *
-sanitize_topic(const char *topic)
+char *
+nova_topic_sanitize(const char *topic)
 {
 	StringInfoData buf;
 
@@ -81,65 +79,6 @@ sanitize_topic(const char *topic)
 	if (buf.len > NOVA_TOPIC_MAX)
 		buf.data[NOVA_TOPIC_MAX] = '\0';
 	return buf.data;
-}
-
-/*
- * Put the groups into "$1.$3".  Digits go on as long as there is such a group,
- * and a backslash takes the next character as it is (java.util.regex.Matcher).
- */
-static char *
-expand_replacement(const NovaOptions *options, const char *topic, const regmatch_t *groups)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (const char *p = options->topic_replacement; *p; p++)
-	{
-		int group;
-
-		if (p[0] == '\\' && p[1])
-			appendStringInfoChar(&buf, *++p);
-		else if (p[0] != '$')
-			appendStringInfoChar(&buf, *p);
-		else
-		{
-			group = *++p - '0';
-			while (isdigit((unsigned char) p[1]) &&
-				   group * 10 + p[1] - '0' <= options->topic_groups)
-				group = group * 10 + *++p - '0';
-			if (group < MAX_GROUPS && groups[group].rm_so >= 0)
-				appendBinaryStringInfo(&buf, topic + groups[group].rm_so,
-									   (int) (groups[group].rm_eo - groups[group].rm_so));
-		}
-	}
-	return buf.data;
-}
-
-/*
- * The topic has been sanitized, so that characters are bytes.  A replacement
- * that is no topic's name leaves the name as it was.
- */
-static char *
-route_topic(char *topic, const NovaOptions *options)
-{
-	regmatch_t groups[MAX_GROUPS];
-	char *routed;
-
-	if (options->topic_pattern == NULL)
-		return topic;
-	for (int i = 0; i < MAX_GROUPS; i++)
-		groups[i].rm_so = groups[i].rm_eo = -1;
-	if (!RE_compile_and_execute(options->topic_pattern, topic, (int) strlen(topic), REG_ADVANCED,
-								C_COLLATION_OID, MAX_GROUPS, groups))
-		return topic;
-	routed = sanitize_topic(utf8_copy(expand_replacement(options, topic, groups)));
-	return nova_topic_valid(routed, strlen(routed)) ? routed : topic;
-}
-
-char *
-nova_topic_route(const char *topic, const NovaOptions *options)
-{
-	return route_topic(sanitize_topic(topic), options);
 }
 
 /* Schemas that hold no user's data. */
@@ -217,8 +156,9 @@ plan_route(NovaPlan *plan, Relation rel, const NovaPublished *published, const N
 	plan->table = utf8_copy(table);
 	topic = psprintf("%s%s%s.%s", utf8_copy(options->topic_prefix),
 					 *options->topic_prefix ? "." : "", plan->schema, plan->table);
-	plan->record_name = sanitize_topic(topic);
-	plan->topic = route_topic(pstrdup(plan->record_name), options);
+	plan->source_topic = topic;
+	nova_transforms_apply(options, topic, &plan->shape);
+	plan->topic = plan->shape.topic;
 }
 
 /* False: a column that the options leave out. */
@@ -509,6 +449,45 @@ plan_fields(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 			nova_fields_columns(options->headers, plan->columns, plan->ncolumns, desc, true);
 }
 
+static const NovaColumn *
+column_named(const NovaColumn *columns, int n, TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(NameStr(TupleDescAttr(desc, columns[i].attidx)->attname), name) == 0)
+			return &columns[i];
+	return NULL;
+}
+
+/*
+ * The shape that the transforms give to keys, and where rows say their topic.
+ * A table that lacks what a transform wants is passed over by it: its records
+ * stay as they are, and none is lost.
+ */
+static void
+plan_shape(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
+{
+	const NovaShape *shape = &plan->shape;
+
+	if (shape->outbox)
+	{
+		plan->outbox = nova_outbox_plan(plan->columns, plan->ncolumns, desc, options);
+		if (plan->outbox)
+			return;
+		plan->shape = (NovaShape){.no_outbox = true};
+		nova_transforms_apply(options, plan->source_topic, &plan->shape);
+		plan->topic = shape->topic;
+	}
+	plan->record_name = nova_topic_sanitize(plan->source_topic);
+	plan->flat = shape->flat;
+	if (shape->by_field)
+		plan->topic_column = column_named(plan->columns, plan->ncolumns, desc, shape->by_field);
+	if (shape->key_field)
+		plan->bare_key = column_named(plan->key, plan->nkey, desc, shape->key_field);
+	plan->key_tail = shape->key_tail;
+	plan->key_shaped = plan->bare_key || plan->key_tail;
+	plan->by_row = plan->topic_column != NULL;
+}
+
 NovaPlan *
 nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 {
@@ -534,7 +513,10 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 		plan_masks(plan, RelationGetDescr(rel), false, options);
 		plan_value(plan, RelationGetDescr(rel), options);
 		plan_fields(plan, RelationGetDescr(rel), options);
+		plan_shape(plan, RelationGetDescr(rel), options);
 		nova_schema_plan(plan, rel, options);
+		plan->key_shaped |= plan->key_schema.data != NULL;
+		plan->plain = plan->flat && plan->value_schema.data == NULL;
 	}
 	MemoryContextSwitchTo(old);
 	return plan;

@@ -28,6 +28,7 @@
 
 #include "options.h"
 #include "publication.h"
+#include "transform.h"
 #include "type.h"
 #include "wire.h"
 
@@ -53,6 +54,18 @@ typedef struct NovaPlan
 	int nkey;
 	NovaColumn *field_columns;  /* of add.fields, an item each; NULL: it names none */
 	NovaColumn *header_columns; /* of add.headers */
+
+	/* what the transforms make of its records; see transform.h */
+	char *source_topic; /* before any of them; UTF-8, not sanitized */
+	NovaShape shape;
+	bool flat;                      /* or an envelope */
+	bool plain;                     /* flat, and without a schema */
+	bool key_shaped;                /* not just its columns */
+	const NovaColumn *bare_key;     /* all that stays of the key; NULL: all */
+	const char *key_tail;           /* JSON to add to it, or NULL */
+	bool by_row;                    /* the row says where it goes */
+	const NovaColumn *topic_column; /* what says it */
+	struct NovaOutbox *outbox;      /* its rows are events; see outbox.h */
 	Datum *values;
 	bool *nulls;
 	Datum *old_values;
@@ -66,8 +79,8 @@ typedef struct NovaPlan
 /* Reads catalogs; the plan's context is a child of parent. */
 extern NovaPlan *nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options);
 
-/* The name of a topic (UTF-8) after the rules of names and topic.regex. */
-extern char *nova_topic_route(const char *topic, const NovaOptions *options);
+/* The name (UTF-8) with what Kafka does not take in topics replaced. */
+extern char *nova_topic_sanitize(const char *topic);
 
 /* Is this a name that Kafka takes for a topic? */
 extern bool nova_topic_valid(const char *topic, Size len);

@@ -18,6 +18,7 @@
 #include "fields.h"
 #include "mask.h"
 #include "nested.h"
+#include "outbox.h"
 #include "schema.h"
 #include "structured.h"
 #include "substitute.h"
@@ -387,8 +388,7 @@ put_fields(NovaOut *out, const NovaColumn *col, const NovaOptions *options)
 static bool
 is_encoded_bytes(const NovaColumn *col, const NovaOptions *options)
 {
-	return inner_encoder(col) == nova_encode_base64 &&
-		   options->binary_mode != NOVA_BINARY_BYTES;
+	return inner_encoder(col) == nova_encode_base64 && options->binary_mode != NOVA_BINARY_BYTES;
 }
 
 static void
@@ -485,13 +485,13 @@ nova_schema_is_string(const NovaColumn *col, const NovaOptions *options)
  * A relation's schemas
  */
 
-/* `,"optional":false,"name":"cdc.public.users.Value"` */
+/* `,"optional":false,"name":"cdc.public.users.Value"`; of: what the transforms call it, or NULL */
 static void
-put_name(NovaOut *out, bool optional, const NovaPlan *plan, const char *suffix,
+put_name(NovaOut *out, bool optional, const NovaPlan *plan, const char *of, const char *suffix,
 		 const NovaOptions *options)
 {
-	char *name =
-		nova_adjust_schema(psprintf("%s.%s", plan->record_name, suffix), options->schema_names);
+	char *name = nova_adjust_schema(psprintf("%s.%s", of ? of : plan->record_name, suffix),
+									options->schema_names);
 
 	put(out, optional ? ",\"optional\":true" : ",\"optional\":false");
 	put(out, ",\"name\":");
@@ -503,12 +503,12 @@ put_name(NovaOut *out, bool optional, const NovaPlan *plan, const char *suffix,
  * out what a delete does not know, or what a truncate's record has not.
  */
 static bool
-always_there(const NovaColumn *col, Form_pg_attribute att, const NovaOptions *options)
+always_there(const NovaPlan *plan, const NovaColumn *col, Form_pg_attribute att,
+			 const NovaOptions *options)
 {
 	return att->attnotnull && !encoder_schema(col)->may_be_null &&
 		   (options->profile == NOVA_PROFILE_DEBEZIUM ||
-			(col->in_identity &&
-			 (options->format == NOVA_FORMAT_ENVELOPE || strchr(options->skipped, 't') != NULL)));
+			(col->in_identity && (!plan->flat || strchr(options->skipped, 't') != NULL)));
 }
 
 /* `"struct","fields":[…` of a row; the closing bracket is the caller's. */
@@ -520,7 +520,7 @@ put_row(NovaOut *out, const NovaPlan *plan, Relation rel, const NovaOptions *opt
 	{
 		const NovaColumn *col = &plan->columns[i];
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), col->attidx);
-		Field field = {.optional = !always_there(col, att, options),
+		Field field = {.optional = !always_there(plan, col, att, options),
 					   .named = true,
 					   .hidden = hidden(plan, NameStr(att->attname), options),
 					   .source = propagated(plan, col, rel, options),
@@ -532,9 +532,24 @@ put_row(NovaOut *out, const NovaPlan *plan, Relation rel, const NovaOptions *opt
 	}
 }
 
+/* A column that stands alone, as a key of one field or an event's payload. */
+static void
+put_alone(NovaOut *out, const NovaColumn *col, Relation rel, const NovaOptions *options)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), col->attidx);
+	Field field = {.optional = !att->attnotnull, .standard = col->standard};
+
+	put_schema(out, col, &field, options);
+}
+
 static void
 put_key(NovaOut *out, const NovaPlan *plan, Relation rel, const NovaOptions *options)
 {
+	if (plan->bare_key)
+	{
+		put_alone(out, plan->bare_key, rel, options);
+		return;
+	}
 	put(out, "{\"type\":\"struct\",\"fields\":[");
 	for (int i = 0; i < plan->nkey; i++)
 	{
@@ -546,8 +561,9 @@ put_key(NovaOut *out, const NovaPlan *plan, Relation rel, const NovaOptions *opt
 			nova_out_char(out, ',');
 		put_schema(out, col, &field, options);
 	}
+	put(out, plan->shape.key_schema ? plan->shape.key_schema : "");
 	nova_out_char(out, ']');
-	put_name(out, false, plan, "Key", options);
+	put_name(out, false, plan, plan->shape.key_name, "Key", options);
 	nova_out_char(out, '}');
 }
 
@@ -591,7 +607,7 @@ put_flat(NovaOut *out, const NovaPlan *plan, Relation rel, const NovaOptions *op
 	if (!bare)
 		put_added(out, plan, options, first);
 	nova_out_char(out, ']');
-	put_name(out, bare, plan, "Value", options);
+	put_name(out, bare, plan, plan->shape.value_name, "Value", options);
 	nova_out_char(out, '}');
 }
 
@@ -625,14 +641,14 @@ put_envelope(NovaOut *out, const NovaPlan *plan, Relation rel, const NovaOptions
 		put(out, "{\"type\":");
 		put_row(out, plan, rel, options);
 		nova_out_char(out, ']');
-		put_name(out, true, plan, "Value", options);
+		put_name(out, true, plan, plan->shape.value_name, "Value", options);
 		appendStringInfo(out->buf, ",\"field\":\"%s\"},", rows[i]);
 	}
 	put_origin(out);
 	nova_out_char(out, ',');
 	nova_fields_schemas(out, "");
 	nova_out_char(out, ']');
-	put_name(out, false, plan, "Envelope", options);
+	put_name(out, false, plan, plan->shape.value_name, "Envelope", options);
 	put(out, ",\"version\":2}");
 }
 
@@ -664,12 +680,12 @@ plan_values(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	NovaOut out;
 
 	open_schema(&out, &buf, options);
-	if (options->format == NOVA_FORMAT_ENVELOPE)
+	if (!plan->flat)
 		put_envelope(&out, plan, rel, options);
 	else
 		put_flat(&out, plan, rel, options, false);
 	plan->value_schema = close_schema(&out);
-	if (options->format == NOVA_FORMAT_ENVELOPE || options->delete_mode != NOVA_DELETE_TOMBSTONE)
+	if (!plan->flat || options->delete_mode != NOVA_DELETE_TOMBSTONE)
 		return;
 	open_schema(&out, &buf, options);
 	put_flat(&out, plan, rel, options, true);
@@ -682,13 +698,24 @@ nova_schema_plan(NovaPlan *plan, Relation rel, const NovaOptions *options)
 	StringInfoData buf;
 	NovaOut out;
 
-	if (options->key_schemas && plan->nkey > 0)
+	if (options->key_schemas && (plan->outbox || plan->nkey > 0))
 	{
 		open_schema(&out, &buf, options);
-		put_key(&out, plan, rel, options);
+		if (plan->outbox)
+			put_alone(&out, nova_outbox_key_column(plan->outbox), rel, options);
+		else
+			put_key(&out, plan, rel, options);
 		plan->key_schema = close_schema(&out);
 	}
-	if (options->value_schemas)
+	if (!options->value_schemas)
+		return;
+	if (plan->outbox)
+	{
+		open_schema(&out, &buf, options);
+		put_alone(&out, nova_outbox_payload_column(plan->outbox), rel, options);
+		plan->value_schema = close_schema(&out);
+	}
+	else
 		plan_values(plan, rel, options);
 }
 
@@ -696,11 +723,27 @@ nova_schema_plan(NovaPlan *plan, Relation rel, const NovaOptions *options)
  * Records of no relation
  */
 
-/* `"struct","fields":[…],"optional":false,"name":N`, behind {"type": */
-#define RECORD(fields, name) STRUCT(fields) ",\"optional\":false,\"name\":" NAMED(name)
+/* A key of one string, in the shape that the transforms give it. */
+static void
+put_named_key(NovaOut *out, const char *field, bool optional, const char *name,
+			  const NovaShape *shape)
+{
+	bool bare = shape->key_field && strcmp(shape->key_field, field) == 0;
+	const char *may_be_null = optional ? "true" : "false";
+
+	put(out, bare ? "" : "{\"type\":\"struct\",\"fields\":[");
+	appendStringInfo(out->buf, "{\"type\":\"string\",\"optional\":%s", may_be_null);
+	if (bare)
+	{
+		nova_out_char(out, '}');
+		return;
+	}
+	appendStringInfo(out->buf, ",\"field\":\"%s\"}%s],\"optional\":false,\"name\":%s}", field,
+					 shape->key_schema ? shape->key_schema : "", name);
+}
 
 static void
-put_message(NovaOut *out, const NovaOptions *options)
+put_message(NovaOut *out, const NovaOptions *options, const NovaShape *shape)
 {
 	put(out, "{\"type\":\"struct\",\"fields\":[");
 	put(out, REQUIRED(STRING, "op") ",");
@@ -718,14 +761,13 @@ put_message(NovaOut *out, const NovaOptions *options)
 }
 
 static void
-put_message_key(NovaOut *out, const NovaOptions *options)
+put_message_key(NovaOut *out, const NovaOptions *options, const NovaShape *shape)
 {
-	put(out, "{\"type\":");
-	put(out, RECORD(OPTIONAL(STRING, "prefix"), "io.debezium.connector.postgresql.MessageKey") "}");
+	put_named_key(out, "prefix", true, NAMED("io.debezium.connector.postgresql.MessageKey"), shape);
 }
 
 static void
-put_transaction(NovaOut *out, const NovaOptions *options)
+put_transaction(NovaOut *out, const NovaOptions *options, const NovaShape *shape)
 {
 	put(out, "{\"type\":\"struct\",\"fields\":[");
 	put(out, REQUIRED(STRING, "status") "," REQUIRED(STRING, "id") ",");
@@ -741,16 +783,16 @@ put_transaction(NovaOut *out, const NovaOptions *options)
 }
 
 static void
-put_transaction_key(NovaOut *out, const NovaOptions *options)
+put_transaction_key(NovaOut *out, const NovaOptions *options, const NovaShape *shape)
 {
-	put(out, "{\"type\":");
-	put(out,
-		RECORD(REQUIRED(STRING, "id"), "io.debezium.connector.common.TransactionMetadataKey") "}");
+	put_named_key(out, "id", false, NAMED("io.debezium.connector.common.TransactionMetadataKey"),
+				  shape);
 }
 
 static NovaBytes
-made_schema(bool wanted, void (*put_it)(NovaOut *out, const NovaOptions *options),
-			const NovaOptions *options)
+made_schema(bool wanted,
+			void (*put_it)(NovaOut *out, const NovaOptions *options, const NovaShape *shape),
+			const NovaOptions *options, const NovaShape *shape)
 {
 	NovaBytes none = {NULL, 0};
 	StringInfoData buf;
@@ -759,30 +801,30 @@ made_schema(bool wanted, void (*put_it)(NovaOut *out, const NovaOptions *options
 	if (!wanted)
 		return none;
 	open_schema(&out, &buf, options);
-	put_it(&out, options);
+	put_it(&out, options, shape);
 	return close_schema(&out);
 }
 
 NovaBytes
-nova_schema_message_key(const NovaOptions *options)
+nova_schema_message_key(const NovaOptions *options, const NovaShape *shape)
 {
-	return made_schema(options->key_schemas, put_message_key, options);
+	return made_schema(options->key_schemas, put_message_key, options, shape);
 }
 
 NovaBytes
-nova_schema_message(const NovaOptions *options)
+nova_schema_message(const NovaOptions *options, const NovaShape *shape)
 {
-	return made_schema(options->value_schemas, put_message, options);
+	return made_schema(options->value_schemas, put_message, options, shape);
 }
 
 NovaBytes
-nova_schema_transaction_key(const NovaOptions *options)
+nova_schema_transaction_key(const NovaOptions *options, const NovaShape *shape)
 {
-	return made_schema(options->key_schemas, put_transaction_key, options);
+	return made_schema(options->key_schemas, put_transaction_key, options, shape);
 }
 
 NovaBytes
-nova_schema_transaction(const NovaOptions *options)
+nova_schema_transaction(const NovaOptions *options, const NovaShape *shape)
 {
-	return made_schema(options->value_schemas, put_transaction, options);
+	return made_schema(options->value_schemas, put_transaction, options, shape);
 }

@@ -28,10 +28,10 @@ extern void nova_schema_plan(NovaPlan *plan, Relation rel, const NovaOptions *op
  * `{"schema":S,"payload":` of key and value of a logical decoding message, and of
  * a record of the transaction's topic; no data: no schema.
  */
-extern NovaBytes nova_schema_message_key(const NovaOptions *options);
-extern NovaBytes nova_schema_message(const NovaOptions *options);
-extern NovaBytes nova_schema_transaction_key(const NovaOptions *options);
-extern NovaBytes nova_schema_transaction(const NovaOptions *options);
+extern NovaBytes nova_schema_message_key(const NovaOptions *options, const NovaShape *shape);
+extern NovaBytes nova_schema_message(const NovaOptions *options, const NovaShape *shape);
+extern NovaBytes nova_schema_transaction_key(const NovaOptions *options, const NovaShape *shape);
+extern NovaBytes nova_schema_transaction(const NovaOptions *options, const NovaShape *shape);
 
 /* What stands before a payload that has a schema, and behind it. */
 static inline void

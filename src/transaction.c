@@ -29,21 +29,25 @@ nova_transaction_create(const NovaOptions *options, NovaBatch *batch, NovaRelCac
 	t->batch = batch;
 	t->cache = cache;
 	t->meta = meta;
-	t->key_schema = nova_schema_transaction_key(options);
-	t->value_schema = nova_schema_transaction(options);
 	t->context = AllocSetContextCreate(parent, "nova transaction", ALLOCSET_SMALL_SIZES);
 	return t;
 }
 
 /* Where the records go: the same for the whole stream. */
 static NovaRouteState *
-find_route(const NovaTransaction *t)
+find_route(NovaTransaction *t)
 {
 	const char *first = t->options->topic_prefix;
-	char *topic = nova_topic_route(
-		psprintf("%s%s%s", first, *first ? "." : "", t->options->transaction_topic), t->options);
-	NovaBytes name = {topic, (uint32) strlen(topic)};
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(t));
+	char *topic = psprintf("%s%s%s", first, *first ? "." : "", t->options->transaction_topic);
+	NovaBytes name;
 
+	t->shape.no_outbox = true;
+	nova_transforms_apply(t->options, topic, &t->shape);
+	t->key_schema = nova_schema_transaction_key(t->options, &t->shape);
+	t->value_schema = nova_schema_transaction(t->options, &t->shape);
+	MemoryContextSwitchTo(old);
+	name = (NovaBytes){t->shape.topic, (uint32) strlen(t->shape.topic)};
 	return nova_relcache_topic(t->cache, name);
 }
 
@@ -57,9 +61,7 @@ open_record(NovaTransaction *t, const char *id)
 	if (t->route == NULL)
 		t->route = find_route(t);
 	out = nova_batch_record(t->batch, t->route, NOVA_OP_MESSAGE, 0, no_headers);
-	nova_schema_open(out, t->key_schema);
-	appendStringInfo(out->buf, "{\"id\":\"%s\"}", id);
-	nova_schema_close(out, t->key_schema);
+	nova_encode_named_key(out, "id", id, &t->shape, t->key_schema);
 	nova_batch_key_done(t->batch, false);
 	nova_schema_open(out, t->value_schema);
 	return out;

@@ -39,7 +39,8 @@ typedef struct NovaTransaction
 	NovaMeta *meta;
 	NovaRouteState *route; /* of the topic; NULL: not yet asked for */
 	MemoryContext context; /* of one transaction */
-	NovaBytes key_schema;  /* of its records */
+	NovaShape shape;       /* of its records, like the next two */
+	NovaBytes key_schema;
 	NovaBytes value_schema;
 	bool begun; /* BEGIN was sent */
 	uint64 total;

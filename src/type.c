@@ -737,6 +737,39 @@ nova_type_sample(const NovaColumn *col, Datum *value)
 	return true;
 }
 
+bool
+nova_type_is_bytes(const NovaColumn *col)
+{
+	return col->type == BYTEAOID;
+}
+
+bool
+nova_type_epoch_ms(const NovaColumn *col, Datum value, int64 *ms)
+{
+	int64 us;
+
+	if (col->type != TIMESTAMPOID && col->type != TIMESTAMPTZOID)
+		return false;
+	us = DatumGetTimestamp(value);
+	if (TIMESTAMP_NOT_FINITE(us))
+		return false;
+	*ms = us / 1000 - (us % 1000 < 0) +
+		  (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (USECS_PER_DAY / 1000);
+	return true;
+}
+
+bool
+nova_type_int32(const NovaColumn *col, Datum value, int32 *number)
+{
+	if (col->type == INT4OID)
+		*number = DatumGetInt32(value);
+	else if (col->type == INT2OID)
+		*number = DatumGetInt16(value);
+	else
+		return false;
+	return true;
+}
+
 NovaArrayPlaceholder
 nova_type_array_placeholder(Oid element)
 {

@@ -101,6 +101,11 @@ extern NovaTraits nova_type_traits(Oid type, int32 typmod);
 /* Is it one of the types that hold characters: text and its kin, enums? */
 extern bool nova_type_is_character(Oid type);
 
+/* Of an outbox's columns: bytes; milliseconds since 1970; a small integer.  False: neither. */
+extern bool nova_type_is_bytes(const NovaColumn *col);
+extern bool nova_type_epoch_ms(const NovaColumn *col, Datum value, int64 *ms);
+extern bool nova_type_int32(const NovaColumn *col, Datum value, int32 *number);
+
 /* Are values of the type filled up with blanks? */
 extern bool nova_type_is_padded(Oid type);
 

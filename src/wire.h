@@ -21,8 +21,12 @@
  *			Comes before the first record of a route, and again when any of
  *			the names changes.  Route ids are small and dense, and mean
  *			nothing beyond this stream.
- *	RECORD	'R' u8 op  u16 flags  u32 route  [bytes32 headers, if NOVA_RF_HEADERS]
- *				nbytes key  nbytes value
+ *	RECORD	'R' u8 op  u16 flags  u32 route  [u32 partition, if NOVA_RF_PARTITION]
+ *				[i64 timestamp, if NOVA_RF_TIMESTAMP]
+ *				[bytes32 headers, if NOVA_RF_HEADERS]  nbytes key  nbytes value
+ *			The partition is at most INT32_MAX; without one the key decides.
+ *			The timestamp is milliseconds since 1970-01-01 UTC; without one it
+ *			is the producer's.
  *			If NOVA_RF_MORE is set, the value goes on in the MORE frames that
  *			follow immediately (in this payload or the next ones).
  *	MORE	'M' u8 last  bytes32 part
@@ -59,7 +63,7 @@
 #include <string.h>
 
 /* Raised whenever a relay of the older number could misread a frame. */
-#define NOVA_PROTOCOL_VERSION 1
+#define NOVA_PROTOCOL_VERSION 2
 
 #define NOVA_FRAME_HELLO      'H'
 #define NOVA_FRAME_ROUTE      'T'
@@ -81,23 +85,27 @@
 #define NOVA_RF_HEADERS 0x0001 /* a headers block is present */
 #define NOVA_RF_MORE    0x0002 /* the value goes on in MORE frames */
 #define NOVA_RF_OPAQUE                                                                             \
-	0x0004 /* key and value are an application's
+	0x0004                       /* key and value are an application's
 									 * bytes, not known to be JSON */
+#define NOVA_RF_PARTITION 0x0008 /* the row says in which partition */
+#define NOVA_RF_TIMESTAMP 0x0010 /* the row says from when it is */
 
 /* COMMIT flags */
 #define NOVA_CF_NONTRANSACTIONAL 0x01
 
 /* DROPPED reasons */
-#define NOVA_DROP_NO_IDENTITY 1 /* delete on a table without identity */
-#define NOVA_DROP_BAD_MESSAGE 2 /* a nova message that nova did not make */
+#define NOVA_DROP_NO_IDENTITY   1 /* delete on a table without identity */
+#define NOVA_DROP_BAD_MESSAGE   2 /* a nova message that nova did not make */
+#define NOVA_DROP_OUTBOX_UPDATE 3 /* an updated row of an outbox is no event */
 
-#define NOVA_NO_ROUTE         UINT32_C(0xFFFFFFFF)
+#define NOVA_NO_ROUTE           UINT32_C(0xFFFFFFFF)
 
 /* Longest topic name that Kafka takes. */
 #define NOVA_TOPIC_MAX 249
 
 /* Fixed sizes, for reserving room before a write. */
-#define NOVA_RECORD_HEAD  8 /* type, op, flags, route */
+#define NOVA_RECORD_HEAD  8  /* type, op, flags, route */
+#define NOVA_PLACE_SIZE   12 /* partition and timestamp */
 #define NOVA_MORE_HEAD    6
 #define NOVA_DROPPED_SIZE 15
 #define NOVA_COMMIT_SIZE  42
@@ -124,11 +132,21 @@ typedef struct NovaRoute
 	NovaBytes table;
 } NovaRoute;
 
+/* Where in its topic a record goes, if that is not Kafka's business. */
+typedef struct NovaPlace
+{
+	bool has_partition;
+	bool has_timestamp;
+	int32_t partition;
+	int64_t timestamp; /* ms since 1970 */
+} NovaPlace;
+
 typedef struct NovaRecord
 {
 	uint8_t op;
 	uint16_t flags;
 	uint32_t route;
+	NovaPlace place;
 	NovaBytes headers; /* the block; empty without NOVA_RF_HEADERS */
 	NovaBytes key;
 	NovaBytes value;
@@ -403,12 +421,47 @@ nova_write_record_head(char *p, uint8_t op, uint16_t flags, uint32_t route)
 	return nova_put_u32(p, route);
 }
 
+/* Follows the head; the flags that go with it. */
+static inline uint16_t
+nova_place_flags(const NovaPlace *place)
+{
+	return (uint16_t) ((place->has_partition ? NOVA_RF_PARTITION : 0) |
+					   (place->has_timestamp ? NOVA_RF_TIMESTAMP : 0));
+}
+
+static inline char *
+nova_write_place(char *p, const NovaPlace *place)
+{
+	if (place->has_partition)
+		p = nova_put_u32(p, (uint32_t) place->partition);
+	if (place->has_timestamp)
+		p = nova_put_u64(p, (uint64_t) place->timestamp);
+	return p;
+}
+
+static inline bool
+nova_read_place(NovaCursor *c, uint16_t flags, NovaPlace *place)
+{
+	uint32_t partition = 0;
+	uint64_t timestamp = 0;
+
+	place->has_partition = (flags & NOVA_RF_PARTITION) != 0;
+	place->has_timestamp = (flags & NOVA_RF_TIMESTAMP) != 0;
+	if ((place->has_partition && (!nova_get_u32(c, &partition) || partition > INT32_MAX)) ||
+		(place->has_timestamp && !nova_get_u64(c, &timestamp)))
+		return false;
+	place->partition = (int32_t) partition;
+	place->timestamp = (int64_t) timestamp;
+	return true;
+}
+
 static inline bool
 nova_read_record(NovaCursor *c, NovaRecord *r)
 {
 	r->headers.data = NULL;
 	r->headers.len = 0;
-	if (!nova_get_u8(c, &r->op) || !nova_get_u16(c, &r->flags) || !nova_get_u32(c, &r->route))
+	if (!nova_get_u8(c, &r->op) || !nova_get_u16(c, &r->flags) || !nova_get_u32(c, &r->route) ||
+		!nova_read_place(c, r->flags, &r->place))
 		return false;
 	if ((r->flags & NOVA_RF_HEADERS) && !nova_get_bytes32(c, &r->headers))
 		return false;

@@ -58,7 +58,8 @@ MASKS = {
         (re.compile(r'("[A-Za-z_]*?(?:ts_ms|ts_us|ts_ns|lsn|txId)":)-?\d+'), r"\g<1>0"),
         (re.compile(r'("[A-Za-z_]*?sequence":")((?:[^"\\]|\\.)*)"'),
          lambda m: m[1] + re.sub(r"\d+", "0", m[2]) + '"'),
-        (re.compile(r'("(?:[A-Za-z_]*transaction_|__)?id":")\d+:\d+"'), r'\g<1>0:0"')]}
+        (re.compile(r'("(?:[A-Za-z_]*transaction_|__)?id":")\d+:\d+"'), r'\g<1>0:0"'),
+        (re.compile(r'^"\d+:\d+"$'), '"0:0"')]}
 SNAPSHOT = re.compile(r'"(?:__)?op":"r"|"(?:__)?snapshot":"(?!false)')
 TIME_HEADER = re.compile(r"(ts_ms|ts_us|ts_ns|lsn|txId|sequence|transaction_id|^__id)$")
 # A string, or an array that holds no array: never from one string's end to the

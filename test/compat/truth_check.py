@@ -43,7 +43,7 @@ def plugin_options(name, spec, work):
     path = work / f"{name}.json"
     config = run.connector(spec, name, "n", 5432, "localhost:9092")
     config["config"]["topic.prefix"] = "PREFIX"
-    path.write_text(json.dumps(config), encoding="utf-8")
+    path.write_text(json.dumps(config).replace(run.prefix(name, "n"), "PREFIX"), encoding="utf-8")
     done = subprocess.run([os.environ["NOVA_RELAY"], "config", path], text=True,
                           capture_output=True, check=False)
     if done.returncode:
@@ -114,10 +114,11 @@ def comparable(record, context):
     value = records.with_schema(schema, records.shorten(value))
     # In text output a null and the four bytes that say so look the same.
     value = None if value == "null" else value
+    key = None if record["key"] == "null" else record["key"]
     headers = [[name, records.mask_header(name, text, tuple(records.MASKS))]
                for name, text in record["headers"] if context or not name.startswith(run.CONTEXT)]
     return {**record, "partition": 0, "value": value, "headers": headers,
-            "key": masked(record["key"])}
+            "key": masked(key)}
 
 
 def relevant(found, context):

@@ -49,3 +49,6 @@ SELECT n, n, repeat('t', 3000), repeat('v', 3000), repeat('c', 3000), decode(rep
 	ARRAY(SELECT g FROM generate_series(1, 1000) g)
 FROM generate_series(1, 2) n;
 INSERT INTO i.toast_full SELECT * FROM i.toast;
+
+INSERT INTO x.outbox VALUES ('30000000-0000-4000-8000-000000000001', 'order', 'snap', 'Snap', '{"id": 1}',
+	'2020-02-29 12:34:56.789', 1, 1, 0);

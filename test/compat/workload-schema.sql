@@ -298,6 +298,16 @@ COMMENT ON COLUMN n."1-ключ 😀"."ä-id" IS 'the key''s "first" \ part';
 COMMENT ON COLUMN n."1-ключ 😀"."1st" IS E'two\nlines';
 COMMENT ON COLUMN n."1-ключ 😀"."a.b" IS '';
 
+-- Schema "x": outboxes of other shapes, and a table whose rows say where they go.
+CREATE SCHEMA x;
+CREATE TABLE x.outbox (
+	id uuid PRIMARY KEY, aggregatetype text NOT NULL, aggregateid text, type text, payload text,
+	at timestamp(3), version integer, tenant integer, shard integer);
+CREATE TABLE x.outbox_bytes (id bigint PRIMARY KEY, aggregatetype text NOT NULL, aggregateid bigint, payload bytea, flag boolean, raw bytea);
+CREATE TABLE x.tenants (id integer PRIMARY KEY, topic text, v text);
+CREATE TABLE x.tenants_full (LIKE x.tenants INCLUDING ALL);
+ALTER TABLE x.tenants_full REPLICA IDENTITY FULL;
+
 -- The last insert of the workload: who has seen it has seen all.
 CREATE TABLE public.compat_done (id integer PRIMARY KEY);
 

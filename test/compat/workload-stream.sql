@@ -173,5 +173,34 @@ UPDATE p.part SET id = id + 200 WHERE id = 2;
 DELETE FROM p.part WHERE id > 100;
 TRUNCATE p.part, p.cols;
 INSERT INTO p.other VALUES (1, 'new');
+-- Payloads as an outbox holds them: JSON in its variety, text, nothing.
+INSERT INTO x.outbox (id, aggregatetype, aggregateid, type, payload, at, version, tenant, shard)
+SELECT ('30000000-0000-4000-8000-0000000001' || lpad(n::text, 2, '0'))::uuid, 'order', 'k' || n, 'T' || n, p,
+	'2020-02-29 12:34:56.789', n, CASE WHEN n % 2 = 0 THEN n END, n % 3
+FROM unnest(ARRAY[
+	'{"a": 1, "b": "x", "c": true, "d": null, "e": [], "f": {}, "g": [1, 2], "h": {"i": {"j": [false]}}}',
+	'{"big": 9223372036854775807, "int": 2147483648, "neg": -2147483649, "f": 2.50, "e": 1e2, "s": -0.5}',
+	'{"u": "ä\u00e4 \"q\" \\ \/ \n", "dup": 1, "other": 2, "dup": 3, "": 0, "k \"ey\"": 1}',
+	'{"arr": [{"x": 1, "y": 2}, {"x": 3, "y": 4}], "s": ["a", null, "b"], "n": [[1], [2, 3]]}',
+	'{"mixed": [1, "a"], "x": 1}', '{"nums": [1, 2.5]}', '{"longs": [1, 2147483648]}', '{"nulls": [null]}',
+	'{"empty": [[]]}', 'plain "text" ä', ' {"indented": 1}', '{"broken": ', '{"trailing": 1} x', '{}',
+	'', '  ', NULL, '42', '"string"', '{"objs": [{"x": 1}, null, {"x": 2}]}',
+	'{"a": {"b": null, "c": [], "d": [{"n": null, "m": 1}]}, "z": [true, false]}']) WITH ORDINALITY u (p, n);
+INSERT INTO x.outbox VALUES
+	('30000000-0000-4000-8000-000000000201', 'user_v2', NULL, NULL, 'no key', NULL, NULL, NULL, NULL),
+	('30000000-0000-4000-8000-000000000202', 'user', 'ä "k"', 'ä "t"', 'key', '1969-12-31 23:59:59.999', 2, -5, 2);
+UPDATE x.outbox SET payload = 'never' WHERE aggregateid = 'k1';
+UPDATE x.outbox SET id = '30000000-0000-4000-8000-000000000999' WHERE aggregateid = 'k2';
+DELETE FROM x.outbox;
+INSERT INTO x.outbox_bytes VALUES (1, 'raw', 11, '\x00ff10', true, '\x0102'), (2, 'raw', NULL, NULL, NULL, NULL), (3, 'raw', 33, '', false, '');
+INSERT INTO x.tenants VALUES (1, 'one', 'a'), (2, 'two', 'b'), (3, NULL, 'c');
+UPDATE x.tenants SET v = 'changed' WHERE id = 1;
+UPDATE x.tenants SET topic = 'other' WHERE id = 2;
+UPDATE x.tenants SET id = 21 WHERE id = 2;
+INSERT INTO x.tenants_full VALUES (1, 'one', 'a'), (2, 'two', 'b'), (3, NULL, 'c');
+UPDATE x.tenants_full SET v = 'changed' WHERE id = 1;
+UPDATE x.tenants_full SET topic = 'other' WHERE id = 2;
+UPDATE x.tenants_full SET id = 21 WHERE id = 2;
+DELETE FROM x.tenants_full;
 
 INSERT INTO public.compat_done VALUES (1);

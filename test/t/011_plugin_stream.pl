@@ -58,7 +58,7 @@ END
 my ($frames) = receive('as_frames', "topic.prefix=$prefix");
 my ($protocol, $version) = unpack 'x n N', $frames;
 is(substr($frames, 0, 1), 'H', 'without it: frames, HELLO first');
-is($protocol, 1, 'of protocol 1');
+is($protocol, 2, 'of protocol 2');
 is($version, $node->safe_psql('postgres', 'SHOW server_version_num'), 'with the version of the server');
 like($frames, qr/T\0\0\0\0..\Q$prefix\E\.public\.kept\0\x06public\0\x04kept/s, 'ROUTE');
 like($frames, qr/R.{7}\0\0\0\x08\{"id":1\}/s, 'RECORD, with the key as it goes to Kafka');

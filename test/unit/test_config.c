@@ -667,7 +667,7 @@ test_transforms(void **state)
 	expect_refused("\"transforms.x.regex\":\"a\"", "transforms does not name \"x\"");
 	expect_error("{" MINIMAL ",\"transforms.q.type\":\"com.example.Mine\",\"transforms.q.a\":1}",
 				 "nova has no such transform");
-	expect_refused("\"transforms.unwrap.predicate\":\"p\"", "predicates");
+	expect_refused("\"transforms.unwrap.predicate\":\"p\"", "there is no predicate \"p\"");
 	expect_error("{\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"n\","
 				 "\"topic.prefix\":\"cdc\",\"transforms\":\"a,b\","
 				 "\"transforms.a.type\":\"io.debezium.transforms.ExtractNewRecordState\","
@@ -676,6 +676,99 @@ test_transforms(void **state)
 	expect_error("{\"database.hostname\":\"db\",\"database.user\":\"u\",\"database.dbname\":\"n\","
 				 "\"topic.prefix\":\"cdc\",\"transforms\":\"a\"}",
 				 "transforms.a.type is missing");
+}
+
+#define CHAIN(names, rest)                                                                         \
+	"{" PLAIN ",\"transforms\":\"" names "\","                                                     \
+	"\"transforms.u.type\":\"io.debezium.transforms.ExtractNewRecordState\","                      \
+	"\"predicates\":\"p,t\",\"predicates.p.type\":"                                                \
+	"\"org.apache.kafka.connect.transforms.predicates.TopicNameMatches\","                         \
+	"\"predicates.p.pattern\":\"a\\\\.\\\"b\\\"\",\"predicates.t.type\":"                          \
+	"\"org.apache.kafka.connect.transforms.predicates.RecordIsTombstone\"," rest "}"
+#define ROUTER(name, regex)                                                                        \
+	"\"transforms." name ".type\":\"org.apache.kafka.connect.transforms.RegexRouter\","            \
+	"\"transforms." name ".regex\":\"" regex "\",\"transforms." name ".replacement\":\"x${a}\""
+#define LOGICAL(name)                                                                              \
+	"\"transforms." name ".type\":\"io.debezium.transforms.ByLogicalTableRouter\","                \
+	"\"transforms." name ".topic.regex\":\"a\",\"transforms." name ".topic.replacement\":\"b\""
+#define KEY_OF(name)                                                                               \
+	"\"transforms." name ".type\":\"org.apache.kafka.connect.transforms.ExtractField$Key\","       \
+	"\"transforms." name ".field\":\"id\""
+#define OUTBOX(name) "\"transforms." name ".type\":\"io.debezium.transforms.outbox.EventRouter\""
+
+static void
+expect_steps(const char *json, const char *steps)
+{
+	RelayConfig *cfg = parse(json);
+
+	assert_non_null(cfg);
+	expect_pair(&cfg->plugin, "transforms", steps);
+	assert_null(config_pair(&cfg->plugin, "topic.regex"));
+	config_free(cfg);
+}
+
+/* More than an unwrap and a plain router: the plugin gets the steps in their order. */
+static void
+test_steps(void **state)
+{
+	(void) state;
+	expect_steps(CHAIN("a,u,b", ROUTER("a", "(?<a>.)") "," ROUTER("b", "b")),
+				 "[{\"type\":\"route\",\"regex\":\"(?<a>.)\",\"replacement\":\"x${a}\"},"
+				 "{\"type\":\"unwrap\"},"
+				 "{\"type\":\"route\",\"regex\":\"b\",\"replacement\":\"x${a}\"}]");
+	expect_steps(CHAIN("u", "\"transforms.u.predicate\":\"p\",\"transforms.u.negate\":true"),
+				 "[{\"type\":\"unwrap\",\"topics\":\"a\\\\.\\\"b\\\"\",\"negate\":true}]");
+	expect_steps(CHAIN("u", "\"transforms.u.route.by.field\":\"f\""),
+				 "[{\"type\":\"unwrap\",\"route.by.field\":\"f\"}]");
+	expect_steps(CHAIN("l,u,k", LOGICAL("l") "," KEY_OF("k")),
+				 "[{\"type\":\"route\",\"regex\":\"a\",\"replacement\":\"b\",\"key.field\":"
+				 "\"__dbz__physicalTableIdentifier\"},{\"type\":\"unwrap\"},"
+				 "{\"type\":\"key\",\"field\":\"id\"}]");
+	expect_steps(CHAIN("l,u", LOGICAL("l") ",\"transforms.l.key.enforce.uniqueness\":\"false\""),
+				 "[{\"type\":\"route\",\"regex\":\"a\",\"replacement\":\"b\"},"
+				 "{\"type\":\"unwrap\"}]");
+	expect_steps(CHAIN("o,u", OUTBOX("o") ",\"transforms.o.route.topic.replacement\":\"${r}\""),
+				 "[{\"type\":\"outbox\",\"replacement\":\"${r}\"},{\"type\":\"unwrap\"}]");
+}
+
+static void
+test_steps_refused(void **state)
+{
+	(void) state;
+	expect_error(CHAIN("k,l,u", LOGICAL("l") "," KEY_OF("k")), "has to come before");
+	expect_error(CHAIN("u,l", LOGICAL("l") ",\"transforms.u.route.by.field\":\"f\""),
+				 "would differ from row to row");
+	expect_error(CHAIN("o,q,u", OUTBOX("o") "," OUTBOX("q")), "only one");
+	expect_error(CHAIN("k,u", "\"transforms.k.type\":"
+							  "\"org.apache.kafka.connect.transforms.ExtractField$Key\""),
+				 "required and missing: transforms.k.field");
+	expect_error(CHAIN("o,u", OUTBOX("o") ",\"transforms.o.table.op.invalid.behavior\":\"fatal\""),
+				 "does not stop");
+	expect_error(CHAIN("o,u", OUTBOX("o") ",\"transforms.o.regex\":\"a\""), "no such option");
+	expect_error(CHAIN("u", "\"transforms.u.negate\":\"true\""), "no predicate to negate");
+	expect_error(CHAIN("u", "\"transforms.u.predicate\":\"q\""), "there is no predicate \"q\"");
+	expect_error(CHAIN("u", "\"predicates.q.pattern\":\"x\""), "predicates does not name \"q\"");
+	expect_error(CHAIN("u", "\"transforms.u.predicate\":\"t\""), "only with negate=true");
+	expect_error(CHAIN("u", "\"transforms.u.predicate\":\"t\",\"transforms.u.negate\":\"true\""),
+				 "two records without content");
+	expect_refused("\"predicates\":\"h\",\"predicates.h.type\":"
+				   "\"org.apache.kafka.connect.transforms.predicates.HasHeaderKey\"",
+				   "use TopicNameMatches");
+}
+
+/* A predicate that keeps tombstones from the transform is a mode of its deletes. */
+static void
+test_kept_tombstones(void **state)
+{
+	RelayConfig *cfg;
+
+	(void) state;
+	cfg = parse(CHAIN("u", "\"transforms.u.predicate\":\"t\",\"transforms.u.negate\":\"true\","
+						   "\"transforms.u.delete.tombstone.handling.mode\":\"rewrite\""));
+	assert_non_null(cfg);
+	expect_pair(&cfg->plugin, "delete.handling.mode", "rewrite-with-tombstone");
+	assert_null(config_pair(&cfg->plugin, "transforms"));
+	config_free(cfg);
 }
 
 /* Keys of both generations, in both profiles: what the plugin gets, or NULL. */
@@ -804,11 +897,8 @@ test_refused(void **state)
 {
 	static const char *const cases[] = {
 		"\"field.name.adjustment.mode\":\"com.acme.Adjuster\"",
-		UNWRAP("route.by.field") "\"x\"",
 		("\"transforms\":\"unwrap,o\",\"transforms.o.type\":"
-		 "\"io.debezium.transforms.outbox.EventRouter\""),
-		("\"transforms\":\"unwrap,o\",\"transforms.o.type\":"
-		 "\"org.apache.kafka.connect.transforms.ExtractField$Key\""),
+		 "\"org.apache.kafka.connect.transforms.ExtractField$Value\""),
 		"\"value.converter\":\"io.confluent.connect.avro.AvroConverter\"",
 		("\"value.converter.schema.registry.url\":\"x\","
 		 "\"value.converter\":\"io.confluent.connect.avro.AvroConverter\""),
@@ -1151,6 +1241,9 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_publication),
+		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_steps_refused),
+		cmocka_unit_test(test_kept_tombstones),
 		cmocka_unit_test(test_kafka_properties),
 		cmocka_unit_test(test_kafka_security),
 		cmocka_unit_test(test_topic_groups),

@@ -158,6 +158,46 @@ whole_transactions(void **state)
 	frame_free(&r);
 }
 
+/* A record that says in which partition it goes, from when it is, or both. */
+static void
+placed_records(void **state)
+{
+	static const NovaPlace places[] = {{.has_partition = true, .partition = INT32_MAX},
+									   {.has_timestamp = true, .timestamp = 1582979696789},
+									   {true, true, 3, -1}};
+	char bytes[64];
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+	{
+		const NovaPlace *place = &places[i];
+		char *end = nova_write_record_head(bytes, NOVA_OP_CREATE, nova_place_flags(place), 0);
+		NovaCursor c;
+		NovaFrame f;
+
+		end = nova_write_place(end, place);
+		end = nova_put_nbytes(nova_put_nbytes(end, "k", 1), NULL, 0);
+		c = (NovaCursor){bytes, (size_t) (end - bytes)};
+		assert_null(nova_read_frame(&c, &f));
+		assert_int_equal(c.remaining, 0);
+		assert_int_equal(f.u.record.place.has_partition, place->has_partition);
+		assert_int_equal(f.u.record.place.partition, place->partition);
+		assert_int_equal(f.u.record.place.has_timestamp, place->has_timestamp);
+		assert_int_equal(f.u.record.place.timestamp, place->timestamp);
+		assert_int_equal(f.u.record.key.len, 1);
+		/* every byte that is missing is missed */
+		for (size_t len = 0; len < (size_t) (end - bytes); len++)
+		{
+			c = (NovaCursor){bytes, len};
+			assert_non_null(nova_read_frame(&c, &f));
+		}
+	}
+	/* a partition that no int32 holds */
+	(void) nova_put_u32(nova_write_record_head(bytes, NOVA_OP_CREATE, NOVA_RF_PARTITION, 0),
+						UINT32_C(0x80000000));
+	assert_non_null(nova_read_frame(&(NovaCursor){bytes, sizeof(bytes)}, &(NovaFrame){0}));
+}
+
 static void
 a_transaction_over_payloads(void **state)
 {
@@ -215,7 +255,7 @@ order_is_checked(void **state)
 
 	begin(&w);
 	hello(&w, NOVA_PROTOCOL_VERSION + 1);
-	expect_error(&w, "!", "speaks protocol 2, this relay speaks protocol 1");
+	expect_error(&w, "!", "speaks protocol 3, this relay speaks protocol 2");
 
 	begin(&w);
 	hello(&w, NOVA_PROTOCOL_VERSION);
@@ -365,6 +405,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_transactions),
+		cmocka_unit_test(placed_records),
 		cmocka_unit_test(a_transaction_over_payloads),
 		cmocka_unit_test(values_that_go_on),
 		cmocka_unit_test(order_is_checked),
