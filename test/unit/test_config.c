@@ -720,10 +720,11 @@ test_steps(void **state)
 				 "[{\"type\":\"unwrap\",\"topics\":\"a\\\\.\\\"b\\\"\",\"negate\":true}]");
 	expect_steps(CHAIN("u", "\"transforms.u.route.by.field\":\"f\""),
 				 "[{\"type\":\"unwrap\",\"route.by.field\":\"f\"}]");
-	expect_steps(CHAIN("l,u,k", LOGICAL("l") "," KEY_OF("k")),
-				 "[{\"type\":\"route\",\"regex\":\"a\",\"replacement\":\"b\",\"key.field\":"
-				 "\"__dbz__physicalTableIdentifier\"},{\"type\":\"unwrap\"},"
-				 "{\"type\":\"key\",\"field\":\"id\"}]");
+	expect_steps(
+		CHAIN("l,u,k", LOGICAL("l") "," KEY_OF("k")),
+		"[{\"type\":\"route\",\"regex\":\"a\",\"replacement\":\"b\",\"rename\":true,\"key.field\":"
+		"\"__dbz__physicalTableIdentifier\"},{\"type\":\"unwrap\"},"
+		"{\"type\":\"key\",\"field\":\"id\"}]");
 	expect_steps(CHAIN("l,u", LOGICAL("l") ",\"transforms.l.key.enforce.uniqueness\":\"false\""),
 				 "[{\"type\":\"route\",\"regex\":\"a\",\"replacement\":\"b\"},"
 				 "{\"type\":\"unwrap\"}]");
