@@ -363,6 +363,13 @@ take_frame(Delivery *d)
 		case NOVA_FRAME_DROPPED:
 			take_dropped(d, &f->u.dropped);
 			return true;
+		case NOVA_FRAME_SIGNAL:
+			log_warn("a signal of %u bytes is ignored: this relay acts on none",
+					 (unsigned) f->u.signal.data.len);
+			return true;
+		case NOVA_FRAME_CHUNK:
+			/* of a snapshot; frame.c has checked it */
+			return true;
 		case NOVA_FRAME_HELLO:
 			log_info("plugin nova_decoder %.*s on server %" PRIu32 ", protocol %u",
 					 (int) f->u.hello.plugin_version.len, f->u.hello.plugin_version.data,

@@ -15,8 +15,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
-#include "nodes/makefuncs.h"
-#include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -53,31 +51,6 @@ nova_options(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
-}
-
-/* '{"topic.prefix=cdc"}' as the list that the replication grammar makes. */
-static List *
-options_from_array(ArrayType *array)
-{
-	List *list = NIL;
-	Datum *items;
-	bool *nulls;
-	int n;
-
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &items, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		char *item = nulls[i] ? pstrdup("") : TextDatumGetCString(items[i]);
-		char *value = strchr(item, '=');
-
-		if (value == NULL)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("invalid option \"%s\"", item),
-							errhint("Write options as 'name=value'; see nova.options().")));
-		*value++ = '\0';
-		list = lappend(list, makeDefElem(item, (Node *) makeString(value), -1));
-	}
-	return list;
 }
 
 /* What the records show is made from some row, or from nulls. */
@@ -204,7 +177,7 @@ nova_describe(PG_FUNCTION_ARGS)
 	NovaPlan *plan;
 
 	nova_json_setup();
-	options = nova_options_parse(options_from_array(PG_GETARG_ARRAYTYPE_P(1)));
+	options = nova_options_parse(nova_options_list(PG_GETARG_ARRAYTYPE_P(1)));
 	nova_materialize(fcinfo);
 	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
 	plan = nova_plan_build(CurrentMemoryContext, rel, options);

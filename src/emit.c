@@ -63,6 +63,12 @@ nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 	emit_record(e, entry, NOVA_OP_CREATE, NULL, row, no_headers);
 }
 
+void
+nova_emit_read(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
+{
+	emit_record(e, entry, NOVA_OP_READ, NULL, row, no_headers);
+}
+
 /* How a delete shows is the flat format's business; an envelope always does. */
 static void
 emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, NovaBytes headers)

@@ -10,10 +10,14 @@
 #include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "encode.h"
+
+/* Digits of the largest uint64. */
+#define UINT64_DIGITS 20
 
 /*
  * The database's name, in that memory context.  Looked up at the start of a
@@ -53,12 +57,40 @@ nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context
 
 /* A new transaction: what was written for the last one no longer holds. */
 void
-nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us, XLogRecPtr commit_lsn)
+nova_meta_begin(NovaMeta *meta, uint64 xid, int64 commit_us, XLogRecPtr commit_lsn)
 {
 	meta->commit_lsn = commit_lsn;
 	meta->xid = xid;
 	meta->commit_us = commit_us;
 	meta->suffix_op = '\0';
+}
+
+void
+nova_meta_mark(NovaMeta *meta, const char *json)
+{
+	if (meta->snapshot == json)
+		return;
+	meta->snapshot = json;
+	meta->suffix_op = '\0';
+}
+
+/* A transaction id or an LSN, both of which a snapshot may lack; quotes around it. */
+static void
+append_position(NovaOut *out, uint64 number, const char *quote)
+{
+	Size quotes = strlen(quote);
+	char *p = nova_out_reserve(out, UINT64_DIGITS + 2 * quotes);
+
+	if (number == 0)
+	{
+		nova_out_bytes(out, "null", 4);
+		return;
+	}
+	memcpy(p, quote, quotes);
+	p += quotes;
+	p += pg_ulltoa_n(number, p);
+	memcpy(p, quote, quotes);
+	nova_out_advance(out, p + quotes);
 }
 
 static void
@@ -92,10 +124,10 @@ write_field(NovaOut *out, const NovaField *field, const NovaPlan *plan, NovaMeta
 			nova_json_utf8(out, plan->table, strlen(plan->table));
 			break;
 		case NOVA_FIELD_TXID:
-			appendStringInfo(buf, "%u", meta->xid);
+			append_position(out, meta->xid, "");
 			break;
 		case NOVA_FIELD_LSN:
-			appendStringInfo(buf, UINT64_FORMAT, meta->lsn);
+			append_position(out, meta->lsn, "");
 			break;
 		case NOVA_FIELD_NAME:
 			nova_json_cstring(out, meta->options->topic_prefix);
@@ -282,18 +314,19 @@ write_source(NovaOut *out, const char *schema, const char *table, const NovaMeta
 					 ",\"ts_ms\":" INT64_FORMAT ",\"snapshot\":%s,\"db\":", meta->commit_us / 1000,
 					 meta->snapshot);
 	nova_json_cstring(out, meta->db);
-	appendStringInfo(buf,
-					 ",\"sequence\":\"[\\\"" UINT64_FORMAT "\\\",\\\"" UINT64_FORMAT
-					 "\\\"]\",\"ts_us\":" INT64_FORMAT ",\"ts_ns\":" INT64_FORMAT ",\"schema\":",
-					 meta->commit_lsn, meta->lsn, meta->commit_us, meta->commit_us * 1000);
+	appendStringInfoString(buf, ",\"sequence\":\"[");
+	append_position(out, meta->commit_lsn, "\\\"");
+	appendStringInfoChar(buf, ',');
+	append_position(out, meta->lsn, "\\\"");
+	appendStringInfo(buf, "]\",\"ts_us\":" INT64_FORMAT ",\"ts_ns\":" INT64_FORMAT ",\"schema\":",
+					 meta->commit_us, meta->commit_us * 1000);
 	nova_json_utf8(out, schema, strlen(schema));
 	nova_out_bytes(out, ",\"table\":", 9);
 	nova_json_utf8(out, table, strlen(table));
-	if (TransactionIdIsValid(meta->xid))
-		appendStringInfo(buf, ",\"txId\":%u", meta->xid);
-	else
-		appendStringInfoString(buf, ",\"txId\":null");
-	appendStringInfo(buf, ",\"lsn\":" UINT64_FORMAT, meta->lsn);
+	appendStringInfoString(buf, ",\"txId\":");
+	append_position(out, meta->xid, "");
+	appendStringInfoString(buf, ",\"lsn\":");
+	append_position(out, meta->lsn, "");
 	appendStringInfoString(buf, ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}");
 }
 

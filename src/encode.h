@@ -22,11 +22,11 @@
 typedef struct NovaMeta
 {
 	const NovaOptions *options;
-	char *db;        /* the database */
-	int64 commit_us; /* microseconds since 1970 */
-	TransactionId xid;
-	XLogRecPtr lsn;        /* of the change: set before each row */
-	XLogRecPtr commit_lsn; /* start of the commit record */
+	char *db;              /* the database */
+	int64 commit_us;       /* microseconds since 1970 */
+	uint64 xid;            /* 0: none; a snapshot's has 64 bits, as Debezium's */
+	XLogRecPtr lsn;        /* of the change: set before each row; 0: none */
+	XLogRecPtr commit_lsn; /* start of the commit record; 0: none */
 	const char *snapshot;  /* JSON: "false" when streaming */
 
 	/* the fields as they were last written, for this op of this transaction */
@@ -45,8 +45,10 @@ typedef struct NovaRow
 } NovaRow;
 
 extern void nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context);
-extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us,
-							XLogRecPtr commit_lsn);
+extern void nova_meta_begin(NovaMeta *meta, uint64 xid, int64 commit_us, XLogRecPtr commit_lsn);
+
+/* A mark of Debezium's, for the rows of a snapshot from here on. */
+extern void nova_meta_mark(NovaMeta *meta, const char *json);
 
 /*
  * Has this row a key?  Not if the table has none, nor if the WAL does not hold
