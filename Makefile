@@ -15,7 +15,7 @@ export PG_CONFIG
 # The order is the order in which they run.
 REGRESS_TESTS   = setup basic keys identity types valid_json toast ddl xact twophase filters routing \
                   partitions generated truncate messages options identifiers describe doctor_slots \
-                  settings encodings frames
+                  settings encodings frames snapshot signals
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
 SUITES = unit regress isolation tap

@@ -401,6 +401,7 @@ begin_meta(NovaSnapshot *s, FunctionCallInfo fcinfo)
 	nova_meta_begin(&s->meta, PG_ARGISNULL(ARG_TXID) ? 0 : (uint64) PG_GETARG_INT64(ARG_TXID),
 					at + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY,
 					InvalidXLogRecPtr);
+	s->meta.fixed = true;
 	s->meta.lsn = PG_ARGISNULL(ARG_LSN) ? InvalidXLogRecPtr : PG_GETARG_LSN(ARG_LSN);
 	s->mark = mark_argument(fcinfo, ARG_MARK);
 	s->first_mark = mark_argument(fcinfo, ARG_FIRST_MARK);
