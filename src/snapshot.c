@@ -81,6 +81,7 @@ enum
 typedef struct NovaSnapshot
 {
 	DestReceiver receiver; /* must be first: the executor hands it back */
+	MemoryContext context; /* of all of this */
 	NovaOptions *options;
 	NovaMeta meta;
 	NovaBatch batch;
@@ -154,15 +155,23 @@ take_write(NovaBatch *batch)
 	}
 }
 
-/* The first of the writes that wait, or NULL. */
+/*
+ * The first of the writes that wait, or NULL.  What was on disk is read into the
+ * current memory context, and freed by the next one.
+ */
 static bytea *
 waiting_write(NovaSnapshot *s)
 {
+	MemoryContext old;
+	bool found;
 	bool is_null;
 
 	if (!s->has_waiting)
 		return NULL;
-	if (tuplestore_gettupleslot(s->waiting, true, false, s->next))
+	old = MemoryContextSwitchTo(s->context);
+	found = tuplestore_gettupleslot(s->waiting, true, false, s->next);
+	MemoryContextSwitchTo(old);
+	if (found)
 		return DatumGetByteaPP(slot_getattr(s->next, 1, &is_null));
 	tuplestore_clear(s->waiting);
 	s->has_waiting = false;
@@ -562,6 +571,7 @@ begin_snapshot(FunctionCallInfo fcinfo)
 	if (PG_ARGISNULL(ARG_RELATION) || PG_ARGISNULL(ARG_OPTIONS))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("relation and options must not be null")));
+	s->context = CurrentMemoryContext;
 	nova_json_setup();
 	s->options = nova_options_parse(nova_options_list(PG_GETARG_ARRAYTYPE_P(ARG_OPTIONS)));
 	read_request(fcinfo, &request);

@@ -40,17 +40,18 @@ sub frames
 		elsif ($type eq 'T') { (@fields[ 0 .. 3 ], $bytes) = unpack 'N n/a n/a n/a a*', $rest }
 		elsif ($type eq 'M') { (@fields[ 0 .. 1 ], $bytes) = unpack 'C N/a a*', $rest }
 		elsif ($type eq 'K') { (@fields[ 0 .. 4 ], $bytes) = unpack 'C N/a N N N a*', $rest }
-		elsif ($type eq 'C') { (@fields[ 0 .. 8 ], $bytes) = unpack 'C N Q> Q> q> Q> N a*', $rest; $#fields = 6; $bytes = substr $rest, 41 }
+		elsif ($type eq 'C') { (@fields[ 0 .. 6 ], $bytes) = unpack 'C N Q> Q> q> Q> N a*', $rest }
 		elsif ($type eq 'R')
 		{
 			(@fields[ 0 .. 2 ], $bytes) = unpack 'a n N a*', $rest;
+			(undef, $bytes) = unpack 'N/a a*', $bytes if $fields[1] & 1;
 			for my $i (3, 4)
 			{
 				my $null = unpack('N', $bytes) == 0xFFFFFFFF;
 				($fields[$i], $bytes) = $null ? (undef, substr $bytes, 4) : unpack 'N/a a*', $bytes;
 			}
 		}
-		else { die "frame of type $type" }
+		else { die sprintf 'frame of type %s after %s', unpack('H*', $type), join ' ', map { $_ // '-' } @{ $frames[-1] // [] } }
 		push @frames, [ $type, @fields ];
 	}
 	return @frames;
@@ -80,6 +81,22 @@ sub records
 	return @records;
 }
 
+# Of the records of a stream, those of rows that are still there.
+sub surviving
+{
+	my (@kept, %at);
+
+	for my $r (@_)
+	{
+		my $key = $r->[1] eq 'null' ? undef : "$r->[0] $r->[1]";
+		$kept[ delete $at{$key} ] = undef if defined $key && exists $at{$key};
+		next if $r->[3] =~ /[dx]/;
+		push @kept, $r;
+		$at{$key} = $#kept if defined $key;
+	}
+	return grep { defined } @kept;
+}
+
 # What COPY in binary form brings: the values of its only column.
 sub copied
 {
@@ -101,12 +118,6 @@ sub copied
 		$at += 6 + $len;
 	}
 	return @values;
-}
-
-sub quoted_options
-{
-	my @options = @_;
-	return join ',', map { s/'/''/gr } @options;
 }
 
 sub snapshot_query
@@ -150,7 +161,7 @@ for my $name (sort keys %sets)
 	my $list = join ',', map { my ($n, $v) = split /=/, $_, 2; "'$n','$v'" } @options;
 	my $hex = $node->safe_psql('compat',
 		"SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes('stream', NULL, NULL, 'output', 'frames', $list)");
-	my @streamed = records(1, map { frames(pack 'H*', $_) } split /\n/, $hex);
+	my @streamed = surviving(records(1, map { frames(pack 'H*', $_) } split /\n/, $hex));
 	my @relations = split /\n/, $node->safe_psql('compat', "SELECT relation FROM nova.snapshot_tables(ARRAY['" . join("','", @options) . "'])");
 	my @read;
 
@@ -162,8 +173,8 @@ for my $name (sort keys %sets)
 	}
 	my @a = sort map { join "\t", @$_[ 0 .. 2 ] } @streamed;
 	my @b = sort map { join "\t", @$_[ 0 .. 2 ] } @read;
-	cmp_ok(scalar @relations, '>', 40, "$name: tables");
-	cmp_ok(scalar @a, '>', 200, "$name: records were streamed");
+	cmp_ok(scalar @relations, '>=', 35, "$name: tables");
+	cmp_ok(scalar @a, '>', 150, "$name: records were streamed");
 	is(scalar @b, scalar @a, "$name: as many were read");
 	my @unlike = grep { $a[$_] ne ($b[$_] // '') } 0 .. $#a;
 	ok(!@unlike, "$name: the same bytes") or diag('streamed: ' . substr($a[ $unlike[0] ], 0, 3000) . "\nread:     " . substr($b[ $unlike[0] ] // '', 0, 3000));
