@@ -37,7 +37,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
 #include "utils/rls.h"
@@ -468,13 +467,11 @@ begin_rows(NovaSnapshot *s)
 }
 
 static void
-begin_writes(NovaSnapshot *s, Oid result_type)
+begin_writes(NovaSnapshot *s, const ReturnSetInfo *rsinfo)
 {
-	TupleDesc desc = CreateTemplateTupleDesc(1);
-
-	TupleDescInitEntry(desc, 1, "frames", result_type, -1, 0);
 	s->waiting = tuplestore_begin_heap(false, false, work_mem);
-	s->next = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	s->next =
+		MakeSingleTupleTableSlot(CreateTupleDescCopy(rsinfo->expectedDesc), &TTSOpsMinimalTuple);
 	initStringInfo(&s->buf);
 	nova_batch_init_sink(&s->batch, &s->buf, prepare_write, take_write, s, s->options,
 						 s->options->output == NOVA_OUTPUT_TEXT);
@@ -586,7 +583,7 @@ begin_snapshot(FunctionCallInfo fcinfo)
 	s->max_rows = request.max_rows;
 	nova_scan_open(&s->scan, rel, s->entry.plan, &request);
 	begin_rows(s);
-	begin_writes(s, get_func_rettype(fcinfo->flinfo->fn_oid));
+	begin_writes(s, (ReturnSetInfo *) fcinfo->resultinfo);
 	/* locked until the end of the transaction, as any table that was read */
 	relation_close(rel, NoLock);
 	return s;
@@ -607,11 +604,16 @@ PG_FUNCTION_INFO_V1(nova_snapshot_frames);
 Datum
 nova_snapshot_frames(PG_FUNCTION_ARGS)
 {
-	ExprContext *econtext = ((ReturnSetInfo *) fcinfo->resultinfo)->econtext;
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ExprContext *econtext;
 	FuncCallContext *funcctx;
 	NovaSnapshot *s;
 	bytea *result;
 
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || rsinfo->expectedDesc == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
+	econtext = rsinfo->econtext;
 	if (SRF_IS_FIRSTCALL())
 	{
 		MemoryContext old;
