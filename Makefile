@@ -15,12 +15,12 @@ export PG_CONFIG
 # The order is the order in which they run.
 REGRESS_TESTS   = setup basic keys identity types valid_json toast ddl xact twophase filters routing \
                   partitions generated truncate messages options identifiers describe doctor_slots \
-                  settings encodings frames
+                  settings encodings frames snapshot signals
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
 SUITES = unit regress isolation tap
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode
+NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-snapshot-decode
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
 
@@ -104,6 +104,9 @@ bench/nova_empty.so: bench/nova_empty.o
 bench-decode: deps-bench all bench/nova_empty.so
 	@test/lib/stage bench/decode
 
+bench-snapshot-decode: deps-bench all
+	@test/lib/stage bench/snapshot
+
 lint: deps-lint
 	@test/lib/lint
 
@@ -146,3 +149,4 @@ help:
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'
 	@echo 'bench-decode  decoding speed beside the plugins of the field'
+	@echo 'bench-snapshot-decode  reading a table as frames beside a plain COPY of it'

@@ -163,7 +163,7 @@ write_suffix(NovaOut *out, const NovaPlan *plan, NovaMeta *meta, char op)
 	const NovaOptions *options = meta->options;
 	int skip;
 
-	if (meta->suffix_op != op || (options->fields_per_row))
+	if (meta->suffix_op != op || (options->fields_per_row && !meta->fixed))
 	{
 		NovaOut suffix;
 
@@ -330,6 +330,33 @@ write_source(NovaOut *out, const char *schema, const char *table, const NovaMeta
 	appendStringInfoString(buf, ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}");
 }
 
+/* What an envelope has behind the rows. */
+static void
+write_envelope_end(NovaOut *out, const NovaPlan *plan, const NovaMeta *meta, char op)
+{
+	write_source(out, plan->schema, plan->table, meta);
+	appendStringInfo(out->buf, ",\"transaction\":null,\"op\":\"%c\"", op);
+	write_times(out, meta);
+	nova_out_char(out, '}');
+}
+
+/* The same where nothing in it changes from row to row. */
+static void
+write_fixed_end(NovaOut *out, const NovaPlan *plan, NovaMeta *meta, char op)
+{
+	if (meta->suffix_op != op)
+	{
+		NovaOut suffix;
+
+		resetStringInfo(&meta->suffix);
+		nova_out_init(&suffix, &meta->suffix);
+		suffix.java = out->java;
+		write_envelope_end(&suffix, plan, meta, op);
+		meta->suffix_op = op;
+	}
+	nova_out_bytes(out, meta->suffix.data, meta->suffix.len);
+}
+
 /* Debezium's envelope. */
 static void
 write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
@@ -337,10 +364,10 @@ write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 {
 	write_row(out, "{\"before\":", plan, before);
 	write_row(out, ",\"after\":", plan, after);
-	write_source(out, plan->schema, plan->table, meta);
-	appendStringInfo(out->buf, ",\"transaction\":null,\"op\":\"%c\"", op);
-	write_times(out, meta);
-	nova_out_char(out, '}');
+	if (meta->fixed)
+		write_fixed_end(out, plan, meta, op);
+	else
+		write_envelope_end(out, plan, meta, op);
 }
 
 void

@@ -27,6 +27,7 @@ typedef struct NovaMeta
 	uint64 xid;            /* 0: none; a snapshot's has 64 bits, as Debezium's */
 	XLogRecPtr lsn;        /* of the change: set before each row; 0: none */
 	XLogRecPtr commit_lsn; /* start of the commit record; 0: none */
+	bool fixed;            /* one relation, and position and time as they are now */
 	const char *snapshot;  /* JSON: "false" when streaming */
 
 	/* the fields as they were last written, for this op of this transaction */

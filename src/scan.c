@@ -12,6 +12,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -266,6 +267,54 @@ append_where(Statement *s, Relation rel, const List *key, const NovaScanRequest 
 	appendStringInfo(&s->text, " LIMIT " INT64_FORMAT, request->max_rows);
 }
 
+/* An error's position is one in this text, not in the statement that called us. */
+static void
+show_text(void *arg)
+{
+	int position = geterrposition();
+
+	if (position <= 0)
+		return;
+	errposition(0);
+	internalerrposition(position);
+	internalerrquery(arg);
+}
+
+static List *
+parse(char *source)
+{
+	ErrorContextCallback context = {
+		.previous = error_context_stack, .callback = show_text, .arg = source};
+	List *statements;
+
+	error_context_stack = &context;
+	statements = raw_parser(source, RAW_PARSE_DEFAULT);
+	error_context_stack = context.previous;
+	return statements;
+}
+
+/*
+ * What is put into the statement has to be complete by itself: a condition with
+ * parentheses that close others would change what the rest of it means.
+ */
+static void
+check_condition(const char *condition)
+{
+	(void) parse(psprintf("SELECT %s", condition));
+	(void) parse(psprintf("SELECT (%s\n)", condition));
+}
+
+static void
+check_select(const char *query)
+{
+	List *statements = parse(pstrdup(query));
+
+	if (list_length(statements) != 1 || !IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the query must be one SELECT"),
+				 errhint("For example: SELECT * FROM public.users WHERE active.")));
+}
+
 /* The query without the semicolon that ends it. */
 static char *
 without_semicolon(const char *query)
@@ -287,6 +336,10 @@ check_request(Relation rel, const List *key, const NovaScanRequest *request)
 	if (by_block && request->query)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a query has no blocks"),
 						errhint("Give a query or a range of blocks.")));
+	if (request->query)
+		check_select(request->query);
+	if (request->condition)
+		check_condition(request->condition);
 	if (by_key && key == NIL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("table \"%s\" has no key that its rows could be ordered by",

@@ -37,7 +37,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
 #include "utils/rls.h"
@@ -81,6 +80,7 @@ enum
 typedef struct NovaSnapshot
 {
 	DestReceiver receiver; /* must be first: the executor hands it back */
+	MemoryContext context; /* of all of this */
 	NovaOptions *options;
 	NovaMeta meta;
 	NovaBatch batch;
@@ -154,15 +154,23 @@ take_write(NovaBatch *batch)
 	}
 }
 
-/* The first of the writes that wait, or NULL. */
+/*
+ * The first of the writes that wait, or NULL.  What was on disk is read into the
+ * current memory context, and freed by the next one.
+ */
 static bytea *
 waiting_write(NovaSnapshot *s)
 {
+	MemoryContext old;
+	bool found;
 	bool is_null;
 
 	if (!s->has_waiting)
 		return NULL;
-	if (tuplestore_gettupleslot(s->waiting, true, false, s->next))
+	old = MemoryContextSwitchTo(s->context);
+	found = tuplestore_gettupleslot(s->waiting, true, false, s->next);
+	MemoryContextSwitchTo(old);
+	if (found)
 		return DatumGetByteaPP(slot_getattr(s->next, 1, &is_null));
 	tuplestore_clear(s->waiting);
 	s->has_waiting = false;
@@ -401,6 +409,7 @@ begin_meta(NovaSnapshot *s, FunctionCallInfo fcinfo)
 	nova_meta_begin(&s->meta, PG_ARGISNULL(ARG_TXID) ? 0 : (uint64) PG_GETARG_INT64(ARG_TXID),
 					at + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY,
 					InvalidXLogRecPtr);
+	s->meta.fixed = true;
 	s->meta.lsn = PG_ARGISNULL(ARG_LSN) ? InvalidXLogRecPtr : PG_GETARG_LSN(ARG_LSN);
 	s->mark = mark_argument(fcinfo, ARG_MARK);
 	s->first_mark = mark_argument(fcinfo, ARG_FIRST_MARK);
@@ -458,13 +467,11 @@ begin_rows(NovaSnapshot *s)
 }
 
 static void
-begin_writes(NovaSnapshot *s, Oid result_type)
+begin_writes(NovaSnapshot *s, const ReturnSetInfo *rsinfo)
 {
-	TupleDesc desc = CreateTemplateTupleDesc(1);
-
-	TupleDescInitEntry(desc, 1, "frames", result_type, -1, 0);
 	s->waiting = tuplestore_begin_heap(false, false, work_mem);
-	s->next = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	s->next =
+		MakeSingleTupleTableSlot(CreateTupleDescCopy(rsinfo->expectedDesc), &TTSOpsMinimalTuple);
 	initStringInfo(&s->buf);
 	nova_batch_init_sink(&s->batch, &s->buf, prepare_write, take_write, s, s->options,
 						 s->options->output == NOVA_OUTPUT_TEXT);
@@ -561,6 +568,7 @@ begin_snapshot(FunctionCallInfo fcinfo)
 	if (PG_ARGISNULL(ARG_RELATION) || PG_ARGISNULL(ARG_OPTIONS))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("relation and options must not be null")));
+	s->context = CurrentMemoryContext;
 	nova_json_setup();
 	s->options = nova_options_parse(nova_options_list(PG_GETARG_ARRAYTYPE_P(ARG_OPTIONS)));
 	read_request(fcinfo, &request);
@@ -575,7 +583,7 @@ begin_snapshot(FunctionCallInfo fcinfo)
 	s->max_rows = request.max_rows;
 	nova_scan_open(&s->scan, rel, s->entry.plan, &request);
 	begin_rows(s);
-	begin_writes(s, get_func_rettype(fcinfo->flinfo->fn_oid));
+	begin_writes(s, (ReturnSetInfo *) fcinfo->resultinfo);
 	/* locked until the end of the transaction, as any table that was read */
 	relation_close(rel, NoLock);
 	return s;
@@ -596,11 +604,16 @@ PG_FUNCTION_INFO_V1(nova_snapshot_frames);
 Datum
 nova_snapshot_frames(PG_FUNCTION_ARGS)
 {
-	ExprContext *econtext = ((ReturnSetInfo *) fcinfo->resultinfo)->econtext;
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ExprContext *econtext;
 	FuncCallContext *funcctx;
 	NovaSnapshot *s;
 	bytea *result;
 
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || rsinfo->expectedDesc == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
+	econtext = rsinfo->econtext;
 	if (SRF_IS_FIRSTCALL())
 	{
 		MemoryContext old;
