@@ -20,7 +20,7 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 
 SUITES = unit regress isolation tap
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-snapshot-decode
+NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-snapshot-decode bench-snapshot
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
 
@@ -107,6 +107,10 @@ bench-decode: deps-bench all bench/nova_empty.so
 bench-snapshot-decode: deps-bench all
 	@test/lib/stage bench/snapshot
 
+bench-snapshot: deps-bench deps-test all
+	@test/kafka/kafka fetch
+	@test/lib/stage bench/snapshot_relay
+
 lint: deps-lint
 	@test/lib/lint
 
@@ -150,3 +154,4 @@ help:
 	@echo 'docs          the generated tables of README.md and docs/'
 	@echo 'bench-decode  decoding speed beside the plugins of the field'
 	@echo 'bench-snapshot-decode  reading a table as frames beside a plain COPY of it'
+	@echo 'bench-snapshot  rows that exist into Kafka, beside a COPY of them into nothing'

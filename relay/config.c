@@ -575,12 +575,14 @@ static const Option options[] = {
 	 .type = TYPE_INT,
 	 .deflt = "0",
 	 .min = 0,
+	 .max = INT_MAX,
 	 FIELD(snapshot_delay_ms),
 	 .help = "Wait so long after the start before a snapshot."},
 	{.key = "streaming.delay.ms",
 	 .type = TYPE_INT,
 	 .deflt = "0",
 	 .min = 0,
+	 .max = INT_MAX,
 	 FIELD(streaming_delay_ms),
 	 .help = "Wait so long after a snapshot before streaming."},
 	{.key = "snapshot.max.threads",
@@ -2977,7 +2979,8 @@ build(Ctx *ctx, const cJSON *root)
 	apply_all(ctx);
 	finish_fields(ctx);
 	finish_profile(ctx);
-	if (!finish_overrides(ctx) || !finish_transforms(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) || !finish_groups(ctx))
+	if (!finish_overrides(ctx) || !finish_transforms(ctx) || !finish_stores(ctx) ||
+		!finish_jaas(ctx) || !finish_groups(ctx))
 		return false;
 	log_notes(ctx);
 	return true;

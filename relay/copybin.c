@@ -11,8 +11,8 @@
 
 #define SIGNATURE_SIZE 11
 
-static const char signature[SIGNATURE_SIZE] = {'P',    'G',  'C',  'O',    'P', 'Y',
-											   '\n',   '\377', '\r', '\n', '\0'};
+static const char signature[SIGNATURE_SIZE] = {'P',  'G',    'C',  'O',  'P', 'Y',
+											   '\n', '\377', '\r', '\n', '\0'};
 
 void
 copybin_begin(CopyBin *c)

@@ -42,8 +42,8 @@ typedef struct CopyBinPart
 {
 	const char *data;
 	size_t len;
-	bool first; /* it begins the value */
-	bool last;  /* it ends the message, but perhaps for the trailer */
+	bool first;    /* it begins the value */
+	bool last;     /* it ends the message, but perhaps for the trailer */
 	uint32_t left; /* bytes of the value that are still to come */
 } CopyBinPart;
 

@@ -53,7 +53,7 @@ struct Delivery
 	DeliveryChannel channels[DELIVERY_CHANNELS];
 	DeliveryChannel *from; /* the payload's */
 	Buffer *payload;       /* being worked off; we hold one reference */
-	bool payload_end; /* the reader is through with it */
+	bool payload_end;      /* the reader is through with it */
 
 	NovaRecord run[RUN_RECORDS];
 	size_t run_next; /* records before it are accepted */
@@ -150,8 +150,8 @@ delivery_begin(Delivery *d, unsigned channel)
 }
 
 bool
-delivery_take(Delivery *d, unsigned channel, char *message, BufferFree free_fn,
-			  const char *payload, size_t len, uint64_t lsn)
+delivery_take(Delivery *d, unsigned channel, char *message, BufferFree free_fn, const char *payload,
+			  size_t len, uint64_t lsn)
 {
 	uint64_t unit;
 	Buffer *buf;
@@ -269,9 +269,8 @@ static void
 take_dropped(Delivery *d, const NovaDropped *dropped)
 {
 	/* that it was announced, the frame reader has checked */
-	DeliveryRoute *route = dropped->route != NOVA_NO_ROUTE
-							   ? &d->routes[d->from->routes[dropped->route]]
-							   : NULL;
+	DeliveryRoute *route =
+		dropped->route != NOVA_NO_ROUTE ? &d->routes[d->from->routes[dropped->route]] : NULL;
 	uint64_t *count = route != NULL ? &route->dropped : &d->dropped_unknown;
 	const char *table = route != NULL ? route->table : "(no table)";
 
@@ -311,8 +310,8 @@ append_large(Delivery *d, NovaBytes part)
 				 "a record for topic %s (from LSN " LSN_FORMAT ") is too large: %zu bytes so far, "
 				 "%zu are possible; it is not confirmed; raise max.message.bytes on the topic and "
 				 "producer.override.max.request.size, then start again",
-				 d->routes[d->from->large_record.route].topic, LSN_ARGS(d->payload->lsn), size + part.len,
-				 max);
+				 d->routes[d->from->large_record.route].topic, LSN_ARGS(d->payload->lsn),
+				 size + part.len, max);
 		return false;
 	}
 	return builder_append(&d->from->large, part.data, part.len) || fail_memory(d);
@@ -458,7 +457,8 @@ fill_run(Delivery *d)
 	FrameStatus status = FRAME_READ;
 
 	d->run_buf = d->payload;
-	while (d->run_len < RUN_RECORDS && (status = frame_next(&d->from->reader, &d->held)) == FRAME_READ)
+	while (d->run_len < RUN_RECORDS &&
+		   (status = frame_next(&d->from->reader, &d->held)) == FRAME_READ)
 		if (!take_frame(d))
 			break;
 	if (status == FRAME_BAD)

@@ -51,7 +51,7 @@ typedef struct PgServer
 	char system_id[32]; /* of the cluster; "" before the first connection */
 	char timeline[16];
 	char database[64];
-	int version_num;        /* as PQserverVersion() */
+	int version_num; /* as PQserverVersion() */
 	SlotFound slot;
 	uint64_t confirmed_lsn; /* the slot's */
 	bool slot_created;      /* by this connection */

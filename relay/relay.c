@@ -51,17 +51,17 @@
 #define MESSAGES_PER_TURN 64
 
 /* Lent to the sink in total; above it nothing is read.  Twice its queue. */
-#define LENT_BYTES_MAX  ((size_t) 64 * 1024 * 1024)
+#define LENT_BYTES_MAX       ((size_t) 64 * 1024 * 1024)
 
-#define STATUS_MIN_MS   100   /* between two status updates that nobody asked for */
-#define PROGRESS_MS     60000 /* between two progress lines */
-#define RETRY_LOG_MS    30000 /* the same failure is said again after this */
-#define STEADY_MS       30000 /* a stream that lived so long resets the back-off */
-#define BACKOFF_SHIFTS  16
-#define LONGEST_WAIT_MS 60000
+#define STATUS_MIN_MS        100   /* between two status updates that nobody asked for */
+#define PROGRESS_MS          60000 /* between two progress lines */
+#define RETRY_LOG_MS         30000 /* the same failure is said again after this */
+#define STEADY_MS            30000 /* a stream that lived so long resets the back-off */
+#define BACKOFF_SHIFTS       16
+#define LONGEST_WAIT_MS      60000
 
-#define SNAPSHOT_PROGRESS_MS 5000 /* between two progress lines of a snapshot */
-#define STATUS_LINE_MS       200  /* the same on a terminal */
+#define SNAPSHOT_PROGRESS_MS 5000  /* between two progress lines of a snapshot */
+#define STATUS_LINE_MS       200   /* the same on a terminal */
 #define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
 
 typedef enum RelayState
@@ -105,13 +105,13 @@ typedef struct Relay
 	bool slot_known; /* found or made by this process: it must not vanish any more */
 
 	/* snapshot */
-	bool recalled;        /* remembered is what the state topic says */
-	bool working;         /* the state's work was begun */
+	bool recalled; /* remembered is what the state topic says */
+	bool working;  /* the state's work was begun */
 	StateRecord remembered;
-	SnapAction action;    /* what was decided */
-	bool snapshot_taken;  /* by this process */
-	bool forgetting;      /* the state topic is told to */
-	bool undo_slot;       /* made for a snapshot that is not finished */
+	SnapAction action;   /* what was decided */
+	bool snapshot_taken; /* by this process */
+	bool forgetting;     /* the state topic is told to */
+	bool undo_slot;      /* made for a snapshot that is not finished */
 	int64_t undo_until;
 	int64_t snapshot_began;
 	int64_t next_snapshot_line;
@@ -119,9 +119,9 @@ typedef struct Relay
 	uint64_t snapshot_bytes; /* the delivery's count at the beginning */
 	int64_t stream_not_before;
 
-	bool readable;   /* libpq's socket, this turn */
-	bool blocked;    /* back-pressure: do not read */
-	int attempt;     /* since the last steady stream */
+	bool readable; /* libpq's socket, this turn */
+	bool blocked;  /* back-pressure: do not read */
+	int attempt;   /* since the last steady stream */
 	int64_t retry_at;
 	int64_t stream_began;
 	char system_id[32]; /* of the first connection */
@@ -365,8 +365,8 @@ take_data(Relay *r, char *message, const CopyDataMessage *m)
 	r->repeated_ping = 0;
 	if (m->lsn > r->written_lsn)
 		r->written_lsn = m->lsn;
-	if (!delivery_take(r->delivery, DELIVERY_STREAM, message, pgstream_free_message, m->payload, m->payload_len,
-					   m->lsn))
+	if (!delivery_take(r->delivery, DELIVERY_STREAM, message, pgstream_free_message, m->payload,
+					   m->payload_len, m->lsn))
 	{
 		pgstream_free_message(message);
 		fail(r, "out of memory at LSN " LSN_FORMAT "; nothing behind it is confirmed",
@@ -702,8 +702,7 @@ remember(Relay *r, SnapPhase phase)
 	if (!r->working)
 	{
 		r->remembered = (StateRecord){.phase = phase};
-		snprintf(r->remembered.system_id, sizeof(r->remembered.system_id), "%s",
-				 server->system_id);
+		snprintf(r->remembered.system_id, sizeof(r->remembered.system_id), "%s", server->system_id);
 		snprintf(r->remembered.timeline, sizeof(r->remembered.timeline), "%s", server->timeline);
 		r->remembered.lsn = phase == PHASE_DONE ? server->confirmed_lsn : 0;
 		if (r->store != NULL)
@@ -825,12 +824,13 @@ read_snapshot(Relay *r)
 static void
 end_snapshot(Relay *r)
 {
-	char text[512];
+	SnapshotCounts c = snapshot_counts(r->snapshot, r->now);
+	double seconds = (double) (r->now - r->snapshot_began + 1) / 1000.0;
 
 	log_status(NULL);
-	describe_snapshot(r, text, sizeof(text));
-	log_info("%s: complete after %.1f s, every record is acknowledged", text,
-			 (double) (r->now - r->snapshot_began) / 1000.0);
+	log_info("snapshot: %zu of %zu tables, %" PRIu64 " rows, complete after %.1f s (%.0f rows/s), "
+			 "every record is acknowledged",
+			 c.tables_done, c.tables, c.rows, seconds, (double) c.rows / seconds);
 	r->attempt = 0;
 	enter(r, STATE_DONE);
 }
@@ -925,7 +925,8 @@ undo_slot(Relay *r)
 				 "from zero, and rows repeat",
 				 r->cfg->slot_name);
 	else
-		log_warn("the snapshot is not complete, and slot %s could not be dropped: %s", r->cfg->slot_name,
+		log_warn("the snapshot is not complete, and slot %s could not be dropped: %s",
+				 r->cfg->slot_name,
 				 r->store != NULL ? "the next start does it and begins again from zero"
 								  : "drop it yourself, or the next start takes it for complete: "
 									"SELECT pg_drop_replication_slot(...)");
@@ -1118,10 +1119,9 @@ typedef struct RelayStateRow
 } RelayStateRow;
 
 static const RelayStateRow states[] = {
-	[STATE_CONNECT] =
-		{"CONNECT", turn_connect, true,
-		 "wait for what is in flight, then for the back-off, then connect and "
-		 "look the slot up; → RECALL, → CONNECT on what can heal, → FAILED"},
+	[STATE_CONNECT] = {"CONNECT", turn_connect, true,
+					   "wait for what is in flight, then for the back-off, then connect and "
+					   "look the slot up; → RECALL, → CONNECT on what can heal, → FAILED"},
 	[STATE_RECALL] = {"RECALL", turn_recall, false,
 					  "read what the state topic remembers of the slot; → DECIDE, → FAILED"},
 	[STATE_DECIDE] =

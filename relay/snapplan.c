@@ -161,7 +161,8 @@ snapplan_left_ms(const SnapPlan *plan, uint64_t running, int64_t elapsed_ms)
 
 	if (done > plan->weight)
 		done = plan->weight;
-	if (done == 0 || elapsed_ms < ESTIMATE_AFTER_MS || done * 1000 < plan->weight * ESTIMATE_PER_MILLE)
+	if (done == 0 || elapsed_ms < ESTIMATE_AFTER_MS ||
+		done * 1000 < plan->weight * ESTIMATE_PER_MILLE)
 		return -1;
 	return (int64_t) ((double) elapsed_ms * (double) (plan->weight - done) / (double) done);
 }

@@ -115,13 +115,13 @@ typedef enum SnapPhase
 
 typedef enum SnapAction
 {
-	ACTION_STREAM,       /* from the slot */
-	ACTION_CREATE,       /* a slot, and stream from it */
-	ACTION_SNAPSHOT,     /* a new slot and its snapshot, then stream */
-	ACTION_AGAIN,        /* drop the slot first */
-	ACTION_BESIDE,       /* a snapshot beside the slot that is there */
-	ACTION_NOTHING,      /* there is nothing to do: end */
-	ACTION_REFUSE        /* changes are lost; the reason says what to do */
+	ACTION_STREAM,   /* from the slot */
+	ACTION_CREATE,   /* a slot, and stream from it */
+	ACTION_SNAPSHOT, /* a new slot and its snapshot, then stream */
+	ACTION_AGAIN,    /* drop the slot first */
+	ACTION_BESIDE,   /* a snapshot beside the slot that is there */
+	ACTION_NOTHING,  /* there is nothing to do: end */
+	ACTION_REFUSE    /* changes are lost; the reason says what to do */
 } SnapAction;
 
 typedef struct SnapDecision

@@ -70,11 +70,11 @@ struct Snapshot
 	Delivery *delivery;
 	Worker workers[SNAPSHOT_MAX_THREADS];
 	int nworkers;
-	int turn;    /* whose message is next */
-	bool begun;  /* snapshot_begin() was called */
+	int turn;   /* whose message is next */
+	bool begun; /* snapshot_begin() was called */
 	bool planned;
-	bool again;  /* libpq may hold what the next step is about */
-	char *name;  /* of the exported snapshot */
+	bool again; /* libpq may hold what the next step is about */
+	char *name; /* of the exported snapshot */
 	uint64_t lsn;
 	char *moment; /* when it was taken, as timestamptz */
 	char *txid;
@@ -335,8 +335,7 @@ build_copy(const Snapshot *s, const Worker *w, FILE *out)
 	put_literal(out, s->moment);
 	fprintf(out, ", lsn => '" LSN_FORMAT "', txid => %s", LSN_ARGS(s->lsn), s->txid);
 	if (c->first)
-		fprintf(out, ", first_mark => '%s'",
-				c->first_table ? "first" : "first_in_data_collection");
+		fprintf(out, ", first_mark => '%s'", c->first_table ? "first" : "first_in_data_collection");
 	if (c->last)
 		fprintf(out, ", last_mark => '%s'", c->last_table ? "last" : "last_in_data_collection");
 	fputs(")) TO STDOUT (FORMAT binary)", out);
@@ -405,12 +404,12 @@ check_tables(Snapshot *s, const PGresult *res)
 	int n;
 
 	if ((n = tables_where(res, 5, "f", names, sizeof(names))) > 0)
-		return fail_plainly(
-			s, PG_STOP,
-			"snapshot: role \"%s\" may not read %d of the captured tables: run GRANT SELECT ON %s%s "
-			"TO \"%s\"; or leave them out with snapshot.include.collection.list",
-			PQgetvalue(res, 0, 7), n, names, n > NAMES_IN_ERROR ? ", ..." : "",
-			PQgetvalue(res, 0, 7));
+		return fail_plainly(s, PG_STOP,
+							"snapshot: role \"%s\" may not read %d of the captured tables: run "
+							"GRANT SELECT ON %s%s "
+							"TO \"%s\"; or leave them out with snapshot.include.collection.list",
+							PQgetvalue(res, 0, 7), n, names, n > NAMES_IN_ERROR ? ", ..." : "",
+							PQgetvalue(res, 0, 7));
 	if ((n = tables_where(res, 6, "t", names, sizeof(names))) > 0)
 		return fail_plainly(
 			s, PG_STOP,
@@ -491,11 +490,10 @@ add_table(Snapshot *s, const PGresult *res, int i)
 	char name[256];
 
 	snprintf(name, sizeof(name), "%s.%s", PQgetvalue(res, i, 1), PQgetvalue(res, i, 2));
-	return snapplan_add(&s->plan, (uint32_t) strtoul(PQgetvalue(res, i, 0), NULL, 10),
-						PQgetvalue(res, i, 1), PQgetvalue(res, i, 2),
-						strtoull(PQgetvalue(res, i, 3), NULL, 10),
-						strtoll(PQgetvalue(res, i, 4), NULL, 10),
-						config_pair(&s->cfg->snapshot_overrides, name));
+	return snapplan_add(
+		&s->plan, (uint32_t) strtoul(PQgetvalue(res, i, 0), NULL, 10), PQgetvalue(res, i, 1),
+		PQgetvalue(res, i, 2), strtoull(PQgetvalue(res, i, 3), NULL, 10),
+		strtoll(PQgetvalue(res, i, 4), NULL, 10), config_pair(&s->cfg->snapshot_overrides, name));
 }
 
 static PgStatus
@@ -902,7 +900,7 @@ snapshot_advance(Snapshot *s, int64_t now)
 	}
 	if (!s->begun)
 		return s->workers[0].step == WORKER_CHECKED && !s->workers[0].answered ? PG_READY
-																				: PG_AGAIN;
+																			   : PG_AGAIN;
 	return busy ? PG_AGAIN : PG_READY;
 }
 

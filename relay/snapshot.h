@@ -43,8 +43,8 @@ typedef struct SnapshotCounts
 {
 	size_t tables;
 	size_t tables_done;
-	int connections; /* that read now */
-	uint64_t rows;   /* of the tables; some may still be on their way */
+	int connections;      /* that read now */
+	uint64_t rows;        /* of the tables; some may still be on their way */
 	int64_t row_estimate; /* -1: not known */
 	int64_t left_ms;      /* -1: too early to say */
 } SnapshotCounts;

@@ -376,8 +376,9 @@ advance_write(StateStore *s)
 	}
 	if (event != NULL)
 		rd_kafka_event_destroy(event);
-	return s->step == STORE_BROKEN ? STORE_FAILED : s->step == STORE_IDLE ? STORE_READY
-																		  : STORE_AGAIN;
+	return s->step == STORE_BROKEN ? STORE_FAILED
+		   : s->step == STORE_IDLE ? STORE_READY
+								   : STORE_AGAIN;
 }
 
 void

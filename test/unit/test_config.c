@@ -684,13 +684,53 @@ test_refused(void **state)
 		"\"producer.override.delivery.timeout.ms\":\"1000\"",
 		"\"kafka.acks\":\"0\"",
 		"\"kafka.message.timeout.ms\":\"1000\"",
-		"\"snapshot.select.statement.overrides.public.users\":\"SELECT 1\"",
+		"\"snapshot.isolation.mode\":\"read_committed\"",
+		"\"snapshot.locking.mode\":\"shared\"",
 		"\"plugin.name\":\"wal2json\"",
 	};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		expect_refused(cases[i], "refused: ");
+}
+
+static void
+test_snapshot_options(void **state)
+{
+	RelayConfig *cfg = parse_with(
+		"\"snapshot.max.threads\":\"3\",\"snapshot.include.collection.list\":\"a.b,c.*\","
+		"\"snapshot.delay.ms\":7,\"streaming.delay.ms\":\"8\",\"nova.state.topic\":\"s\","
+		"\"snapshot.select.statement.overrides\":\" public.users , public.posts\","
+		"\"snapshot.select.statement.overrides.public.users\":\"SELECT 1, 'a'\","
+		"\"snapshot.select.statement.overrides.public.posts\":\"SELECT 2\"");
+
+	(void) state;
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	assert_int_equal(cfg->snapshot_threads, 3);
+	assert_string_equal(cfg->snapshot_include, "a.b,c.*");
+	assert_int_equal(cfg->snapshot_delay_ms, 7);
+	assert_int_equal(cfg->streaming_delay_ms, 8);
+	assert_string_equal(cfg->state_topic, "s");
+	assert_int_equal(cfg->snapshot_overrides.count, 2);
+	assert_string_equal(config_pair(&cfg->snapshot_overrides, "public.users"), "SELECT 1, 'a'");
+	assert_string_equal(config_pair(&cfg->snapshot_overrides, "public.posts"), "SELECT 2");
+	config_free(cfg);
+
+	cfg = parse_with("\"snapshot.fetch.size\":\"100\"");
+	assert_non_null(cfg);
+	assert_int_equal(cfg->snapshot_threads, 1);
+	assert_null(cfg->snapshot_include);
+	assert_string_equal(cfg->state_topic, "__nova-state.cdc");
+	config_free(cfg);
+
+	expect_refused("\"snapshot.max.threads\":\"17\"", "snapshot.max.threads");
+	expect_refused("\"snapshot.max.threads\":\"0\"", "snapshot.max.threads");
+	expect_refused("\"nova.state.topic\":\"a b\"", "nova.state.topic");
+	expect_refused("\"snapshot.select.statement.overrides.public.users\":\"SELECT 1\"",
+				   "the table is missing in snapshot.select.statement.overrides");
+	expect_refused("\"snapshot.select.statement.overrides\":\"public.users\"",
+				   "snapshot.select.statement.overrides.public.users with its query is missing");
 }
 
 /* What has no effect here, or says what nova does anyway, is no obstacle. */
@@ -873,20 +913,35 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),         cmocka_unit_test(test_both_shapes),
-		cmocka_unit_test(test_value_kinds),      cmocka_unit_test(test_snapshot_modes),
-		cmocka_unit_test(test_not_json),         cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_unknown_keys),     cmocka_unit_test(test_duplicates_and_aliases),
-		cmocka_unit_test(test_required),         cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters),          cmocka_unit_test(test_values),
-		cmocka_unit_test(test_key_converter),    cmocka_unit_test(test_nulls),
-		cmocka_unit_test(test_profile),          cmocka_unit_test(test_envelope),
-		cmocka_unit_test(test_added_fields),     cmocka_unit_test(test_transforms),
-		cmocka_unit_test(test_deletes),          cmocka_unit_test(test_tombstones),
-		cmocka_unit_test(test_refused),          cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_kafka_properties), cmocka_unit_test(test_kafka_security),
-		cmocka_unit_test(test_topic_groups),     cmocka_unit_test(test_bad_topic_groups),
-		cmocka_unit_test(test_printing),         cmocka_unit_test(test_load),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_value_kinds),
+		cmocka_unit_test(test_snapshot_options),
+		cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_duplicates_and_aliases),
+		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_key_converter),
+		cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_added_fields),
+		cmocka_unit_test(test_transforms),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_tombstones),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_kafka_properties),
+		cmocka_unit_test(test_kafka_security),
+		cmocka_unit_test(test_topic_groups),
+		cmocka_unit_test(test_bad_topic_groups),
+		cmocka_unit_test(test_printing),
+		cmocka_unit_test(test_load),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);

@@ -15,9 +15,9 @@
 
 #include "copybin.h"
 
-#define HEADER "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0"
+#define HEADER        "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0"
 #define TUPLE(length) "\0\1\0\0\0" length
-#define END "\377\377"
+#define END           "\377\377"
 
 /* Feed the bytes in pieces of one size; values are put together, '|' after each. */
 static CopyBinStatus
@@ -191,8 +191,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_any_pieces), cmocka_unit_test(test_extension),
-		cmocka_unit_test(test_no_rows),    cmocka_unit_test(test_in_place),
+		cmocka_unit_test(test_any_pieces),  cmocka_unit_test(test_extension),
+		cmocka_unit_test(test_no_rows),     cmocka_unit_test(test_in_place),
 		cmocka_unit_test(test_split_parts), cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_noise),
 	};

@@ -202,9 +202,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_worker), cmocka_unit_test(test_no_tables),
-		cmocka_unit_test(test_cover),      cmocka_unit_test(test_query_is_not_cut),
-		cmocka_unit_test(test_estimates),  cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_one_worker),    cmocka_unit_test(test_no_tables),
+		cmocka_unit_test(test_cover),         cmocka_unit_test(test_query_is_not_cut),
+		cmocka_unit_test(test_estimates),     cmocka_unit_test(test_decisions),
 		cmocka_unit_test(test_other_cluster),
 	};
 
