@@ -152,6 +152,9 @@ open_client(StateStore *s, rd_kafka_type_t type)
 	(void) rd_kafka_conf_set(conf, "linger.ms", "0", text, sizeof(text));
 	(void) rd_kafka_conf_set(conf, "message.timeout.ms", "0", text, sizeof(text));
 	(void) rd_kafka_conf_set(conf, "enable.partition.eof", "true", text, sizeof(text));
+	/* a start waits for the end of the topic */
+	(void) rd_kafka_conf_set(conf, "fetch.wait.max.ms", "10", text, sizeof(text));
+	(void) rd_kafka_conf_set(conf, "fetch.error.backoff.ms", "20", text, sizeof(text));
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
 	rk = rd_kafka_new(type, conf, text, sizeof(text));
