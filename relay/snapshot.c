@@ -788,7 +788,7 @@ advance_worker(Snapshot *s, Worker *w, int64_t now)
 static bool
 can_do_without(const Snapshot *s, const Worker *w)
 {
-	return w != &s->workers[0] && !w->has_chunk && w->step < WORKER_COPY;
+	return w != &s->workers[0] && !w->has_chunk;
 }
 
 static PgStatus

@@ -142,6 +142,17 @@ $relay->wait_for_line(qr/streaming from slot nova_only/);
 is(ops("$prefix.public.small", min_count => 7), 'c7 r1 r2 r3 r4 r5 r6', 'initial goes on from its slot');
 is($relay->term, 0, 'and stops');
 
+# A slot that goes with its relay takes what is remembered along.
+$prefix = topic_prefix();
+for my $time (1, 2)
+{
+	$relay = start_relay('gone', $node, $kafka, config($prefix, 'slot.drop.on.stop' => 'true'));
+	$relay->wait_for_line(qr/snapshot: 4 of 4 tables.*complete/);
+	$relay->wait_for_line(qr/streaming from slot nova_gone/);
+	is($relay->term, 0, "slot.drop.on.stop, start $time: a snapshot, and an end");
+	is(slot_exists('nova_gone') . remembered($prefix, 'nova_gone'), '0', "slot.drop.on.stop, start $time: nothing is left");
+}
+
 # no_data reads nothing and remembers nothing.
 $prefix = topic_prefix();
 $relay = start_relay('nodata', $node, $kafka, config($prefix, 'snapshot.mode' => 'never'));
