@@ -246,7 +246,7 @@ SELECT count(a) > 10, count(b) > 10 FROM (SELECT nova.snapshot_frames('s.many') 
 SELECT snap('s.users', query => $$SELECT count(*)::int AS id FROM (SELECT nova.snapshot_frames('s.users', '{output=text}')) x$$);
 DO $$ BEGIN PERFORM snap('s.users', condition => 'id / (id - 3) > 100'); EXCEPTION WHEN division_by_zero THEN RAISE WARNING 'caught'; END $$;
 SELECT count(*) FROM pg_cursors;
--- in a cursor, that ends before the rows do: closed, by the transaction's end, held
+-- in a cursor, that ends before the rows do: closed, by the end of the transaction or of a savepoint
 BEGIN;
 DECLARE c CURSOR FOR SELECT length(nova.snapshot_frames('s.many')) > 0 AS l;
 FETCH 1 c;
