@@ -246,6 +246,30 @@ SELECT count(a) > 10, count(b) > 10 FROM (SELECT nova.snapshot_frames('s.many') 
 SELECT snap('s.users', query => $$SELECT count(*)::int AS id FROM (SELECT nova.snapshot_frames('s.users', '{output=text}')) x$$);
 DO $$ BEGIN PERFORM snap('s.users', condition => 'id / (id - 3) > 100'); EXCEPTION WHEN division_by_zero THEN RAISE WARNING 'caught'; END $$;
 SELECT count(*) FROM pg_cursors;
+-- in a cursor, that ends before the rows do: closed, by the end of the transaction or of a savepoint
+BEGIN;
+DECLARE c CURSOR FOR SELECT length(nova.snapshot_frames('s.many')) > 0 AS l;
+FETCH 1 c;
+CLOSE c;
+DECLARE c CURSOR FOR SELECT length(nova.snapshot_frames('s.many')) > 0 AS l;
+DECLARE d CURSOR FOR SELECT length(nova.snapshot_frames('s.many')) > 0 AS l;
+FETCH 1 c;
+FETCH 1 d;
+CLOSE ALL;
+SELECT count(*) FROM pg_cursors;
+DECLARE c CURSOR FOR SELECT length(nova.snapshot_frames('s.many')) > 0 AS l;
+FETCH 1 c;
+COMMIT;
+BEGIN;
+DECLARE c CURSOR FOR SELECT length(nova.snapshot_frames('s.many')) > 0 AS l;
+FETCH 1 c;
+SAVEPOINT a;
+DECLARE d CURSOR FOR SELECT length(nova.snapshot_frames('s.many')) > 0 AS l;
+FETCH 1 d;
+ROLLBACK TO a;
+FETCH 1 c;
+ROLLBACK;
+SELECT count(*) FROM pg_cursors;
 -- a read-only transaction does
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SELECT snap('s.gen');

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "parser/parser.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -420,9 +421,57 @@ open_portal(NovaScan *scan, Relation rel, const NovaPlan *plan, const NovaScanRe
 	return portal;
 }
 
-void
-nova_scan_open(NovaScan *scan, Relation rel, const NovaPlan *plan, const NovaScanRequest *request)
+/*
+ * Scan and portal, of which either may go first.  Lies in the portal's memory;
+ * whoever goes lets the other one know.
+ */
+typedef struct NovaScanLink
 {
+	MemoryContextCallback portal_gone;
+	NovaScan *scan; /* NULL: it is gone */
+} NovaScanLink;
+
+static void
+on_portal_gone(void *arg)
+{
+	NovaScanLink *link = arg;
+
+	if (link->scan == NULL)
+		return;
+	link->scan->portal = NULL;
+	link->scan->link = NULL;
+}
+
+static void
+on_scan_gone(void *arg)
+{
+	NovaScan *scan = arg;
+
+	if (scan->link)
+		scan->link->scan = NULL;
+}
+
+static void
+link_portal(NovaScan *scan)
+{
+	MemoryContext context = scan->portal->portalContext;
+	MemoryContextCallback *gone = palloc(sizeof(MemoryContextCallback));
+
+	scan->link = MemoryContextAlloc(context, sizeof(NovaScanLink));
+	scan->link->scan = scan;
+	scan->link->portal_gone.func = on_portal_gone;
+	scan->link->portal_gone.arg = scan->link;
+	MemoryContextRegisterResetCallback(context, &scan->link->portal_gone);
+	gone->func = on_scan_gone;
+	gone->arg = scan;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, gone);
+}
+
+NovaScan *
+nova_scan_open(Relation rel, const NovaPlan *plan, const NovaScanRequest *request)
+{
+	NovaScan *scan = palloc0(sizeof(NovaScan));
+
 	scan->key = nova_order_key(rel);
 	scan->columns = palloc(Max(RelationGetDescr(rel)->natts, 1) * sizeof(int));
 	check_request(rel, scan->key, request);
@@ -430,6 +479,19 @@ nova_scan_open(NovaScan *scan, Relation rel, const NovaPlan *plan, const NovaSca
 	SPI_connect();
 	scan->portal = open_portal(scan, rel, plan, request);
 	SPI_finish();
+	link_portal(scan);
+	return scan;
+}
+
+uint64
+nova_scan_run(NovaScan *scan, uint64 n, DestReceiver *receiver)
+{
+	if (scan->portal == NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_CURSOR_STATE), errmsg("the scan of this snapshot is closed"),
+			 errhint("Read a snapshot within its transaction, in a cursor without WITH HOLD.")));
+	return PortalRunFetch(scan->portal, FETCH_FORWARD, (long) n, receiver);
 }
 
 void
@@ -437,7 +499,6 @@ nova_scan_close(NovaScan *scan)
 {
 	if (scan->portal)
 		PortalDrop(scan->portal, false);
-	scan->portal = NULL;
 }
 
 /* Quoted, whatever it is. */

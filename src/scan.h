@@ -8,8 +8,10 @@
  * condition, or a query in the place of the table.  The caller's privileges
  * count.  Row security never makes a scan smaller: it is an ERROR.
  *
- * Traps: the portal holds on to the active snapshot of the time it was opened,
- * and lives until nova_scan_close() or the end of the transaction.  Only the
+ * Traps: the portal holds on to the active snapshot of the time it was opened.
+ * It lives until nova_scan_close() or the end of the transaction, but the server
+ * may drop it before, by CLOSE ALL, and in any order with the memory of the scan;
+ * "portal" is then NULL.  Only the
  * columns that the plan needs are read; where they stand in a row is in
  * "columns".
  *
@@ -21,6 +23,7 @@
 #include "postgres.h"
 
 #include "executor/tuptable.h"
+#include "tcop/dest.h"
 #include "utils/array.h"
 #include "utils/portal.h"
 #include "utils/rel.h"
@@ -42,7 +45,8 @@ typedef struct NovaScanRequest
 
 typedef struct NovaScan
 {
-	Portal portal;
+	Portal portal; /* NULL: it is gone */
+	struct NovaScanLink *link;
 	int *columns; /* by attribute number - 1: place in the row, -1: not read */
 	List *key;    /* attribute numbers of the key order; NIL: there is none */
 	FmgrInfo *key_output;
@@ -54,9 +58,11 @@ typedef struct NovaScan
  */
 extern List *nova_order_key(Relation rel);
 
-/* Memory comes from the current context. */
-extern void nova_scan_open(NovaScan *scan, Relation rel, const NovaPlan *plan,
-						   const NovaScanRequest *request);
+/* The scan lies in the current memory context. */
+extern NovaScan *nova_scan_open(Relation rel, const NovaPlan *plan, const NovaScanRequest *request);
+
+/* Run for n rows, or fewer if there are no more; returns how many. */
+extern uint64 nova_scan_run(NovaScan *scan, uint64 n, DestReceiver *receiver);
 extern void nova_scan_close(NovaScan *scan);
 
 /* Where in the key order a row stands: a text[] literal. */

@@ -33,7 +33,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
-#include "tcop/pquery.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -86,7 +85,7 @@ typedef struct NovaSnapshot
 	NovaBatch batch;
 	NovaEmitter emitter;
 	NovaRelEntry entry;
-	NovaScan scan;
+	NovaScan *scan;
 	MemoryContext row_context; /* reset after every row */
 
 	/* a row as the encoder takes it; columns that are not read are null */
@@ -269,8 +268,9 @@ finish(NovaSnapshot *s)
 	{
 		if (s->max_rows >= 0)
 		{
-			position = nova_scan_position(&s->scan, s->held);
-			position = pg_server_to_any(position, (int) strlen(position), PG_UTF8);
+			position = nova_scan_position(s->scan, s->held);
+			if (GetDatabaseEncoding() != PG_SQL_ASCII)
+				position = pg_server_to_any(position, (int) strlen(position), PG_UTF8);
 		}
 		write_row(s, s->held, true);
 		ExecClearTuple(s->held);
@@ -301,7 +301,7 @@ step(NovaSnapshot *s)
 {
 	uint64 wanted = step_rows(s);
 	int before = s->batch.open ? s->buf.len : 0;
-	uint64 rows = PortalRunFetch(s->scan.portal, FETCH_FORWARD, (long) wanted, &s->receiver);
+	uint64 rows = nova_scan_run(s->scan, wanted, &s->receiver);
 
 	if (rows > 0 && s->buf.len > before)
 		s->row_bytes = (Size) (s->buf.len - before) / rows + 1;
@@ -434,7 +434,7 @@ place_columns(NovaSnapshot *s, NovaColumn *columns, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
-		int at = s->scan.columns[columns[i].attidx];
+		int at = s->scan->columns[columns[i].attidx];
 
 		columns[i].attidx = at < 0 ? s->nread : at;
 		if (columns[i].varlena && at >= 0)
@@ -446,7 +446,7 @@ static void
 begin_rows(NovaSnapshot *s)
 {
 	NovaPlan *plan = s->entry.plan;
-	TupleDesc desc = s->scan.portal->tupDesc;
+	TupleDesc desc = s->scan->portal->tupDesc;
 
 	s->nread = desc->natts;
 	s->values = palloc0((s->nread + 1) * sizeof(Datum));
@@ -581,7 +581,7 @@ begin_snapshot(FunctionCallInfo fcinfo)
 				 errmsg("the options do not capture table \"%s\"", RelationGetRelationName(rel)),
 				 errhint("See table.include.list and its kin among the options.")));
 	s->max_rows = request.max_rows;
-	nova_scan_open(&s->scan, rel, s->entry.plan, &request);
+	s->scan = nova_scan_open(rel, s->entry.plan, &request);
 	begin_rows(s);
 	begin_writes(s, (ReturnSetInfo *) fcinfo->resultinfo);
 	/* locked until the end of the transaction, as any table that was read */
@@ -595,7 +595,7 @@ end_snapshot(Datum arg)
 {
 	NovaSnapshot *s = (NovaSnapshot *) DatumGetPointer(arg);
 
-	nova_scan_close(&s->scan);
+	nova_scan_close(s->scan);
 	tuplestore_end(s->waiting);
 }
 

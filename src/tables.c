@@ -19,7 +19,6 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "tcop/dest.h"
-#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -198,7 +197,7 @@ nova_snapshot_tables(PG_FUNCTION_ARGS)
 typedef struct LastKey
 {
 	DestReceiver receiver; /* must be first: the executor hands it back */
-	NovaScan scan;
+	NovaScan *scan;
 	MemoryContext context;
 	char *position; /* NULL: there was no row */
 } LastKey;
@@ -209,7 +208,7 @@ receive_last(TupleTableSlot *slot, DestReceiver *self)
 	LastKey *last = (LastKey *) self;
 	MemoryContext old = MemoryContextSwitchTo(last->context);
 
-	last->position = nova_scan_position(&last->scan, slot);
+	last->position = nova_scan_position(last->scan, slot);
 	MemoryContextSwitchTo(old);
 	return true;
 }
@@ -243,9 +242,9 @@ nova_snapshot_last_key(PG_FUNCTION_ARGS)
 		request.condition = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	last.context = CurrentMemoryContext;
 	rel = nova_snapshot_open(PG_GETARG_OID(0));
-	nova_scan_open(&last.scan, rel, &none, &request);
-	(void) PortalRunFetch(last.scan.portal, FETCH_FORWARD, 1, &last.receiver);
-	nova_scan_close(&last.scan);
+	last.scan = nova_scan_open(rel, &none, &request);
+	(void) nova_scan_run(last.scan, 1, &last.receiver);
+	nova_scan_close(last.scan);
 	relation_close(rel, NoLock);
 	if (last.position == NULL)
 		PG_RETURN_NULL();
