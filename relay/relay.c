@@ -15,6 +15,13 @@
  * asks for a reply may have overtaken data the plugin holds back, so that one
  * only when it comes twice in a row (the server shutting down).
  *
+ * Snapshot.  What a start does is decided once, in DECIDE, from the mode, the
+ * slot and what the state topic remembers.  "begin" is safe there before the
+ * slot exists, "done" after the last row is acknowledged, and until then a slot
+ * that this process made is dropped again when it stops (undo_slot).  The
+ * replication connection lies idle meanwhile, so that the snapshot it exported
+ * lives.
+ *
  * Traps: back-pressure means that libpq's socket is not polled for reading, so
  * nothing but our own timer keeps the walsender from timing us out.  Memory is
  * bounded by the sink's queue and by LENT_BYTES_MAX, because one slow record
