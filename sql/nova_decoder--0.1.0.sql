@@ -55,7 +55,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
 AS 'MODULE_PATHNAME', 'nova_snapshot_frames';
 
 COMMENT ON FUNCTION nova.snapshot_frames(regclass, text[], text, text, bigint, bigint, text[], text[], bigint, timestamptz, pg_lsn, bigint, text, text, text) IS
-'The rows of a table as the frames that a stream with these options (name=value) has; for COPY (SELECT …) TO STDOUT (FORMAT binary).';
+'The rows of a table as the frames that a stream with these options (name=value) has; for COPY (SELECT ...) TO STDOUT (FORMAT binary).';
 
 CREATE FUNCTION nova.snapshot_last_key(relation regclass, condition text DEFAULT NULL)
 RETURNS text[]
