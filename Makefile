@@ -16,12 +16,13 @@ export PG_CONFIG
 REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast ddl xact twophase filters routing \
                   partitions publications generated truncate messages options identifiers describe doctor_slots \
                   settings encodings frames mask skip_unchanged time_structured fields headers transactions schemas \
-                  transforms outbox
+                  transforms outbox snapshot signals
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
 SUITES = unit regress isolation tap
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-instructions
+NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-instructions \
+               bench-snapshot-decode bench-snapshot
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
 
@@ -108,6 +109,13 @@ bench-decode: deps-bench all bench/nova_empty.so
 bench-instructions: deps-bench all bench/nova_empty.so
 	@test/lib/stage bench/instructions $(B)
 
+bench-snapshot-decode: deps-bench all
+	@test/lib/stage bench/snapshot
+
+bench-snapshot: deps-bench deps-test all
+	@test/kafka/kafka fetch
+	@test/lib/stage bench/snapshot_relay
+
 lint: deps-lint
 	@test/lib/lint
 
@@ -151,3 +159,5 @@ help:
 	@echo 'docs          the generated tables of README.md and docs/'
 	@echo 'bench-decode  decoding speed beside the plugins of the field; B="--at-most narrow/nova_empty=1.4 narrow"'
 	@echo 'bench-instructions  instructions of a decoded row, to compare two states of the tree'
+	@echo 'bench-snapshot-decode  reading a table as frames beside a plain COPY of it'
+	@echo 'bench-snapshot  rows that exist into Kafka, beside a COPY of them into nothing'

@@ -29,6 +29,7 @@
 #include "src/message.h"
 #include "src/options.h"
 #include "src/relcache.h"
+#include "src/signals.h"
 
 PG_MODULE_MAGIC;
 
@@ -251,7 +252,19 @@ emit_published(NovaState *state, const char *content, Size size)
 	nova_batch_value_done(batch, message.value.data == NULL);
 }
 
-/* A message: nova's own make any record, Debezium shows the others. */
+/* A word to the relay, by nova.signal() or nova.watermark(). */
+static void
+forward_signal(NovaState *state, const char *content, Size size)
+{
+	NovaSignal signal;
+
+	if (nova_signal_read(content, size, &signal))
+		nova_batch_signal(&state->batch, &signal);
+	else
+		nova_batch_dropped(&state->batch, NULL, NOVA_OP_MESSAGE, NOVA_DROP_BAD_MESSAGE);
+}
+
+/* A message: nova's own make any record or a signal, Debezium shows the others. */
 static void
 emit_message(NovaState *state, const char *prefix, const char *content, Size size)
 {
@@ -262,10 +275,15 @@ emit_message(NovaState *state, const char *prefix, const char *content, Size siz
 		emit_published(state, content, size);
 		return;
 	}
+	if (strcmp(prefix, NOVA_SIGNAL_PREFIX) == 0)
+	{
+		forward_signal(state, content, size);
+		return;
+	}
 	if (options->profile != NOVA_PROFILE_DEBEZIUM && options->message_include->n == 0)
 		return;
 	/* what the lists leave out still is in Debezium's transaction */
-	if (state->emitter.transaction && TransactionIdIsValid(state->meta.xid))
+	if (state->emitter.transaction && state->meta.xid != 0)
 		nova_transaction_open(state->emitter.transaction);
 	if (nova_lists_pass(options->message_include, options->message_exclude, prefix))
 		nova_emit_message(&state->emitter, state->relcache, prefix, content, size);

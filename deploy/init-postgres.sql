@@ -91,8 +91,13 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), :'relay_
 GRANT USAGE ON SCHEMA public TO :"relay_user";
 -- "nova-relay check" reads output_plugin_libraries, which is not for everybody.
 GRANT pg_read_all_settings TO :"relay_user";
--- For the snapshot.  Streaming itself reads the WAL and needs no grant.
+-- For the snapshot, which reads the tables through the extension.  Streaming
+-- itself reads the WAL and needs neither.
 GRANT SELECT ON public.users, public.posts, public.follows, public.comments, public.likes
 	TO :"relay_user";
+SELECT 'CREATE EXTENSION IF NOT EXISTS nova_decoder'
+FROM pg_available_extensions WHERE name = 'nova_decoder' \gexec
+SELECT format('GRANT USAGE ON SCHEMA nova TO %I', :'relay_user')
+FROM pg_extension WHERE extname = 'nova_decoder' \gexec
 
 COMMIT;

@@ -342,6 +342,11 @@ check_library(Check *check)
 	if (PQntuples(res) == 0)
 		failed(check, "plugin", "install nova_decoder on the database server (make install)",
 			   PLUGIN_NAME " is not installed on the server");
+	else if (PQgetisnull(res, 0, 1) && check->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
+		warn(check, "plugin",
+			 "run CREATE EXTENSION nova_decoder in this database, or set snapshot.mode to no_data",
+			 PLUGIN_NAME " %s is installed, but a snapshot needs its extension",
+			 PQgetvalue(res, 0, 0));
 	else
 		ok("plugin", PLUGIN_NAME " %s is installed%s", PQgetvalue(res, 0, 0),
 		   PQgetisnull(res, 0, 1) ? " (its extension is not created; streaming does without)" : "");

@@ -44,6 +44,7 @@
 #include <cjson/cJSON.h>
 
 #include "log.h"
+#include "snapplan.h"
 #include "relay.h"
 #include "utf8.h"
 
@@ -625,7 +626,9 @@ static const Option options[] = {
 			   "schema_only=no_data|exported=initial",
 	 FIELD(snapshot_mode),
 	 .refusal = "Java snapshotters and configuration_based are not supported by this version",
-	 .help = "When the tables are read before streaming."},
+	 .help = "When the rows that exist already are read, as records with op r: once (initial, "
+			 "initial_only), at every start (always), never (no_data), or once and again when the "
+			 "slot is gone or invalidated (when_needed)."},
 	IGNORE("snapshot.mode.configuration.based.*", "configuration_based is not supported"),
 	ONLY("snapshot.isolation.mode", "repeatable_read|serializable",
 		 "a snapshot reads at one point, exported with the slot; use repeatable_read",
@@ -633,18 +636,43 @@ static const Option options[] = {
 	ONLY("snapshot.locking.mode", "none", "a snapshot needs no table locks; set it to none",
 		 "A snapshot takes no table locks."),
 	IGNORE("snapshot.lock.timeout.ms", "a snapshot takes no table locks"),
-	REFUSE("snapshot.include.collection.list",
-		   UNSUPPORTED "; a snapshot reads the captured tables"),
-	REFUSE("snapshot.select.statement.overrides", UNSUPPORTED),
-	REFUSE("snapshot.select.statement.overrides.*", UNSUPPORTED),
-	IGNORE("snapshot.fetch.size", "it does not change the records"),
-	IGNORE("snapshot.delay.ms", "start the relay when it should start"),
-	IGNORE("streaming.delay.ms", "start the relay when it should start"),
-	IGNORE("snapshot.max.threads", "the number of connections does not change the records"),
-	IGNORE("snapshot.max.threads.multiplier", "the number of connections does not change the "
-											  "records"),
-	IGNORE("legacy.snapshot.max.threads", "the number of connections does not change the records"),
-	IGNORE("snapshot.tables.order.by.row.count", "the order of tables is of no consequence"),
+	{.key = "snapshot.include.collection.list",
+	 .type = TYPE_LIST,
+	 FIELD(snapshot_include),
+	 .help = "Of the captured tables, those whose rows a snapshot reads; regular expressions for "
+			 "schema.table. Default: all of them."},
+	{.key = "snapshot.select.statement.overrides",
+	 .type = TYPE_LIST,
+	 .help = "Tables (schema.table) of which a snapshot reads what a query of its own returns."},
+	{.key = "snapshot.select.statement.overrides.*",
+	 .help = "The query for this table; it returns the table's columns."},
+	IGNORE("snapshot.fetch.size", "rows come as one stream of the server, in bounded memory"),
+	{.key = "snapshot.delay.ms",
+	 .type = TYPE_INT,
+	 .deflt = "0",
+	 .min = 0,
+	 .max = INT_MAX,
+	 FIELD(snapshot_delay_ms),
+	 .help = "Wait so long after the start before a snapshot."},
+	{.key = "streaming.delay.ms",
+	 .type = TYPE_INT,
+	 .deflt = "0",
+	 .min = 0,
+	 .max = INT_MAX,
+	 FIELD(streaming_delay_ms),
+	 .help = "Wait so long after a snapshot before streaming."},
+	{.key = "snapshot.max.threads",
+	 .type = TYPE_INT,
+	 .deflt = "1",
+	 .min = 1,
+	 .max = SNAPSHOT_MAX_THREADS,
+	 FIELD(snapshot_threads),
+	 .help = "Connections that read a snapshot at the same time. With several, large tables are "
+			 "read in pieces."},
+	IGNORE("snapshot.max.threads.multiplier", "large tables are cut by their size"),
+	IGNORE("legacy.snapshot.max.threads", "large tables are always shared by all connections"),
+	IGNORE("snapshot.tables.order.by.row.count",
+		   "one connection reads tables in the order of their names, several the largest first"),
 	ONLY("snapshot.query.mode", "select_all", "custom Java classes cannot run here",
 		 "Whole rows are read."),
 	REFUSE("snapshot.query.mode.custom.name", "custom Java classes cannot run here; remove it"),
@@ -669,6 +697,11 @@ static const Option options[] = {
 	 PLUGIN("batch.bytes"),
 	 .help = "Bytes the plugin puts into one write (the plugin's default "
 			 "is 8192)."},
+	{.key = "nova.state.topic",
+	 .check = check_topic_prefix,
+	 FIELD(state_topic),
+	 .help = "Compacted topic that remembers whether a slot's snapshot was finished. Default: "
+			 "__nova-state.<topic.prefix>."},
 	{.key = "nova.shutdown.timeout.ms",
 	 .type = TYPE_INT,
 	 .deflt = "30000",
@@ -3447,6 +3480,37 @@ finish_fields(Ctx *ctx)
 		cfg->heartbeat_topic = arena_printf(ctx, "%s.%s", prefix, cfg->topic_prefix);
 	if (cfg->retry_backoff_max_ms < cfg->retry_backoff_ms)
 		cfg->retry_backoff_max_ms = cfg->retry_backoff_ms;
+	if (cfg->state_topic == NULL)
+		cfg->state_topic = arena_printf(ctx, "__nova-state.%s", cfg->topic_prefix);
+}
+
+#define OVERRIDES "snapshot.select.statement.overrides"
+
+/* Tables and queries come in different keys: one without the other is a mistake. */
+static bool
+finish_overrides(Ctx *ctx)
+{
+	const char *list = setting_value(ctx, OVERRIDES);
+	const char *table;
+
+	for (size_t i = 0; i < ctx->nsettings; i++)
+	{
+		const Setting *s = &ctx->settings[i];
+
+		if (starts_with(s->key, OVERRIDES ".") &&
+			!list_has(ctx, list, s->key + strlen(OVERRIDES ".")))
+			return fail(ctx, "%s: the table is missing in " OVERRIDES "; add it there", s->origin);
+	}
+	while ((table = list_next(ctx, &list)) != NULL)
+	{
+		const char *key = arena_printf(ctx, OVERRIDES ".%s", table);
+		const char *query = setting_value(ctx, key);
+
+		if (query == NULL)
+			return fail(ctx, OVERRIDES ": names %s, but %s with its query is missing", table, key);
+		pairs_add(ctx, &ctx->cfg->snapshot_overrides, table, query, key);
+	}
+	return true;
 }
 
 /* The value of name="…" or name='…' in a JAAS line, or NULL. */
@@ -3800,9 +3864,9 @@ build(Ctx *ctx, const cJSON *root)
 	finish_fields(ctx);
 	finish_profile(ctx);
 	finish_publication(ctx);
-	if (!finish_masks(ctx) || !finish_schemas(ctx) || !finish_transforms(ctx) ||
-		!finish_context_headers(ctx) || !finish_stores(ctx) || !finish_jaas(ctx) ||
-		!finish_groups(ctx))
+	if (!finish_masks(ctx) || !finish_schemas(ctx) || !finish_overrides(ctx) ||
+		!finish_transforms(ctx) || !finish_context_headers(ctx) || !finish_stores(ctx) ||
+		!finish_jaas(ctx) || !finish_groups(ctx))
 		return false;
 	log_notes(ctx);
 	return true;
@@ -4051,6 +4115,7 @@ config_print_effective(const RelayConfig *cfg, FILE *out)
 	print_pairs(out, "libpq", &cfg->pg);
 	print_pairs(out, "plugin", &cfg->plugin);
 	print_pairs(out, "kafka", &cfg->kafka);
+	print_pairs(out, "snapshot", &cfg->snapshot_overrides);
 	for (size_t i = 0; i < cfg->ngroups; i++)
 		print_group(out, &cfg->groups[i]);
 }

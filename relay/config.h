@@ -76,6 +76,12 @@ typedef struct RelayConfig
 	TopicGroup *groups;
 	size_t ngroups; /* at least 1 */
 	SnapshotMode snapshot_mode;
+	int snapshot_threads;
+	char *snapshot_include;         /* regular expressions, or NULL: all captured tables */
+	ConfigPairs snapshot_overrides; /* schema.table, and the query in its place */
+	int snapshot_delay_ms;
+	int streaming_delay_ms; /* after a snapshot */
+	char *state_topic;
 	char *topic_prefix;
 	int heartbeat_interval_ms; /* 0: off */
 	char *heartbeat_topic;

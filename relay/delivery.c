@@ -30,14 +30,30 @@ typedef struct DeliveryRoute
 	uint64_t dropped;
 } DeliveryRoute;
 
+/*
+ * What is of one connection.  Its route ids become ids of the sink, which no
+ * other channel uses, and keep them from one stream or COPY to the next.
+ */
+typedef struct DeliveryChannel
+{
+	FrameReader reader;
+	uint32_t *routes; /* the sink's ids by the frames' */
+	uint32_t nroutes;
+	BufferBuilder large; /* headers, key, value so far */
+	NovaRecord large_record;
+	uint64_t records;
+	bool whole; /* a CHUNK came, and nothing after it */
+} DeliveryChannel;
+
 struct Delivery
 {
 	Sink *sink;
 	BufferPool pool;
 	Tracker tracker;
-	FrameReader reader;
-	Buffer *payload;  /* being worked off; we hold one reference */
-	bool payload_end; /* the reader is through with it */
+	DeliveryChannel channels[DELIVERY_CHANNELS];
+	DeliveryChannel *from; /* the payload's */
+	Buffer *payload;       /* being worked off; we hold one reference */
+	bool payload_end;      /* the reader is through with it */
 
 	NovaRecord run[RUN_RECORDS];
 	size_t run_next; /* records before it are accepted */
@@ -46,11 +62,9 @@ struct Delivery
 	NovaFrame held;  /* came behind the run and must wait for it */
 	bool holding;
 
-	BufferBuilder large; /* headers, key, value so far */
-	NovaRecord large_record;
-
-	DeliveryRoute *routes;
-	size_t nroutes;
+	DeliveryRoute *routes; /* by the sink's ids */
+	uint32_t nroutes;
+	uint32_t routes_size;
 	uint64_t received_lsn;
 	uint64_t dropped_unknown;
 	bool books_wrong; /* the tracker refused an ack */
@@ -75,8 +89,12 @@ delivery_free(Delivery *d)
 		free(d->routes[i].table);
 	}
 	free(d->routes);
-	builder_reset(&d->large);
-	frame_free(&d->reader);
+	for (unsigned i = 0; i < DELIVERY_CHANNELS; i++)
+	{
+		builder_reset(&d->channels[i].large);
+		frame_free(&d->channels[i].reader);
+		free(d->channels[i].routes);
+	}
 	tracker_free(&d->tracker);
 	if (d->run_buf != NULL && d->run_buf != d->payload)
 		buffer_drop(&d->pool, d->run_buf, 1);
@@ -121,15 +139,19 @@ delivery_set_sink(Delivery *d, Sink *sink)
 }
 
 void
-delivery_stream_begin(Delivery *d)
+delivery_begin(Delivery *d, unsigned channel)
 {
-	frame_stream_begin(&d->reader);
-	builder_reset(&d->large);
+	DeliveryChannel *c = &d->channels[channel];
+
+	frame_stream_begin(&c->reader);
+	builder_reset(&c->large);
+	c->records = 0;
+	c->whole = false;
 }
 
 bool
-delivery_take(Delivery *d, char *message, BufferFree free_fn, const char *payload, size_t len,
-			  uint64_t lsn)
+delivery_take(Delivery *d, unsigned channel, char *message, BufferFree free_fn, const char *payload,
+			  size_t len, uint64_t lsn)
 {
 	uint64_t unit;
 	Buffer *buf;
@@ -147,7 +169,9 @@ delivery_take(Delivery *d, char *message, BufferFree free_fn, const char *payloa
 	d->payload = buf;
 	d->payload_end = false;
 	d->counts.bytes += len;
-	frame_payload_begin(&d->reader, payload, len, lsn);
+	d->from = &d->channels[channel];
+	d->from->whole = false;
+	frame_payload_begin(&d->from->reader, payload, len, lsn);
 	return true;
 }
 
@@ -160,21 +184,49 @@ fail_memory(Delivery *d)
 	return false;
 }
 
+/* Room for one more of the sink's routes. */
 static bool
-ensure_route(Delivery *d, uint32_t id)
+add_route(Delivery *d)
 {
-	size_t n = (size_t) id + 64;
+	uint32_t size = d->routes_size > 0 ? d->routes_size * 2 : 64;
 	DeliveryRoute *grown;
 
-	if (id < d->nroutes)
-		return true;
-	grown = realloc(d->routes, n * sizeof(*grown));
-	if (grown == NULL)
-		return false;
-	memset(grown + d->nroutes, 0, (n - d->nroutes) * sizeof(*grown));
-	d->routes = grown;
-	d->nroutes = n;
+	if (d->nroutes == d->routes_size)
+	{
+		grown = realloc(d->routes, size * sizeof(*grown));
+		if (grown == NULL)
+			return false;
+		d->routes = grown;
+		d->routes_size = size;
+	}
+	d->routes[d->nroutes++] = (DeliveryRoute){0};
 	return true;
+}
+
+/* The channel's route gets an id of the sink when it is announced first. */
+static bool
+ensure_route(Delivery *d, DeliveryChannel *c, uint32_t id)
+{
+	uint32_t n = id + 64;
+	uint32_t *grown;
+
+	if (id >= c->nroutes)
+	{
+		grown = realloc(c->routes, n * sizeof(*grown));
+		if (grown == NULL)
+			return false;
+		for (uint32_t i = c->nroutes; i < n; i++)
+			grown[i] = NOVA_NO_ROUTE;
+		c->routes = grown;
+		c->nroutes = n;
+	}
+	if (c->routes[id] != NOVA_NO_ROUTE)
+		return true;
+	c->routes[id] = d->nroutes;
+	if (add_route(d))
+		return true;
+	c->routes[id] = NOVA_NO_ROUTE;
+	return false;
 }
 
 /* Names come from the database: printable they are, terminated they are not. */
@@ -194,10 +246,12 @@ static bool
 take_route(Delivery *d, const NovaRoute *r)
 {
 	DeliveryRoute *route;
+	uint32_t id;
 
-	if (!ensure_route(d, r->route))
+	if (!ensure_route(d, d->from, r->route))
 		return fail_memory(d);
-	route = &d->routes[r->route];
+	id = d->from->routes[r->route];
+	route = &d->routes[id];
 	free(route->topic);
 	free(route->table);
 	route->topic = strndup(r->topic.data, r->topic.len);
@@ -205,7 +259,7 @@ take_route(Delivery *d, const NovaRoute *r)
 	route->dropped = 0;
 	if (route->topic == NULL || route->table == NULL)
 		return fail_memory(d);
-	if (sink_route(d->sink, r->route, route->topic) == SINK_OK)
+	if (sink_route(d->sink, id, route->topic) == SINK_OK)
 		return true;
 	snprintf(d->error, sizeof(d->error), "%s", d->sink->error);
 	return false;
@@ -214,9 +268,11 @@ take_route(Delivery *d, const NovaRoute *r)
 static void
 take_dropped(Delivery *d, const NovaDropped *dropped)
 {
-	bool known = dropped->route != NOVA_NO_ROUTE && dropped->route < d->nroutes;
-	uint64_t *count = known ? &d->routes[dropped->route].dropped : &d->dropped_unknown;
-	const char *table = known ? d->routes[dropped->route].table : "(no table)";
+	/* that it was announced, the frame reader has checked */
+	DeliveryRoute *route =
+		dropped->route != NOVA_NO_ROUTE ? &d->routes[d->from->routes[dropped->route]] : NULL;
+	uint64_t *count = route != NULL ? &route->dropped : &d->dropped_unknown;
+	const char *table = route != NULL ? route->table : "(no table)";
 
 	d->counts.dropped += dropped->count;
 	*count += dropped->count;
@@ -249,7 +305,7 @@ take_commit(Delivery *d, const NovaCommit *commit)
 static bool
 append_large(Delivery *d, NovaBytes part)
 {
-	size_t size = d->large.len - d->large_record.headers.len;
+	size_t size = d->from->large.len - d->from->large_record.headers.len;
 	size_t max = sink_max_record(d->sink);
 
 	if (part.len > max || size > max - part.len)
@@ -258,20 +314,20 @@ append_large(Delivery *d, NovaBytes part)
 				 "a record for topic %s (from LSN " LSN_FORMAT ") is too large: %zu bytes so far, "
 				 "%zu are possible; it is not confirmed; raise max.message.bytes on the topic and "
 				 "producer.override.max.request.size, then start again",
-				 d->routes[d->large_record.route].topic, LSN_ARGS(d->payload->lsn), size + part.len,
-				 max);
+				 d->routes[d->from->large_record.route].topic, LSN_ARGS(d->payload->lsn),
+				 size + part.len, max);
 		return false;
 	}
-	return builder_append(&d->large, part.data, part.len) || fail_memory(d);
+	return builder_append(&d->from->large, part.data, part.len) || fail_memory(d);
 }
 
 /* Headers and key go into the same memory: their payload may be gone first. */
 static bool
 begin_large(Delivery *d, const NovaRecord *r)
 {
-	builder_reset(&d->large);
-	d->large_record = *r;
-	if (!builder_append(&d->large, r->headers.data, r->headers.len))
+	builder_reset(&d->from->large);
+	d->from->large_record = *r;
+	if (!builder_append(&d->from->large, r->headers.data, r->headers.len))
 		return fail_memory(d);
 	return append_large(d, r->key) && append_large(d, r->value);
 }
@@ -280,13 +336,13 @@ begin_large(Delivery *d, const NovaRecord *r)
 static bool
 finish_large(Delivery *d)
 {
-	Buffer *buf = builder_finish(&d->large, &d->pool);
+	Buffer *buf = builder_finish(&d->from->large, &d->pool);
 	NovaRecord *r = &d->run[0];
 	size_t before;
 
 	if (buf == NULL)
 		return fail_memory(d);
-	*r = d->large_record;
+	*r = d->from->large_record;
 	r->flags &= (uint16_t) ~NOVA_RF_MORE;
 	before = (size_t) r->headers.len + r->key.len;
 	if (r->headers.data != NULL)
@@ -306,13 +362,16 @@ finish_large(Delivery *d)
 static bool
 take_held(Delivery *d)
 {
-	const NovaFrame *f = &d->held;
+	NovaFrame *f = &d->held;
 
 	d->holding = false;
 	if (f->type == NOVA_FRAME_ROUTE)
 		return take_route(d, &f->u.route);
 	if (f->type == NOVA_FRAME_RECORD)
+	{
+		f->u.record.route = d->from->routes[f->u.record.route];
 		return begin_large(d, &f->u.record);
+	}
 	if (!append_large(d, f->u.more.part))
 		return false;
 	return !f->u.more.last || finish_large(d);
@@ -332,6 +391,7 @@ send_run(Delivery *d)
 		buffer_hold(d->run_buf, (uint32_t) accepted);
 		tracker_sent(&d->tracker, (uint32_t) accepted);
 		d->counts.records += accepted;
+		d->from->records += accepted;
 		d->run_next += accepted;
 	}
 	if (status == SINK_FAILED)
@@ -348,6 +408,16 @@ send_run(Delivery *d)
 	return DELIVERY_IDLE;
 }
 
+/* A snapshot's chunks say it all the time. */
+static void
+take_hello(const Delivery *d, const NovaHello *hello)
+{
+	if (d->from == &d->channels[DELIVERY_STREAM])
+		log_info("plugin nova_decoder %.*s on server %" PRIu32 ", protocol %u",
+				 (int) hello->plugin_version.len, hello->plugin_version.data,
+				 hello->server_version_num, hello->protocol);
+}
+
 /* One frame; the inner loop of everything.  False ends the run. */
 static inline bool
 take_frame(Delivery *d)
@@ -359,7 +429,8 @@ take_frame(Delivery *d)
 		case NOVA_FRAME_RECORD:
 			if (f->u.record.flags & NOVA_RF_MORE)
 				break;
-			d->run[d->run_len++] = f->u.record;
+			d->run[d->run_len] = f->u.record;
+			d->run[d->run_len++].route = d->from->routes[f->u.record.route];
 			return true;
 		case NOVA_FRAME_COMMIT:
 			take_commit(d, &f->u.commit);
@@ -367,10 +438,15 @@ take_frame(Delivery *d)
 		case NOVA_FRAME_DROPPED:
 			take_dropped(d, &f->u.dropped);
 			return true;
+		case NOVA_FRAME_SIGNAL:
+			log_warn("a signal of %u bytes is ignored: this relay acts on none",
+					 (unsigned) f->u.signal.data.len);
+			return true;
+		case NOVA_FRAME_CHUNK:
+			d->from->whole = true;
+			return true;
 		case NOVA_FRAME_HELLO:
-			log_info("plugin nova_decoder %.*s on server %" PRIu32 ", protocol %u",
-					 (int) f->u.hello.plugin_version.len, f->u.hello.plugin_version.data,
-					 f->u.hello.server_version_num, f->u.hello.protocol);
+			take_hello(d, &f->u.hello);
 			return true;
 		default:
 			break;
@@ -385,7 +461,8 @@ fill_run(Delivery *d)
 	FrameStatus status = FRAME_READ;
 
 	d->run_buf = d->payload;
-	while (d->run_len < RUN_RECORDS && (status = frame_next(&d->reader, &d->held)) == FRAME_READ)
+	while (d->run_len < RUN_RECORDS &&
+		   (status = frame_next(&d->from->reader, &d->held)) == FRAME_READ)
 		if (!take_frame(d))
 			break;
 	if (status == FRAME_BAD)
@@ -393,7 +470,7 @@ fill_run(Delivery *d)
 		snprintf(d->error, sizeof(d->error),
 				 "%s; nothing of this transaction is confirmed; if it happens again at the same "
 				 "place, report it with this line",
-				 d->reader.error);
+				 d->from->reader.error);
 		return false;
 	}
 	d->payload_end = status == FRAME_END;
@@ -448,13 +525,37 @@ bool
 delivery_adopt(Delivery *d, uint64_t lsn)
 {
 	return delivery_idle(d) && d->error[0] == '\0' &&
-		   tracker_adopt(&d->tracker, lsn, d->reader.in_transaction);
+		   tracker_adopt(&d->tracker, lsn, d->channels[DELIVERY_STREAM].reader.in_transaction);
 }
 
 bool
 delivery_idle(const Delivery *d)
 {
 	return d->payload == NULL && tracker_idle(&d->tracker);
+}
+
+bool
+delivery_chunk_whole(const Delivery *d, unsigned channel)
+{
+	return d->channels[channel].whole;
+}
+
+uint64_t
+delivery_channel_records(const Delivery *d, unsigned channel)
+{
+	return d->channels[channel].records;
+}
+
+uint64_t
+delivery_mark(const Delivery *d)
+{
+	return d->tracker.next;
+}
+
+bool
+delivery_reached(const Delivery *d, uint64_t mark)
+{
+	return d->tracker.first >= mark;
 }
 
 uint64_t

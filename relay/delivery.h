@@ -11,6 +11,10 @@
  * the sink is full, pump stops in the middle of the payload, at a record, and
  * goes on there when it is called again.
  *
+ * Payloads come through channels: number 0 is the stream, the others are the
+ * COPYs of a snapshot, whose frames have their own HELLO, checksum and route
+ * ids, and whose chunks end with a CHUNK in place of commits.
+ *
  * Traps: one payload at a time; take the next only after pump said
  * DELIVERY_IDLE.  A value that comes in parts is held in memory up to the
  * sink's largest record, and belongs to the unit it is completed in.  A new
@@ -48,6 +52,10 @@ typedef struct DeliveryCounts
 
 typedef struct Delivery Delivery;
 
+/* Channels: the stream, and a snapshot's connections. */
+#define DELIVERY_STREAM   0
+#define DELIVERY_CHANNELS 17
+
 /* NULL when out of memory. */
 extern Delivery *delivery_new(void);
 
@@ -58,15 +66,15 @@ extern void delivery_free(Delivery *d);
 extern SinkEvents delivery_events(Delivery *d);
 extern void delivery_set_sink(Delivery *d, Sink *sink);
 
-/* A new connection: HELLO comes again, route ids mean something new. */
-extern void delivery_stream_begin(Delivery *d);
+/* A new connection or COPY: HELLO comes again, route ids mean something new. */
+extern void delivery_begin(Delivery *d, unsigned channel);
 
 /*
  * Take over a message (free_fn frees it) whose frames start at payload.
  * False when out of memory; then it is still the caller's.
  */
-extern bool delivery_take(Delivery *d, char *message, BufferFree free_fn, const char *payload,
-						  size_t len, uint64_t lsn);
+extern bool delivery_take(Delivery *d, unsigned channel, char *message, BufferFree free_fn,
+						  const char *payload, size_t len, uint64_t lsn);
 
 extern DeliveryStatus delivery_pump(Delivery *d);
 
@@ -75,6 +83,17 @@ extern bool delivery_adopt(Delivery *d, uint64_t lsn);
 
 /* Everything received is safe, and no payload is being worked off. */
 extern bool delivery_idle(const Delivery *d);
+
+/*
+ * Did the channel's last CHUNK prove everything since delivery_begin(), and how
+ * many records were that?
+ */
+extern bool delivery_chunk_whole(const Delivery *d, unsigned channel);
+extern uint64_t delivery_channel_records(const Delivery *d, unsigned channel);
+
+/* A mark behind what was taken so far, and: is all before it safe? */
+extern uint64_t delivery_mark(const Delivery *d);
+extern bool delivery_reached(const Delivery *d, uint64_t mark);
 
 extern uint64_t delivery_safe_lsn(const Delivery *d);
 

@@ -151,6 +151,37 @@ check_dropped(FrameReader *r, const NovaDropped *dropped)
 	return NULL;
 }
 
+/*
+ * The end of a snapshot's chunk, in place of a commit.  start is where the frame
+ * begins: it is not part of the checksum.
+ */
+static const char *
+check_chunk(FrameReader *r, const NovaChunk *chunk, const char *start, char *text, size_t size)
+{
+	uint32_t crc;
+
+	checksum_to(r, start);
+	crc = CRC32C_FINAL(r->crc);
+	if (chunk->records != r->records)
+	{
+		snprintf(text, size,
+				 "the chunk has %" PRIu64 " records by its end, but %" PRIu64 " arrived",
+				 chunk->records, r->records);
+		return text;
+	}
+	if (chunk->crc != crc)
+	{
+		snprintf(text, size, "the chunk fails its checksum: its end says %08x, the bytes give %08x",
+				 chunk->crc, crc);
+		return text;
+	}
+	r->crc = CRC32C_INIT;
+	r->crc_pos = r->cursor.pos;
+	r->records = 0;
+	r->in_transaction = false;
+	return NULL;
+}
+
 /* start is where the COMMIT frame begins: it is not part of the checksum. */
 static const char *
 check_commit(FrameReader *r, const NovaCommit *commit, const char *start, char *text, size_t size)
@@ -204,6 +235,11 @@ check_frame(FrameReader *r, const NovaFrame *frame, const char *start, char *tex
 			return NULL;
 		case NOVA_FRAME_DROPPED:
 			return check_dropped(r, &frame->u.dropped);
+		case NOVA_FRAME_SIGNAL:
+			r->in_transaction = true;
+			return NULL;
+		case NOVA_FRAME_CHUNK:
+			return check_chunk(r, &frame->u.chunk, start, text, size);
 		default:
 			return check_commit(r, &frame->u.commit, start, text, size);
 	}

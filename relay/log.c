@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,11 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 static LogLevel current_level = LOG_INFO;
 static LogFormat current_format = LOG_PLAIN;
+
+/* A terminal shows a line that the next one has to remove. */
+static atomic_bool status_shown;
+
+#define CLEAR_LINE "\r\033[K"
 
 /* A line under construction; whoever appends has checked the room. */
 typedef struct Line
@@ -178,6 +184,8 @@ log_line(LogLevel level, const char *fmt, ...)
 	len = cut ? cut_position(msg, sizeof(msg) - sizeof(LOG_CUT_MARK) - 1) : (size_t) wanted;
 
 	line.len = 0;
+	if (atomic_exchange(&status_shown, false))
+		line_text(&line, CLEAR_LINE);
 	line_text(&line, current_format == LOG_JSON ? "{\"ts\":\"" : "");
 	line_timestamp(&line);
 	line_text(&line, current_format == LOG_JSON ? "\",\"level\":\"" : " ");
@@ -187,5 +195,23 @@ log_line(LogLevel level, const char *fmt, ...)
 	if (cut)
 		line_text(&line, LOG_CUT_MARK);
 	line_text(&line, current_format == LOG_JSON ? "\"}\n" : "\n");
+	line_write(&line);
+}
+
+void
+log_status(const char *text)
+{
+	Line line = {.len = 0};
+
+	if (current_format == LOG_JSON || !isatty(STDERR_FILENO))
+		return;
+	if (text == NULL && !atomic_exchange(&status_shown, false))
+		return;
+	line_text(&line, CLEAR_LINE);
+	if (text != NULL)
+	{
+		line_message(&line, text, strlen(text));
+		atomic_store(&status_shown, true);
+	}
 	line_write(&line);
 }

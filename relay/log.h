@@ -38,4 +38,10 @@ extern void log_line(LogLevel level, const char *fmt, ...) __attribute__((format
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
+/*
+ * A line that is written over by the next one, where standard error is a
+ * terminal; nothing elsewhere.  NULL removes it.
+ */
+extern void log_status(const char *text);
+
 #endif /* NOVA_RELAY_LOG_H */

@@ -38,7 +38,7 @@ typedef enum PgStep
 	STEP_PUBLICATION,
 	STEP_SLOT,
 	STEP_CREATE,
-	STEP_PREPARED, /* waits for pgstream_start() */
+	STEP_PREPARED, /* waits for pgstream_create() or pgstream_start() */
 	STEP_START,
 	STEP_STREAM,
 	STEP_ENDED, /* the server ended the stream; its reason is being read */
@@ -53,7 +53,7 @@ struct PgStream
 	PGconn *conn;
 	PgStep step;
 	PostgresPollingStatusType polling; /* STEP_CONNECT */
-	bool may_create_slot;
+	bool export_snapshot;
 	bool drop_slot;
 	bool copy_over;   /* STEP_STOP: the server's CopyDone has come */
 	bool answered;    /* the query of the step had its result */
@@ -102,11 +102,11 @@ static const PgAdvice advices[] = {
 	{STEP_NONE, "55006", NULL, PG_RETRY,
 	 "another process uses the slot; it is taken over as soon as it is free"},
 	{STEP_NONE, "55000", "can no longer", PG_STOP,
-	 "the slot is invalidated and its changes are gone: drop it, let the relay make a new one and "
-	 "take a new snapshot"},
+	 "the slot is invalidated and its changes are gone: set snapshot.mode to when_needed and start "
+	 "again, for a new slot and a new snapshot"},
 	{STEP_NONE, "55000", "invalidated", PG_STOP,
-	 "the slot is invalidated and its changes are gone: drop it, let the relay make a new one and "
-	 "take a new snapshot"},
+	 "the slot is invalidated and its changes are gone: set snapshot.mode to when_needed and start "
+	 "again, for a new slot and a new snapshot"},
 	{STEP_NONE, "55000", "was not created in this database", PG_STOP,
 	 "use another slot.name, or the database the slot was made in"},
 	{STEP_START, "42704", "replication slot", PG_RETRY, "the slot is looked up again"},
@@ -284,9 +284,11 @@ build_create(PgStream *pg, QueryText *q)
 	fputs("CREATE_REPLICATION_SLOT ", q->out);
 	query_quoted(q, pg->cfg->slot_name, '"');
 	if (pg->cfg->slot_failover && pg->server.version_num >= 170000)
-		fputs(" LOGICAL nova_decoder (SNAPSHOT 'nothing', FAILOVER true)", q->out);
+		fprintf(q->out, " LOGICAL nova_decoder (SNAPSHOT '%s', FAILOVER true)",
+				pg->export_snapshot ? "export" : "nothing");
 	else
-		fputs(" LOGICAL nova_decoder NOEXPORT_SNAPSHOT", q->out);
+		fprintf(q->out, " LOGICAL nova_decoder %s",
+				pg->export_snapshot ? "EXPORT_SNAPSHOT" : "NOEXPORT_SNAPSHOT");
 }
 
 static void
@@ -363,16 +365,11 @@ answer_publication(PgStream *pg, const PGresult *res)
 }
 
 static PgStatus
-answer_no_slot(PgStream *pg)
+found_slot(PgStream *pg, SlotFound found)
 {
-	if (!pg->may_create_slot)
-		return fail_plainly(pg, PG_STOP,
-							"slot \"%s\" is gone: it was dropped, or this server was promoted "
-							"without it; changes since then are lost, so start the relay again to "
-							"make a new slot and take a new snapshot",
-							pg->cfg->slot_name);
-	pg->step = STEP_CREATE;
-	return PG_AGAIN;
+	pg->server.slot = found;
+	pg->step = STEP_PREPARED;
+	return PG_READY;
 }
 
 static PgStatus
@@ -383,7 +380,7 @@ answer_slot(PgStream *pg, const PGresult *res)
 	const char *database;
 
 	if (PQntuples(res) == 0)
-		return answer_no_slot(pg);
+		return found_slot(pg, SLOT_MISSING);
 	plugin = PQgetvalue(res, 0, 1);
 	database = PQgetvalue(res, 0, 2);
 	if (strcmp(PQgetvalue(res, 0, 0), "logical") != 0)
@@ -402,17 +399,11 @@ answer_slot(PgStream *pg, const PGresult *res)
 			"pg_drop_replication_slot('%s')",
 			slot, plugin, slot);
 	if (strcmp(PQgetvalue(res, 0, 4), "lost") == 0)
-		return fail_plainly(
-			pg, PG_STOP,
-			"slot \"%s\" is invalidated (wal_status lost) and its changes are gone: "
-			"drop it, let the relay make a new one and take a new snapshot; raise "
-			"max_slot_wal_keep_size to prevent this",
-			slot);
+		return found_slot(pg, SLOT_LOST);
 	if (!parse_lsn(PQgetvalue(res, 0, 5), &pg->server.confirmed_lsn))
 		return fail_plainly(pg, PG_RETRY, "slot \"%s\" is still being made by another session",
 							slot);
-	pg->step = STEP_PREPARED;
-	return PG_READY;
+	return found_slot(pg, SLOT_PRESENT);
 }
 
 static PgStatus
@@ -421,8 +412,9 @@ answer_create(PgStream *pg, const PGresult *res)
 	if (PQntuples(res) != 1 || !parse_lsn(PQgetvalue(res, 0, 1), &pg->server.confirmed_lsn))
 		return fail_plainly(pg, PG_RETRY, "unexpected answer to CREATE_REPLICATION_SLOT");
 	pg->server.slot_created = true;
-	pg->step = STEP_PREPARED;
-	return PG_READY;
+	if (!PQgetisnull(res, 0, 2))
+		snprintf(pg->server.snapshot, sizeof(pg->server.snapshot), "%s", PQgetvalue(res, 0, 2));
+	return found_slot(pg, SLOT_PRESENT);
 }
 
 static PgStatus
@@ -437,6 +429,8 @@ static PgStatus
 answer_drop(PgStream *pg, const PGresult *res)
 {
 	(void) res;
+	pg->server.slot = SLOT_MISSING;
+	pg->server.slot_created = false;
 	pg->step = STEP_STOPPED;
 	return PG_READY;
 }
@@ -657,12 +651,11 @@ ignore_notice(void *arg, const PGresult *res)
 }
 
 void
-pgstream_connect(PgStream *pg, bool may_create_slot, int64_t now)
+pgstream_connect(PgStream *pg, int64_t now)
 {
 	pgstream_disconnect(pg);
 	pg->server = (PgServer){0};
 	pg->failure = PG_READY;
-	pg->may_create_slot = may_create_slot;
 	pg->copy_over = false;
 	pg->conn = pgstream_connect_start(pg->cfg, true);
 	pg->step = STEP_CONNECT;
@@ -677,6 +670,21 @@ pgstream_connect(PgStream *pg, bool may_create_slot, int64_t now)
 		PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);
 		PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
 	}
+}
+
+void
+pgstream_create(PgStream *pg, bool export_snapshot, int64_t now)
+{
+	pg->export_snapshot = export_snapshot;
+	pg->step = STEP_CREATE;
+	(void) send_query(pg, now);
+}
+
+void
+pgstream_drop(PgStream *pg, int64_t now)
+{
+	pg->step = STEP_DROP;
+	(void) send_query(pg, now);
 }
 
 void

@@ -7,8 +7,10 @@
  * pgstream_socket() for pgstream_events() until pgstream_deadline() and calls
  * again while the answer is PG_AGAIN:
  *
- *	pgstream_connect(pg, may_create_slot, now);
- *	pgstream_advance(pg, now)	… PG_READY: connected, slot there; see pg->server
+ *	pgstream_connect(pg, now);
+ *	pgstream_advance(pg, now)	… PG_READY: connected, slot looked up; see the server
+ *	pgstream_create(pg, export, now) or pgstream_drop(pg, now), if it must be so;
+ *	pgstream_advance(pg, now)	… PG_READY: done
  *	pgstream_start(pg, lsn, now);
  *	pgstream_advance(pg, now)	… PG_READY: streaming
  *	pgstream_receive(pg, …)		… PG_READY: one message, free with pgstream_free_message
@@ -33,6 +35,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "snapplan.h"
 
 typedef enum PgStatus
 {
@@ -48,10 +51,12 @@ typedef struct PgServer
 	char system_id[32]; /* of the cluster; "" before the first connection */
 	char timeline[16];
 	char database[64];
-	int version_num;        /* as PQserverVersion() */
+	int version_num; /* as PQserverVersion() */
+	SlotFound slot;
 	uint64_t confirmed_lsn; /* the slot's */
 	bool slot_created;      /* by this connection */
 	PublicationUse publication;
+	char snapshot[64]; /* exported with it; lives until the next command */
 } PgServer;
 
 typedef struct PgStream PgStream;
@@ -61,11 +66,14 @@ extern PgStream *pgstream_new(const RelayConfig *cfg);
 
 extern void pgstream_free(PgStream *pg);
 
-/*
- * Begin to connect.  If the slot is missing it is created, or, without
- * may_create_slot, that is a PG_STOP: the changes since are gone.
- */
-extern void pgstream_connect(PgStream *pg, bool may_create_slot, int64_t now);
+/* Begin to connect and look the slot up.  One that is not ours is a PG_STOP. */
+extern void pgstream_connect(PgStream *pg, int64_t now);
+
+/* Make the slot, and export its snapshot if asked to. */
+extern void pgstream_create(PgStream *pg, bool export_snapshot, int64_t now);
+
+/* Drop the slot; the connection can be used on. */
+extern void pgstream_drop(PgStream *pg, int64_t now);
 
 /* START_REPLICATION at lsn, or at the slot's own position if that is later. */
 extern void pgstream_start(PgStream *pg, uint64_t lsn, int64_t now);
@@ -73,7 +81,7 @@ extern void pgstream_start(PgStream *pg, uint64_t lsn, int64_t now);
 /* End the stream in order, and drop the slot if asked to. */
 extern void pgstream_stop(PgStream *pg, bool drop_slot, int64_t now);
 
-/* Go on with whichever of the three was begun last. */
+/* Go on with whichever of these was begun last. */
 extern PgStatus pgstream_advance(PgStream *pg, int64_t now);
 
 /* Take in what the socket has; call when it is readable. */

@@ -15,6 +15,13 @@
  * asks for a reply may have overtaken data the plugin holds back, so that one
  * only when it comes twice in a row (the server shutting down).
  *
+ * Snapshot.  What a start does is decided once, in DECIDE, from the mode, the
+ * slot and what the state topic remembers.  "begin" is safe there before the
+ * slot exists, "done" after the last row is acknowledged, and until then a slot
+ * that this process made is dropped again when it stops (undo_slot).  The
+ * replication connection lies idle meanwhile, so that the snapshot it exported
+ * lives.
+ *
  * Traps: back-pressure means that libpq's socket is not polled for reading, so
  * nothing but our own timer keeps the walsender from timing us out.  Memory is
  * bounded by the sink's queue and by LENT_BYTES_MAX, because one slow record
@@ -43,24 +50,38 @@
 #include "log.h"
 #include "pgstream.h"
 #include "sink.h"
+#include "snapplan.h"
+#include "snapshot.h"
+#include "state.h"
 
 /* Messages taken in one turn; acknowledgements and signals wait that long. */
 #define MESSAGES_PER_TURN 64
 
 /* Lent to the sink in total; above it nothing is read.  Twice its queue. */
-#define LENT_BYTES_MAX  ((size_t) 64 * 1024 * 1024)
+#define LENT_BYTES_MAX       ((size_t) 64 * 1024 * 1024)
 
-#define STATUS_MIN_MS   100   /* between two status updates that nobody asked for */
-#define PROGRESS_MS     60000 /* between two progress lines */
-#define RETRY_LOG_MS    30000 /* the same failure is said again after this */
-#define STEADY_MS       30000 /* a stream that lived so long resets the back-off */
-#define BACKOFF_SHIFTS  16
-#define LONGEST_WAIT_MS 60000
+#define STATUS_MIN_MS        100   /* between two status updates that nobody asked for */
+#define PROGRESS_MS          60000 /* between two progress lines */
+#define RETRY_LOG_MS         30000 /* the same failure is said again after this */
+#define STEADY_MS            30000 /* a stream that lived so long resets the back-off */
+#define BACKOFF_SHIFTS       16
+#define LONGEST_WAIT_MS      60000
+
+#define SNAPSHOT_PROGRESS_MS 5000  /* between two progress lines of a snapshot */
+#define STATUS_LINE_MS       200   /* the same on a terminal */
+#define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
 
 typedef enum RelayState
 {
 	STATE_CONNECT,
+	STATE_RECALL,
+	STATE_DECIDE,
+	STATE_CHECK,
+	STATE_DROP,
+	STATE_BEGIN,
+	STATE_CREATE,
 	STATE_SNAPSHOT,
+	STATE_DONE,
 	STATE_STREAM,
 	STATE_DRAIN,
 	STATE_FAILED,
@@ -82,14 +103,32 @@ typedef struct Relay
 	Delivery *delivery;
 	PgStream *pg;
 	Heartbeat *heartbeat; /* NULL without a query */
+	Snapshot *snapshot;
+	StateStore *store; /* NULL with standard output: then only this process remembers */
 
 	/* connection */
 	bool connecting; /* an attempt is under way */
 	bool streaming;  /* START_REPLICATION was answered */
 	bool slot_known; /* found or made by this process: it must not vanish any more */
-	bool readable;   /* libpq's socket, this turn */
-	bool blocked;    /* back-pressure: do not read */
-	int attempt;     /* since the last steady stream */
+
+	/* snapshot */
+	bool recalled; /* remembered is what the state topic says */
+	bool working;  /* the state's work was begun */
+	StateRecord remembered;
+	SnapAction action;   /* what was decided */
+	bool snapshot_taken; /* by this process */
+	bool forgetting;     /* the state topic is told to */
+	bool undo_slot;      /* made for a snapshot that is not finished */
+	int64_t undo_until;
+	int64_t snapshot_began;
+	int64_t next_snapshot_line;
+	int64_t next_status_line;
+	uint64_t snapshot_bytes; /* the delivery's count at the beginning */
+	int64_t stream_not_before;
+
+	bool readable; /* libpq's socket, this turn */
+	bool blocked;  /* back-pressure: do not read */
+	int attempt;   /* since the last steady stream */
 	int64_t retry_at;
 	int64_t stream_began;
 	char system_id[32]; /* of the first connection */
@@ -171,6 +210,7 @@ static void
 enter(Relay *r, RelayState state)
 {
 	r->state = state;
+	r->working = false;
 	r->wake = r->now;
 }
 
@@ -220,7 +260,7 @@ log_retry(Relay *r, const char *reason, int wait)
 }
 
 static void
-reconnect_later(Relay *r)
+reconnect_later(Relay *r, const char *reason)
 {
 	int wait;
 
@@ -232,8 +272,14 @@ reconnect_later(Relay *r)
 	}
 	wait = backoff_ms(r);
 	r->attempt++;
-	log_retry(r, pgstream_error(r->pg), wait);
+	log_retry(r, reason, wait);
 	pgstream_disconnect(r->pg);
+	snapshot_close(r->snapshot);
+	log_status(NULL);
+	/* whoever else was at it may have finished it */
+	if (r->state == STATE_CHECK)
+		r->recalled = false;
+	r->undo_slot = false;
 	r->connecting = false;
 	r->streaming = false;
 	r->blocked = false;
@@ -247,9 +293,18 @@ static void
 judge(Relay *r, PgStatus status)
 {
 	if (status == PG_RETRY)
-		reconnect_later(r);
+		reconnect_later(r, pgstream_error(r->pg));
 	else if (status == PG_STOP)
 		fail(r, "PostgreSQL: %s", pgstream_error(r->pg));
+}
+
+static void
+judge_snapshot(Relay *r, PgStatus status)
+{
+	if (status == PG_RETRY)
+		reconnect_later(r, snapshot_error(r->snapshot));
+	else if (status == PG_STOP)
+		fail(r, "PostgreSQL: %s", snapshot_error(r->snapshot));
 }
 
 /*
@@ -317,8 +372,8 @@ take_data(Relay *r, char *message, const CopyDataMessage *m)
 	r->repeated_ping = 0;
 	if (m->lsn > r->written_lsn)
 		r->written_lsn = m->lsn;
-	if (!delivery_take(r->delivery, message, pgstream_free_message, m->payload, m->payload_len,
-					   m->lsn))
+	if (!delivery_take(r->delivery, DELIVERY_STREAM, message, pgstream_free_message, m->payload,
+					   m->payload_len, m->lsn))
 	{
 		pgstream_free_message(message);
 		fail(r, "out of memory at LSN " LSN_FORMAT "; nothing behind it is confirmed",
@@ -371,6 +426,29 @@ pump(Relay *r)
 	}
 }
 
+static void
+beat(Relay *r)
+{
+	char key[HEARTBEAT_RECORD_MAX];
+	char value[HEARTBEAT_RECORD_MAX];
+
+	if (r->cfg->heartbeat_interval_ms <= 0)
+		return;
+	if (r->now >= r->next_heartbeat)
+	{
+		r->next_heartbeat = r->now + r->cfg->heartbeat_interval_ms;
+		if (r->cfg->heartbeat_topic != NULL)
+		{
+			heartbeat_key(key, sizeof(key), r->cfg);
+			heartbeat_value(value, sizeof(value), r->cfg, clock_ms(CLOCK_REALTIME));
+			sink_heartbeat(r->sink, r->cfg->heartbeat_topic, key, value);
+		}
+		if (r->heartbeat != NULL)
+			heartbeat_beat(r->heartbeat, r->now);
+	}
+	wake_by(r, r->next_heartbeat);
+}
+
 /*
  * The states' handlers
  */
@@ -381,7 +459,7 @@ begin_connect(Relay *r)
 	r->connecting = true;
 	r->ping_lsn = 0;
 	r->repeated_ping = 0;
-	pgstream_connect(r->pg, !r->slot_known, r->now);
+	pgstream_connect(r->pg, r->now);
 	wake_by(r, r->now);
 }
 
@@ -404,11 +482,46 @@ turn_connect(Relay *r)
 	}
 	status = pgstream_advance(r->pg, r->now);
 	if (status == PG_READY)
-		enter(r, STATE_SNAPSHOT);
+		enter(r, STATE_RECALL);
 	else if (status == PG_AGAIN)
 		wake_by(r, pgstream_deadline(r->pg));
 	else
 		judge(r, status);
+}
+
+/* True when the state topic's work is done; else it was seen to. */
+static bool
+store_ready(Relay *r)
+{
+	switch (state_advance(r->store, r->now))
+	{
+		case STORE_READY:
+			return true;
+		case STORE_AGAIN:
+			wake_by(r, r->now + STATE_POLL_MS);
+			return false;
+		default:
+			fail(r, "%s", state_error(r->store));
+			return false;
+	}
+}
+
+/* What the runs before left in the state topic; what this one did it knows itself. */
+static void
+turn_recall(Relay *r)
+{
+	if (r->store != NULL && !r->recalled && r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
+	{
+		if (!r->working)
+			state_read(r->store);
+		r->working = true;
+		if (!store_ready(r))
+			return;
+		r->remembered = *state_record(r->store);
+		state_close(r->store);
+	}
+	r->recalled = true;
+	enter(r, STATE_DECIDE);
 }
 
 /* An LSN means something in one cluster only. */
@@ -448,15 +561,8 @@ log_new_slot(const Relay *r)
 {
 	const PgServer *server = pgstream_server(r->pg);
 
-	if (!server->slot_created)
-		return;
-	if (r->cfg->snapshot_mode == SNAPSHOT_NO_DATA)
-		log_info("created slot %s at LSN " LSN_FORMAT, r->cfg->slot_name,
-				 LSN_ARGS(server->confirmed_lsn));
-	else
-		log_warn("created slot %s at LSN " LSN_FORMAT
-				 "; rows that exist already are not copied yet, changes from here on are streamed",
-				 r->cfg->slot_name, LSN_ARGS(server->confirmed_lsn));
+	log_info("created slot %s at LSN " LSN_FORMAT, r->cfg->slot_name,
+			 LSN_ARGS(server->confirmed_lsn));
 	if (r->cfg->slot_failover && server->version_num < 170000)
 		log_warn(
 			"slot.failover needs PostgreSQL 17; slot %s will not be there on a promoted standby",
@@ -477,23 +583,376 @@ log_publication(const Relay *r)
 			r->cfg->publication);
 }
 
+/* From where the slot stands, or from what is safe if that is later. */
 static void
-turn_snapshot(Relay *r)
+start_stream(Relay *r)
 {
 	uint64_t safe = delivery_safe_lsn(r->delivery);
 
-	if (!same_cluster(r))
-		return;
 	r->slot_known = true;
-	log_new_slot(r);
 	log_publication(r);
-	delivery_stream_begin(r->delivery);
+	delivery_begin(r->delivery, DELIVERY_STREAM);
 	/* the slot is never asked to go back: the server takes the later of the two */
 	if (pgstream_server(r->pg)->confirmed_lsn > safe)
 		(void) delivery_adopt(r->delivery, pgstream_server(r->pg)->confirmed_lsn);
 	r->confirmed_lsn = pgstream_server(r->pg)->confirmed_lsn;
 	pgstream_start(r->pg, delivery_safe_lsn(r->delivery), r->now);
 	enter(r, STATE_STREAM);
+}
+
+/* "always" means every start, not every connection. */
+static SnapDecision
+decide(const Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	SnapshotMode mode = r->cfg->snapshot_mode;
+	bool same = r->remembered.system_id[0] == '\0' ||
+				strcmp(r->remembered.system_id, server->system_id) == 0;
+
+	if (mode == SNAPSHOT_ALWAYS && (r->snapshot_taken || r->slot_known))
+		mode = SNAPSHOT_WHEN_NEEDED;
+	/* no snapshot can make up for what a slot that we had has lost */
+	if (mode == SNAPSHOT_NO_DATA && r->slot_known && server->slot == SLOT_MISSING)
+		return snapshot_decide(SNAPSHOT_INITIAL, SLOT_MISSING, PHASE_DONE, true);
+	return snapshot_decide(mode, server->slot,
+						   r->slot_known && r->remembered.phase == PHASE_NONE ? PHASE_DONE
+																			  : r->remembered.phase,
+						   same);
+}
+
+static void
+log_decision(const Relay *r, const SnapDecision *d)
+{
+	if (d->reason == NULL || (r->slot_known && d->action == ACTION_STREAM))
+		return;
+	if (d->warn)
+		log_warn("slot %s: %s", r->cfg->slot_name, d->reason);
+	else
+		log_info("slot %s: %s", r->cfg->slot_name, d->reason);
+}
+
+static void
+turn_decide(Relay *r)
+{
+	SnapDecision d;
+
+	if (!same_cluster(r))
+		return;
+	d = decide(r);
+	r->action = d.action;
+	if (d.action != ACTION_REFUSE)
+		log_decision(r, &d);
+	switch (d.action)
+	{
+		case ACTION_STREAM:
+			start_stream(r);
+			break;
+		case ACTION_CREATE:
+			enter(r, STATE_CREATE);
+			break;
+		case ACTION_NOTHING:
+			enter(r, STATE_END);
+			break;
+		case ACTION_REFUSE:
+			fail(r, "PostgreSQL: slot \"%s\": %s", r->cfg->slot_name, d.reason);
+			break;
+		default:
+			enter(r, STATE_CHECK);
+			break;
+	}
+}
+
+/*
+ * The snapshot: look before anything is changed, make the slot, read what its
+ * snapshot shows, and only then let the state topic say that it is complete.
+ */
+
+/* From a snapshot's step to the next one. */
+static void
+turn_check(Relay *r)
+{
+	int64_t not_before = r->began + r->cfg->snapshot_delay_ms;
+	PgStatus status;
+
+	beat(r);
+	if (r->now < not_before)
+	{
+		wake_by(r, not_before);
+		return;
+	}
+	if (!r->working)
+		snapshot_check(r->snapshot, r->now);
+	r->working = true;
+	status = snapshot_advance(r->snapshot, r->now);
+	if (status == PG_READY)
+		enter(r, r->action == ACTION_BESIDE  ? STATE_SNAPSHOT
+				 : r->action == ACTION_AGAIN ? STATE_DROP
+											 : STATE_BEGIN);
+	else if (status == PG_AGAIN)
+		wake_by(r, snapshot_deadline(r->snapshot));
+	else
+		judge_snapshot(r, status);
+}
+
+static void
+turn_drop(Relay *r)
+{
+	PgStatus status;
+
+	if (!r->working)
+		pgstream_drop(r->pg, r->now);
+	r->working = true;
+	status = pgstream_advance(r->pg, r->now);
+	if (status == PG_READY)
+	{
+		log_info("dropped slot %s", r->cfg->slot_name);
+		r->slot_known = false;
+		enter(r, STATE_BEGIN);
+	}
+	else if (status == PG_AGAIN)
+		wake_by(r, pgstream_deadline(r->pg));
+	else
+		judge(r, status);
+}
+
+/* Remember a phase, in the state topic if there is one.  True when it is safe. */
+static bool
+remember(Relay *r, SnapPhase phase)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	if (!r->working)
+	{
+		r->remembered = (StateRecord){.phase = phase};
+		snprintf(r->remembered.system_id, sizeof(r->remembered.system_id), "%s", server->system_id);
+		snprintf(r->remembered.timeline, sizeof(r->remembered.timeline), "%s", server->timeline);
+		r->remembered.lsn = phase == PHASE_DONE ? server->confirmed_lsn : 0;
+		if (r->store != NULL)
+			state_write(r->store, &r->remembered);
+	}
+	r->working = true;
+	return r->store == NULL || store_ready(r);
+}
+
+static void
+turn_begin(Relay *r)
+{
+	beat(r);
+	if (remember(r, PHASE_BEGIN))
+		enter(r, STATE_CREATE);
+}
+
+static void
+turn_create(Relay *r)
+{
+	bool snapshot = r->action != ACTION_CREATE;
+	PgStatus status;
+
+	if (!r->working)
+		pgstream_create(r->pg, snapshot, r->now);
+	r->working = true;
+	beat(r);
+	status = pgstream_advance(r->pg, r->now);
+	if (status == PG_AGAIN)
+		wake_by(r, pgstream_deadline(r->pg));
+	else if (status != PG_READY)
+		judge(r, status);
+	else
+	{
+		log_new_slot(r);
+		r->undo_slot = snapshot;
+		if (snapshot)
+			enter(r, STATE_SNAPSHOT);
+		else
+			start_stream(r);
+	}
+}
+
+static void
+describe_snapshot(const Relay *r, char *out, size_t size)
+{
+	SnapshotCounts c = snapshot_counts(r->snapshot, r->now);
+	uint64_t bytes = delivery_counts(r->delivery)->bytes - r->snapshot_bytes;
+	int64_t ms = r->now - r->snapshot_began + 1;
+	char expected[64] = "";
+	char left[64] = "";
+
+	if (c.row_estimate >= 0)
+		snprintf(expected, sizeof(expected), " of about %" PRId64, c.row_estimate);
+	if (c.left_ms >= 0)
+		snprintf(left, sizeof(left), ", about %" PRId64 " s left", c.left_ms / 1000 + 1);
+	snprintf(out, size,
+			 "snapshot: %zu of %zu tables, %" PRIu64 "%s rows, %" PRIu64 " MB, %.0f rows/s, "
+			 "%d connection(s)%s%s",
+			 c.tables_done, c.tables, c.rows, expected, bytes / 1000000,
+			 (double) c.rows * 1000.0 / (double) ms, c.connections, left,
+			 r->blocked ? ", waiting for Kafka to take more" : "");
+}
+
+static void
+log_snapshot(Relay *r)
+{
+	char text[512];
+
+	if (r->now >= r->next_snapshot_line || r->now >= r->next_status_line)
+		describe_snapshot(r, text, sizeof(text));
+	if (r->now >= r->next_snapshot_line)
+	{
+		log_info("%s", text);
+		r->next_snapshot_line = r->now + SNAPSHOT_PROGRESS_MS;
+	}
+	if (r->now >= r->next_status_line)
+	{
+		log_status(text);
+		r->next_status_line = r->now + STATUS_LINE_MS;
+	}
+	wake_by(r, r->next_snapshot_line);
+}
+
+static void
+begin_snapshot(Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	bool exported = r->action != ACTION_BESIDE;
+
+	r->snapshot_began = r->now;
+	r->next_snapshot_line = r->now + SNAPSHOT_PROGRESS_MS;
+	r->next_status_line = r->now + STATUS_LINE_MS;
+	r->snapshot_bytes = delivery_counts(r->delivery)->bytes;
+	log_info("snapshot begins%s, with up to %d connection(s)",
+			 exported ? " at the slot's position" : " beside the slot that is there",
+			 r->cfg->snapshot_threads);
+	snapshot_begin(r->snapshot, exported ? server->snapshot : NULL, server->confirmed_lsn, r->now);
+}
+
+/* Take payloads until there are none, the sink is full or the turn is over. */
+static PgStatus
+read_snapshot(Relay *r)
+{
+	PgStatus status = PG_READY;
+
+	for (int i = 0; i < MESSAGES_PER_TURN && status == PG_READY; i++)
+	{
+		r->blocked = !pump(r);
+		if (r->blocked)
+			return PG_AGAIN;
+		status = snapshot_read(r->snapshot);
+	}
+	if (status == PG_READY)
+		wake_by(r, r->now);
+	return status;
+}
+
+static void
+end_snapshot(Relay *r)
+{
+	SnapshotCounts c = snapshot_counts(r->snapshot, r->now);
+	double seconds = (double) (r->now - r->snapshot_began + 1) / 1000.0;
+
+	log_status(NULL);
+	log_info("snapshot: %zu of %zu tables, %" PRIu64 " rows, complete after %.1f s (%.0f rows/s), "
+			 "every record is acknowledged",
+			 c.tables_done, c.tables, c.rows, seconds, (double) c.rows / seconds);
+	r->attempt = 0;
+	enter(r, STATE_DONE);
+}
+
+static void
+turn_snapshot(Relay *r)
+{
+	PgStatus status;
+
+	beat(r);
+	if (!r->working)
+		begin_snapshot(r);
+	r->working = true;
+	status = snapshot_advance(r->snapshot, r->now);
+	if (status == PG_AGAIN)
+	{
+		PgStatus more = read_snapshot(r);
+
+		if (more == PG_RETRY || more == PG_STOP)
+			status = more;
+	}
+	if (r->state != STATE_SNAPSHOT)
+		return;
+	if (status == PG_READY)
+	{
+		if (pump(r) && delivery_idle(r->delivery))
+			end_snapshot(r);
+	}
+	else if (status == PG_AGAIN)
+		wake_by(r, snapshot_deadline(r->snapshot));
+	else
+		judge_snapshot(r, status);
+	if (r->state == STATE_SNAPSHOT)
+		log_snapshot(r);
+}
+
+/* Everything is safe: say so where the next start finds it, and go on. */
+static void
+turn_done(Relay *r)
+{
+	beat(r);
+	if (!r->snapshot_taken)
+	{
+		if (!remember(r, PHASE_DONE))
+			return;
+		r->snapshot_taken = true;
+		r->undo_slot = false;
+		r->blocked = false;
+		snapshot_close(r->snapshot);
+		if (r->store != NULL)
+			state_close(r->store);
+		r->stream_not_before = r->now + r->cfg->streaming_delay_ms;
+	}
+	if (r->cfg->snapshot_mode == SNAPSHOT_INITIAL_ONLY)
+	{
+		log_info("the snapshot is complete, and snapshot.mode is initial_only: stopping; slot %s "
+				 "stays and keeps WAL for a later start",
+				 r->cfg->slot_name);
+		enter(r, STATE_END);
+	}
+	else if (r->now < r->stream_not_before)
+		wake_by(r, r->stream_not_before);
+	else
+		start_stream(r);
+}
+
+/*
+ * A slot without its snapshot would look like one with it: drop it, as far as
+ * that can be done in time.  True when nothing is left to do.
+ */
+static bool
+undo_slot(Relay *r)
+{
+	PgStatus status;
+
+	if (!r->undo_slot)
+		return true;
+	if (r->undo_until == 0)
+	{
+		snapshot_close(r->snapshot);
+		log_status(NULL);
+		r->undo_until = r->now + UNDO_MS;
+		pgstream_drop(r->pg, r->now);
+	}
+	status = pgstream_advance(r->pg, r->now);
+	wake_by(r, r->undo_until);
+	if (status == PG_AGAIN && r->now < r->undo_until)
+		return false;
+	r->undo_slot = false;
+	if (status == PG_READY)
+		log_warn("the snapshot is not complete: dropped slot %s; the next start begins it again "
+				 "from zero, and rows repeat",
+				 r->cfg->slot_name);
+	else
+		log_warn("the snapshot is not complete, and slot %s could not be dropped: %s",
+				 r->cfg->slot_name,
+				 r->store != NULL ? "the next start does it and begins again from zero"
+								  : "drop it yourself, or the next start takes it for complete: "
+									"SELECT pg_drop_replication_slot(...)");
+	return true;
 }
 
 static void
@@ -539,29 +998,6 @@ read_stream(Relay *r)
 }
 
 static void
-beat(Relay *r)
-{
-	char key[HEARTBEAT_RECORD_MAX];
-	char value[HEARTBEAT_RECORD_MAX];
-
-	if (r->cfg->heartbeat_interval_ms <= 0)
-		return;
-	if (r->now >= r->next_heartbeat)
-	{
-		r->next_heartbeat = r->now + r->cfg->heartbeat_interval_ms;
-		if (r->cfg->heartbeat_topic != NULL)
-		{
-			heartbeat_key(key, sizeof(key), r->cfg);
-			heartbeat_value(value, sizeof(value), r->cfg, clock_ms(CLOCK_REALTIME));
-			sink_heartbeat(r->sink, r->cfg->heartbeat_topic, key, value);
-		}
-		if (r->heartbeat != NULL)
-			heartbeat_beat(r->heartbeat, r->now);
-	}
-	wake_by(r, r->next_heartbeat);
-}
-
-static void
 turn_stream(Relay *r)
 {
 	if (!r->streaming)
@@ -588,6 +1024,7 @@ begin_drain(Relay *r, const char *why)
 	log_info("%s: no more reading, waiting for %" PRIu64 " records to be acknowledged", why,
 			 delivery_in_flight(r->delivery));
 	r->drain_until = r->now + r->cfg->shutdown_timeout_ms;
+	snapshot_close(r->snapshot);
 	enter(r, STATE_DRAIN);
 }
 
@@ -602,6 +1039,20 @@ end_drain(Relay *r, const char *trouble)
 		r->exit_status = EXIT_FAILED;
 	}
 	enter(r, STATE_END);
+}
+
+/* Without its slot a finished snapshot is worth nothing: the next start takes a new one. */
+static bool
+forget(Relay *r)
+{
+	const StateRecord nothing = {.phase = PHASE_NONE};
+
+	if (r->store == NULL || r->remembered.phase == PHASE_NONE)
+		return true;
+	if (!r->forgetting)
+		state_write(r->store, &nothing);
+	r->forgetting = true;
+	return store_ready(r);
 }
 
 /* The stream's end: last status, CopyDone, and the server's word that it is done. */
@@ -627,7 +1078,7 @@ drain_stream(Relay *r)
 	}
 	else if (status != PG_READY)
 		end_drain(r, pgstream_error(r->pg));
-	else
+	else if (!r->cfg->slot_drop_on_stop || forget(r))
 	{
 		if (r->cfg->slot_drop_on_stop)
 			log_info("dropped slot %s, as slot.drop.on.stop says", r->cfg->slot_name);
@@ -642,6 +1093,12 @@ turn_drain(Relay *r)
 
 	if (r->state != STATE_DRAIN)
 		return;
+	if (r->undo_slot)
+	{
+		wake_by(r, r->drain_until);
+		if (!(idle || r->now >= r->drain_until) || !undo_slot(r))
+			return;
+	}
 	if (idle && r->streaming)
 		drain_stream(r);
 	else if (idle)
@@ -671,7 +1128,8 @@ turn_failed(Relay *r)
 									delivery_safe_lsn(r->delivery));
 		r->streaming = false;
 	}
-	enter(r, STATE_END);
+	if (undo_slot(r))
+		enter(r, STATE_END);
 }
 
 typedef struct RelayStateRow
@@ -683,21 +1141,38 @@ typedef struct RelayStateRow
 } RelayStateRow;
 
 static const RelayStateRow states[] = {
-	[STATE_CONNECT] =
-		{"CONNECT", turn_connect, true,
-		 "wait for what is in flight, then for the back-off, then connect and find or "
-		 "make the slot; → SNAPSHOT, → CONNECT on what can heal, → FAILED"},
+	[STATE_CONNECT] = {"CONNECT", turn_connect, true,
+					   "wait for what is in flight, then for the back-off, then connect and "
+					   "look the slot up; → RECALL, → CONNECT on what can heal, → FAILED"},
+	[STATE_RECALL] = {"RECALL", turn_recall, false,
+					  "read what the state topic remembers of the slot; → DECIDE, → FAILED"},
+	[STATE_DECIDE] =
+		{"DECIDE", turn_decide, false,
+		 "same cluster?  snapshot or stream?  → CHECK, → CREATE, → STREAM, → END, → FAILED"},
+	[STATE_CHECK] =
+		{"CHECK", turn_check, false,
+		 "may a snapshot be taken?  nothing is changed yet; → DROP, → BEGIN, → SNAPSHOT, → "
+		 "CONNECT on what can heal, → FAILED"},
+	[STATE_DROP] = {"DROP", turn_drop, true,
+					"drop the slot of a snapshot that was cut off; → BEGIN, → CONNECT, → FAILED"},
+	[STATE_BEGIN] = {"BEGIN", turn_begin, false,
+					 "write to the state topic that a snapshot begins; → CREATE, → FAILED"},
+	[STATE_CREATE] = {"CREATE", turn_create, true,
+					  "make the slot; → SNAPSHOT, → STREAM, → CONNECT, → FAILED"},
 	[STATE_SNAPSHOT] =
-		{"SNAPSHOT", turn_snapshot, true,
-		 "the slot is there: same cluster?  start at the safe LSN; → STREAM, → FAILED"},
+		{"SNAPSHOT", turn_snapshot, false,
+		 "read the rows, wait until all are safe; → DONE, → CONNECT from zero, → FAILED"},
+	[STATE_DONE] = {"DONE", turn_done, false,
+					"write to the state topic that it is complete; → STREAM, → END, → FAILED"},
 	[STATE_STREAM] =
 		{"STREAM", turn_stream, true,
 		 "receive, deliver, confirm, beat; → CONNECT when the stream ends, → DRAIN on a "
 		 "signal, → FAILED"},
 	[STATE_DRAIN] = {"DRAIN", turn_drain, true,
 					 "read no more, wait for the acknowledgements, confirm, end the stream; → END"},
-	[STATE_FAILED] = {"FAILED", turn_failed, false,
-					  "the reason is logged; confirm what is safe, nothing behind it; → END"},
+	[STATE_FAILED] = {"FAILED", turn_failed, true,
+					  "the reason is logged; confirm what is safe, nothing behind it, leave no "
+					  "slot without its snapshot; → END"},
 	[STATE_END] = {"END", NULL, false, "close everything and exit"},
 };
 
@@ -762,7 +1237,8 @@ enum
 	FD_SINK,
 	FD_PG,
 	FD_HEARTBEAT,
-	FD_COUNT
+	FD_SNAPSHOT, /* the first of several */
+	FD_COUNT = FD_SNAPSHOT + SNAPSHOT_MAX_THREADS
 };
 
 static struct pollfd
@@ -785,17 +1261,20 @@ static void
 wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
 {
 	int64_t timeout = r->wake - r->now;
+	size_t n;
 
 	fds[FD_SIGNAL] = (struct pollfd){.fd = signal_pipe[0], .events = POLLIN};
 	fds[FD_SINK] = sink_pollfd(r->sink);
 	fds[FD_PG] = pg_pollfd(r);
 	fds[FD_HEARTBEAT] =
 		r->heartbeat != NULL ? heartbeat_pollfd(r->heartbeat) : (struct pollfd){.fd = -1};
+	n = FD_SNAPSHOT + snapshot_pollfds(r->snapshot, fds + FD_SNAPSHOT, r->blocked);
 	if (timeout < 0)
 		timeout = 0;
-	if (poll(fds, FD_COUNT, (int) timeout) < 0)
-		for (int i = 0; i < FD_COUNT; i++)
+	if (poll(fds, (nfds_t) n, (int) timeout) < 0)
+		for (size_t i = 0; i < n; i++)
 			fds[i].revents = 0; /* EINTR: the signal's byte is there next time */
+	snapshot_polled(r->snapshot, fds + FD_SNAPSHOT, n - FD_SNAPSHOT);
 }
 
 static void
@@ -848,9 +1327,10 @@ relay_open(Relay *r)
 
 	r->delivery = delivery_new();
 	r->pg = pgstream_new(r->cfg);
+	r->snapshot = snapshot_new(r->cfg, r->delivery);
 	if (r->cfg->heartbeat_action_query != NULL && r->cfg->heartbeat_interval_ms > 0)
 		r->heartbeat = heartbeat_new(r->cfg);
-	if (r->delivery == NULL || r->pg == NULL)
+	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL)
 		;
 	else if (!install_signals())
 		snprintf(err, sizeof(err), "cannot install signal handlers: %s", strerror(errno));
@@ -864,16 +1344,25 @@ relay_open(Relay *r)
 		return false;
 	}
 	delivery_set_sink(r->delivery, r->sink);
+	if (r->args->sink == SINK_KAFKA &&
+		(r->store = state_new(r->cfg, sink_kafka_embedded(r->sink))) == NULL)
+	{
+		log_error("cannot start: out of memory");
+		return false;
+	}
 	return true;
 }
 
 static void
 relay_close(Relay *r)
 {
+	/* it may use the sink's broker */
+	state_free(r->store);
 	/* the producer first: it may hold on to buffers of the delivery */
 	if (r->sink != NULL)
 		sink_close(r->sink);
 	heartbeat_free(r->heartbeat);
+	snapshot_free(r->snapshot);
 	pgstream_free(r->pg);
 	delivery_free(r->delivery);
 	if (signal_pipe[0] >= 0)

@@ -79,6 +79,9 @@ struct Sink
 /* NULL after writing one line to err. */
 extern Sink *sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, SinkEvents events,
 							 char *err, size_t errsize);
+/* Where the embedded broker of this Kafka sink listens; NULL if it has none. */
+extern const char *sink_kafka_embedded(const Sink *sink);
+
 extern Sink *sink_stdout_open(SinkEvents events, char *err, size_t errsize);
 
 /* Records of this route go to this topic from now on; topic is copied. */

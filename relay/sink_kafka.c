@@ -800,6 +800,14 @@ static const SinkOps kafka_ops = {
 	.close = kafka_close,
 };
 
+const char *
+sink_kafka_embedded(const Sink *sink)
+{
+	const KafkaSink *k = (const KafkaSink *) sink;
+
+	return k->mock != NULL ? rd_kafka_mock_cluster_bootstraps(k->mock) : NULL;
+}
+
 Sink *
 sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, SinkEvents events, char *err,
 				size_t errsize)

@@ -44,6 +44,60 @@ AS 'MODULE_PATHNAME', 'nova_describe';
 COMMENT ON FUNCTION nova.describe(regclass, text[]) IS
 'The records that an insert, an update and a delete in this table make with these options (name=value). No rows: not captured.';
 
+CREATE FUNCTION nova.snapshot_frames(relation regclass, options text[] DEFAULT '{}',
+                                     query text DEFAULT NULL, condition text DEFAULT NULL,
+                                     first_block bigint DEFAULT NULL, end_block bigint DEFAULT NULL,
+                                     after_key text[] DEFAULT NULL, upto_key text[] DEFAULT NULL,
+                                     max_rows bigint DEFAULT NULL,
+                                     at timestamptz DEFAULT NULL, lsn pg_lsn DEFAULT NULL, txid bigint DEFAULT NULL,
+                                     mark text DEFAULT 'true', first_mark text DEFAULT NULL, last_mark text DEFAULT NULL)
+RETURNS SETOF bytea
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
+AS 'MODULE_PATHNAME', 'nova_snapshot_frames';
+
+COMMENT ON FUNCTION nova.snapshot_frames(regclass, text[], text, text, bigint, bigint, text[], text[], bigint, timestamptz, pg_lsn, bigint, text, text, text) IS
+'The rows of a table as the frames that a stream with these options (name=value) has; for COPY (SELECT ...) TO STDOUT (FORMAT binary).';
+
+CREATE FUNCTION nova.snapshot_last_key(relation regclass, condition text DEFAULT NULL)
+RETURNS text[]
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'nova_snapshot_last_key';
+
+COMMENT ON FUNCTION nova.snapshot_last_key(regclass, text) IS
+'The position of a table''s last row in key order, for upto_key of nova.snapshot_frames(); null if there is no row.';
+
+CREATE FUNCTION nova.snapshot_tables(options text[] DEFAULT '{}', include text DEFAULT '',
+                                     OUT relation regclass, OUT root regclass, OUT schema_name text, OUT table_name text,
+                                     OUT topic text, OUT row_estimate bigint, OUT blocks bigint, OUT bytes bigint,
+                                     OUT keyed boolean, OUT order_key text[],
+                                     OUT readable boolean, OUT row_security boolean)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'nova_snapshot_tables';
+
+COMMENT ON FUNCTION nova.snapshot_tables(text[], text) IS
+'The tables that a stream with these options captures and a snapshot would read, the largest first; include is snapshot.include.collection.list.';
+
+CREATE FUNCTION nova.signal(type text, data jsonb DEFAULT NULL, id text DEFAULT NULL)
+RETURNS pg_lsn
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'nova_signal';
+
+COMMENT ON FUNCTION nova.signal(text, jsonb, text) IS
+'Tells the relay something with this transaction''s commit: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot or log, with data as in Debezium''s signals.';
+
+CREATE FUNCTION nova.watermark(id text)
+RETURNS pg_lsn
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'nova_watermark';
+
+COMMENT ON FUNCTION nova.watermark(text) IS
+'Puts a mark into the stream with this transaction''s commit, by which the relay knows what was changed before and after it.';
+
+-- Who may signal can have any captured table sent again.
+REVOKE ALL ON FUNCTION nova.signal(text, jsonb, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nova.watermark(text) FROM PUBLIC;
+
 CREATE VIEW nova.slots AS
 SELECT s.slot_name,
        s.database,

@@ -17,17 +17,39 @@ static void spill_frames(NovaOut *out);
 static void spill_text(NovaOut *out);
 
 void
+nova_batch_init_sink(NovaBatch *batch, StringInfo buf, NovaBatchWrite prepare, NovaBatchWrite write,
+					 void *sink, const NovaOptions *options, bool as_text)
+{
+	memset(batch, 0, sizeof(*batch));
+	nova_out_init(&batch->out, buf);
+	batch->out.java = options->profile == NOVA_PROFILE_DEBEZIUM;
+	batch->out.spill = as_text ? spill_text : spill_frames;
+	batch->prepare = prepare;
+	batch->write = write;
+	batch->sink = sink;
+	batch->options = options;
+	batch->full_at = options->batch_bytes;
+	batch->text = as_text;
+	INIT_CRC32C(batch->crc);
+}
+
+static void
+prepare_decoding(NovaBatch *batch)
+{
+	OutputPluginPrepareWrite(batch->sink, true);
+}
+
+static void
+write_decoding(NovaBatch *batch)
+{
+	OutputPluginWrite(batch->sink, true);
+}
+
+void
 nova_batch_init(NovaBatch *batch, LogicalDecodingContext *ctx, const NovaOptions *options,
 				bool as_text)
 {
-	memset(batch, 0, sizeof(*batch));
-	nova_out_init(&batch->out, ctx->out);
-	batch->out.java = options->profile == NOVA_PROFILE_DEBEZIUM;
-	batch->out.spill = as_text ? spill_text : spill_frames;
-	batch->ctx = ctx;
-	batch->options = options;
-	batch->text = as_text;
-	INIT_CRC32C(batch->crc);
+	nova_batch_init_sink(batch, ctx->out, prepare_decoding, write_decoding, ctx, options, as_text);
 }
 
 static void
@@ -55,9 +77,10 @@ write_hello(NovaBatch *batch)
 static void
 open_write(NovaBatch *batch)
 {
-	if (batch->ctx->prepared_write)
+	if (batch->open)
 		return;
-	OutputPluginPrepareWrite(batch->ctx, true);
+	batch->prepare(batch);
+	batch->open = true;
 	if (batch->text)
 		return;
 	if (!batch->hello_sent)
@@ -80,7 +103,15 @@ send_write(NovaBatch *batch)
 {
 	if (!batch->text)
 		fold_crc(batch);
-	OutputPluginWrite(batch->ctx, true);
+	batch->open = false;
+	batch->write(batch);
+}
+
+void
+nova_batch_flush(NovaBatch *batch)
+{
+	if (batch->open)
+		send_write(batch);
 }
 
 static void
@@ -282,7 +313,7 @@ nova_batch_value_done(NovaBatch *batch, bool is_null)
 	}
 	else
 		patch_length(batch, batch->value_at, is_null);
-	if (out->buf->len >= batch->options->batch_bytes)
+	if (out->buf->len >= batch->full_at)
 		send_write(batch);
 }
 
@@ -375,6 +406,75 @@ nova_batch_dropped(NovaBatch *batch, NovaRouteState *route, char op, uint8 reaso
 	strlcpy(batch->drop_topic, route ? route->topic : "", sizeof(batch->drop_topic));
 }
 
+static void
+text_signal(NovaBatch *batch, const NovaSignal *signal)
+{
+	NovaOut *out = &batch->out;
+	int from = out->buf->len;
+
+	nova_out_bytes(out, "{\"signal\":", 10);
+	nova_json_unchecked(out, signal->type.data, signal->type.len);
+	nova_out_bytes(out, ",\"id\":", 6);
+	nova_json_unchecked(out, signal->id.data, signal->id.len);
+	nova_out_bytes(out, ",\"data\":", 8);
+	nova_json_unchecked(out, signal->data.data, signal->data.len);
+	nova_out_char(out, '}');
+	nova_json_ascii(out->buf, from);
+	send_write(batch);
+}
+
+void
+nova_batch_signal(NovaBatch *batch, const NovaSignal *signal)
+{
+	char *p;
+
+	flush_dropped(batch);
+	batch->in_txn = true;
+	open_write(batch);
+	if (batch->text)
+	{
+		text_signal(batch, signal);
+		return;
+	}
+	p = nova_out_reserve(&batch->out, nova_signal_size(signal));
+	nova_out_advance(&batch->out, nova_write_signal(p, signal));
+}
+
+static void
+text_chunk(NovaBatch *batch, const NovaChunk *chunk)
+{
+	NovaOut *out = &batch->out;
+	int from = out->buf->len;
+
+	appendStringInfo(out->buf,
+					 "{\"records\":" UINT64_FORMAT ",\"position\":", (uint64) chunk->records);
+	nova_json_unchecked(out, chunk->position.data, chunk->position.len);
+	appendStringInfo(out->buf, ",\"end\":%s}", chunk->flags & NOVA_KF_END ? "true" : "false");
+	nova_json_ascii(out->buf, from);
+	send_write(batch);
+}
+
+void
+nova_batch_chunk(NovaBatch *batch, NovaChunk *chunk)
+{
+	char *p;
+
+	open_write(batch);
+	chunk->records = batch->records;
+	if (batch->text)
+	{
+		text_chunk(batch, chunk);
+		return;
+	}
+	fold_crc(batch);
+	FIN_CRC32C(batch->crc);
+	chunk->crc = batch->crc;
+	p = nova_out_reserve(&batch->out, nova_chunk_size(chunk));
+	nova_out_advance(&batch->out, nova_write_chunk(p, chunk));
+	batch->open = false;
+	batch->write(batch);
+}
+
 bool
 nova_batch_commit(NovaBatch *batch, NovaCommit *commit)
 {
@@ -392,7 +492,8 @@ nova_batch_commit(NovaBatch *batch, NovaCommit *commit)
 		commit->crc = batch->crc;
 		p = nova_out_reserve(&batch->out, NOVA_COMMIT_SIZE);
 		nova_out_advance(&batch->out, nova_write_commit(p, commit));
-		OutputPluginWrite(batch->ctx, true);
+		batch->open = false;
+		batch->write(batch);
 		INIT_CRC32C(batch->crc);
 	}
 	batch->records = 0;

@@ -16,6 +16,10 @@
  *
  * With output=text the same calls print one JSON line per record.
  *
+ * Where a write goes is the business of two functions: nova_batch_init() takes
+ * those of logical decoding, a snapshot brings its own, and has chunks where a
+ * stream has commits.
+ *
  * Traps: between record() and value_done() nothing else may be called on the
  * batch.  A value may leave in several writes while it is being encoded.
  * Memory is bounded by batch.bytes and NOVA_WRITE_LIMIT, whatever the
@@ -51,11 +55,18 @@ typedef struct NovaRouteState
 	const char *table;
 } NovaRouteState;
 
-typedef struct NovaBatch
+typedef struct NovaBatch NovaBatch;
+typedef void (*NovaBatchWrite)(NovaBatch *batch);
+
+struct NovaBatch
 {
-	NovaOut out; /* must be first: spilling casts it back */
-	LogicalDecodingContext *ctx;
+	NovaOut out;            /* must be first: spilling casts it back */
+	NovaBatchWrite prepare; /* make out's buffer ready for a write */
+	NovaBatchWrite write;   /* send what is in it */
+	void *sink;             /* whatever these two need */
 	const NovaOptions *options;
+	int full_at; /* length at which a write is sent between records */
+	bool open;   /* a write is */
 	bool text;
 	bool hello_sent;
 	bool in_txn;                         /* something of this transaction was written */
@@ -73,10 +84,13 @@ typedef struct NovaBatch
 	int value_at;
 	int part_at;     /* of the open MORE frame, 0: none */
 	uint64 oversize; /* text: bytes of the value not shown */
-} NovaBatch;
+};
 
 extern void nova_batch_init(NovaBatch *batch, LogicalDecodingContext *ctx,
 							const NovaOptions *options, bool as_text);
+extern void nova_batch_init_sink(NovaBatch *batch, StringInfo buf, NovaBatchWrite prepare,
+								 NovaBatchWrite write, void *sink, const NovaOptions *options,
+								 bool as_text);
 extern NovaOut *nova_batch_record(NovaBatch *batch, NovaRouteState *route, char op, uint16 flags,
 								  NovaBytes headers);
 extern void nova_batch_key_done(NovaBatch *batch, bool is_null);
@@ -87,6 +101,15 @@ extern void nova_batch_opaque(NovaBatch *batch, NovaBytes bytes);
 
 /* A captured change that becomes no record.  route may be NULL. */
 extern void nova_batch_dropped(NovaBatch *batch, NovaRouteState *route, char op, uint8 reason);
+
+/* A signal, at its place in the transaction. */
+extern void nova_batch_signal(NovaBatch *batch, const NovaSignal *signal);
+
+/* Send the open write, between records. */
+extern void nova_batch_flush(NovaBatch *batch);
+
+/* End of a snapshot's chunk: fills in records and crc, and sends. */
+extern void nova_batch_chunk(NovaBatch *batch, NovaChunk *chunk);
 
 /* End of transaction; returns whether anything was sent for it. */
 extern bool nova_batch_commit(NovaBatch *batch, NovaCommit *commit);

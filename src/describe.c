@@ -15,8 +15,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
-#include "nodes/makefuncs.h"
-#include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -53,31 +51,6 @@ nova_options(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
-}
-
-/* '{"topic.prefix=cdc"}' as the list that the replication grammar makes. */
-static List *
-options_from_array(ArrayType *array)
-{
-	List *list = NIL;
-	Datum *items;
-	bool *nulls;
-	int n;
-
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &items, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		char *item = nulls[i] ? pstrdup("") : TextDatumGetCString(items[i]);
-		char *value = strchr(item, '=');
-
-		if (value == NULL)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("invalid option \"%s\"", item),
-							errhint("Write options as 'name=value'; see nova.options().")));
-		*value++ = '\0';
-		list = lappend(list, makeDefElem(item, (Node *) makeString(value), -1));
-	}
-	return list;
 }
 
 /* Some row of the table, as far as the caller may see one.  False: none. */
@@ -252,19 +225,20 @@ list_frame(Listing *list, const NovaFrame *frame)
 }
 
 static void
-begin_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool last)
+begin_write(NovaBatch *batch)
 {
-	resetStringInfo(ctx->out);
+	resetStringInfo(batch->out.buf);
 }
 
 static void
-end_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool last)
+end_write(NovaBatch *batch)
 {
-	NovaCursor c = {ctx->out->data, (uint32) ctx->out->len};
+	StringInfo buf = batch->out.buf;
+	NovaCursor c = {buf->data, (uint32) buf->len};
 	NovaFrame frame;
 
 	while (c.remaining > 0 && nova_read_frame(&c, &frame) == NULL)
-		list_frame(ctx->output_writer_private, &frame);
+		list_frame(batch->sink, &frame);
 }
 
 /* The changes, through the very code that a stream's go through. */
@@ -293,7 +267,6 @@ emit_samples(NovaEmitter *e, NovaRelEntry *entry)
 static void
 describe_plan(ReturnSetInfo *rsinfo, Relation rel, NovaPlan *plan, const NovaOptions *options)
 {
-	LogicalDecodingContext *ctx = palloc0(sizeof(LogicalDecodingContext));
 	Listing list = {.rsinfo = rsinfo};
 	NovaRelEntry entry = {.relid = RelationGetRelid(rel), .valid = true, .plan = plan};
 	NovaBatch batch;
@@ -302,18 +275,14 @@ describe_plan(ReturnSetInfo *rsinfo, Relation rel, NovaPlan *plan, const NovaOpt
 	NovaCommit commit = {0};
 
 	initStringInfo(&list.value);
-	ctx->out = makeStringInfo();
-	ctx->prepare_write = begin_write;
-	ctx->write = end_write;
-	ctx->accept_writes = true;
-	ctx->output_writer_private = &list;
 	entry.route.topic = plan->topic;
 	entry.route.schema = plan->schema;
 	entry.route.table = plan->table;
-	nova_batch_init(&batch, ctx, options, false);
+	nova_batch_init_sink(&batch, makeStringInfo(), begin_write, end_write, &list, options, false);
 	nova_meta_init(&meta, options, CurrentMemoryContext);
 	nova_headers_init(&emitter.headers, options, CurrentMemoryContext);
 	emitter.announces = emitter.headers.any;
+	emitter.relcache = nova_relcache_beside(&entry, CurrentMemoryContext, options);
 	/* as the first record of a transaction */
 	meta.total_order = meta.collection_order = options->transactions ? 1 : 0;
 	sample_row(rel, plan);
@@ -337,7 +306,7 @@ nova_describe(PG_FUNCTION_ARGS)
 	NovaPlan *plan;
 
 	nova_json_setup();
-	options = nova_options_parse(options_from_array(PG_GETARG_ARRAYTYPE_P(1)));
+	options = nova_options_parse(nova_options_list(PG_GETARG_ARRAYTYPE_P(1)));
 	nova_materialize(fcinfo);
 	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
 	plan = nova_plan_build(CurrentMemoryContext, rel, options);

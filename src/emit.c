@@ -156,6 +156,15 @@ nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 	emit_record(e, entry, NOVA_OP_CREATE, NULL, row, NULL);
 }
 
+void
+nova_emit_read(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
+{
+	if (entry->plan->outbox)
+		emit_event(e, entry, row, NULL);
+	else
+		emit_record(e, entry, NOVA_OP_READ, NULL, row, NULL);
+}
+
 /* How a delete shows is the flat format's business; an envelope always does. */
 static void
 emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaKeyHeader *key)
@@ -283,7 +292,7 @@ nova_emit_message(NovaEmitter *e, NovaRelCache *cache, const char *prefix, const
 	NovaBytes name;
 	NovaOut *out;
 
-	if (e->transaction && TransactionIdIsValid(e->meta->xid))
+	if (e->transaction && e->meta->xid != 0)
 		nova_transaction_message(e->transaction);
 	nova_transforms_apply(e->options, psprintf("%s%smessage", first, *first ? "." : ""), &shape);
 	name = (NovaBytes){shape.topic, (uint32) strlen(shape.topic)};

@@ -31,6 +31,9 @@ typedef struct NovaEmitter
 
 extern void nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);
 
+/* A row that a snapshot has read. */
+extern void nova_emit_read(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);
+
 /* old is NULL if the WAL has no old tuple. */
 extern void nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old,
 							 const NovaRow *new);

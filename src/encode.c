@@ -58,13 +58,22 @@ nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context
 
 /* A new transaction: what was written for the last one no longer holds. */
 void
-nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us, XLogRecPtr commit_lsn)
+nova_meta_begin(NovaMeta *meta, uint64 xid, int64 commit_us, XLogRecPtr commit_lsn)
 {
 	meta->commit_lsn = commit_lsn;
 	meta->xid = xid;
 	meta->commit_us = commit_us;
 	meta->suffix_op = '\0';
 	meta->total_order = 0;
+}
+
+void
+nova_meta_mark(NovaMeta *meta, const char *json)
+{
+	if (meta->snapshot == json)
+		return;
+	meta->snapshot = json;
+	meta->suffix_op = '\0';
 }
 
 /* Debezium's mark of rewritten deletes, which the other records carry as well. */
@@ -93,7 +102,8 @@ static void
 write_suffix(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
 			 NovaMeta *meta, char op)
 {
-	bool per_row = meta->options->fields->per_row;
+	const NovaFields *fields = meta->options->fields;
+	bool per_row = fields->columns || (fields->per_row && !meta->fixed);
 	int skip;
 
 	if (meta->suffix_op != op || per_row)
@@ -314,6 +324,33 @@ write_origin(NovaOut *out, const NovaAbout *about)
 	nova_fields_transaction(out, about->meta);
 }
 
+/* What an envelope has behind the rows. */
+static void
+write_envelope_end(NovaOut *out, const NovaAbout *about)
+{
+	write_origin(out, about);
+	appendStringInfo(out->buf, ",\"op\":\"%c\"", about->op);
+	write_times(out, about->meta);
+	nova_out_char(out, '}');
+}
+
+/* The same where nothing in it changes from row to row. */
+static void
+write_fixed_end(NovaOut *out, NovaMeta *meta, const NovaAbout *about)
+{
+	if (meta->suffix_op != about->op)
+	{
+		NovaOut suffix;
+
+		resetStringInfo(&meta->suffix);
+		nova_out_init(&suffix, &meta->suffix);
+		suffix.java = out->java;
+		write_envelope_end(&suffix, about);
+		meta->suffix_op = about->op;
+	}
+	nova_out_bytes(out, meta->suffix.data, meta->suffix.len);
+}
+
 /* Debezium's envelope. */
 static void
 write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
@@ -323,10 +360,10 @@ write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 
 	write_row(out, "{\"before\":", plan, before);
 	write_row(out, ",\"after\":", plan, after);
-	write_origin(out, &about);
-	appendStringInfo(out->buf, ",\"op\":\"%c\"", op);
-	write_times(out, meta);
-	nova_out_char(out, '}');
+	if (meta->fixed)
+		write_fixed_end(out, meta, &about);
+	else
+		write_envelope_end(out, &about);
 }
 
 static inline void

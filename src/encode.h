@@ -22,11 +22,12 @@
 typedef struct NovaMeta
 {
 	const NovaOptions *options;
-	char *db;        /* the database */
-	int64 commit_us; /* microseconds since 1970 */
-	TransactionId xid;
-	XLogRecPtr lsn;        /* of the change: set before each row */
-	XLogRecPtr commit_lsn; /* start of the commit record */
+	char *db;              /* the database */
+	int64 commit_us;       /* microseconds since 1970 */
+	uint64 xid;            /* 0: none; a snapshot's has 64 bits, as Debezium's */
+	XLogRecPtr lsn;        /* of the change: set before each row; 0: none */
+	XLogRecPtr commit_lsn; /* start of the commit record; 0: none */
+	bool fixed;            /* one relation, and position and time as they are now */
 	const char *snapshot;  /* JSON: "false" when streaming */
 
 	/* of the record within its transaction, if that is counted: else 0 */
@@ -75,8 +76,10 @@ nova_find_value(const NovaColumn *col, const NovaRow *row, Datum *value)
 }
 
 extern void nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context);
-extern void nova_meta_begin(NovaMeta *meta, TransactionId xid, int64 commit_us,
-							XLogRecPtr commit_lsn);
+extern void nova_meta_begin(NovaMeta *meta, uint64 xid, int64 commit_us, XLogRecPtr commit_lsn);
+
+/* A mark of Debezium's, for the rows of a snapshot from here on. */
+extern void nova_meta_mark(NovaMeta *meta, const char *json);
 
 /*
  * Has this row a key?  Not if the table has none, nor if the WAL does not hold

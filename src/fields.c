@@ -113,11 +113,15 @@ write_name(NovaOut *out, const NovaAbout *about)
 	nova_json_cstring(out, about->meta->options->topic_prefix);
 }
 
-/* Where it is added, Debezium does not put the default in the null's place. */
+/*
+ * While streaming Debezium has a null, in whose place the default stands; not so
+ * where it is added.
+ */
 static void
 write_snapshot(NovaOut *out, const NovaAbout *about)
 {
-	bool bare = about->added && about->meta->options->profile == NOVA_PROFILE_DEBEZIUM;
+	bool bare = about->added && about->op != NOVA_OP_READ &&
+				about->meta->options->profile == NOVA_PROFILE_DEBEZIUM;
 
 	put_string(out, bare ? "null" : about->meta->snapshot);
 }
@@ -128,14 +132,28 @@ write_db(NovaOut *out, const NovaAbout *about)
 	nova_json_cstring(out, about->meta->db);
 }
 
+/* A position, which a snapshot may lack, in a string within a string. */
+static void
+put_quoted_lsn(NovaOut *out, XLogRecPtr lsn)
+{
+	if (lsn == 0)
+	{
+		put_string(out, "null");
+		return;
+	}
+	put_string(out, "\\\"");
+	put_uint64(out, lsn);
+	put_string(out, "\\\"");
+}
+
 static void
 write_sequence(NovaOut *out, const NovaAbout *about)
 {
-	put_string(out, "\"[\\\"");
-	put_uint64(out, about->meta->commit_lsn);
-	put_string(out, "\\\",\\\"");
-	put_uint64(out, about->meta->lsn);
-	put_string(out, "\\\"]\"");
+	put_string(out, "\"[");
+	put_quoted_lsn(out, about->meta->commit_lsn);
+	nova_out_char(out, ',');
+	put_quoted_lsn(out, about->meta->lsn);
+	put_string(out, "]\"");
 }
 
 /* The plan's names are UTF-8 already, the server may have another encoding. */
@@ -158,7 +176,7 @@ write_table(NovaOut *out, const NovaAbout *about)
 static void
 write_txid(NovaOut *out, const NovaAbout *about)
 {
-	if (TransactionIdIsValid(about->meta->xid))
+	if (about->meta->xid != 0)
 		put_uint64(out, about->meta->xid);
 	else
 		write_null(out, about);
@@ -167,7 +185,10 @@ write_txid(NovaOut *out, const NovaAbout *about)
 static void
 write_lsn(NovaOut *out, const NovaAbout *about)
 {
-	put_uint64(out, about->meta->lsn);
+	if (about->meta->lsn != 0)
+		put_uint64(out, about->meta->lsn);
+	else
+		write_null(out, about);
 }
 
 #define STRING "\"string\""
@@ -505,6 +526,15 @@ nova_fields_schemas(NovaOut *out, const char *owner)
 		write_schema_of(out, type, name, (int) strlen(name), false);
 		first = false;
 	}
+}
+
+bool
+nova_fields_show_mark(const NovaFields *fields)
+{
+	for (int i = 0; i < fields->n; i++)
+		if (fields->items[i].type && fields->items[i].type->write == write_snapshot)
+			return true;
+	return false;
 }
 
 /* The members of a struct, in the table's order. */

@@ -94,6 +94,9 @@ extern void nova_fields_write(NovaOut *out, const NovaFields *fields, const Nova
 extern bool nova_field_value(NovaOut *out, const NovaField *field, const NovaColumn *column,
 							 const NovaAbout *about);
 
+/* Is the mark of a snapshot's rows among them? */
+extern bool nova_fields_show_mark(const NovaFields *fields);
+
 /* Is it the operation, wherever it was looked for? */
 extern bool nova_field_is_op(const NovaField *field);
 

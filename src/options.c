@@ -10,8 +10,10 @@
 #include "catalog/pg_collation.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "regex/regex.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/varlena.h"
@@ -784,6 +786,40 @@ nova_options_parse(List *deflist)
 	derive_publications(options);
 	check_key_columns(options);
 	return options;
+}
+
+/* '{"topic.prefix=cdc"}' as the list that the replication grammar makes. */
+List *
+nova_options_list(ArrayType *array)
+{
+	List *list = NIL;
+	Datum *items;
+	bool *nulls;
+	int n;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char *item = nulls[i] ? pstrdup("") : TextDatumGetCString(items[i]);
+		char *value = strchr(item, '=');
+
+		if (value == NULL)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("invalid option \"%s\"", item),
+							errhint("Write options as 'name=value'; see nova.options().")));
+		*value++ = '\0';
+		list = lappend(list, makeDefElem(item, (Node *) makeString(value), -1));
+	}
+	return list;
+}
+
+/* A list of regular expressions that is no option of the plugin. */
+NovaRegexes *
+nova_regexes_parse(const char *name, const char *value)
+{
+	const OptionRow row = {.name = name, .type = OPTION_REGEX_LIST};
+
+	return regex_list(&row, value);
 }
 
 /* The i-th of "a|b|c" as a JSON string. */

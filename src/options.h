@@ -18,6 +18,7 @@
 
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
+#include "utils/array.h"
 
 typedef enum NovaOutput
 {
@@ -250,8 +251,14 @@ typedef struct NovaOptions
 
 extern NovaOptions *nova_options_parse(List *deflist);
 
+/* '{"topic.prefix=cdc"}' as the list that the replication grammar makes. */
+extern List *nova_options_list(ArrayType *array);
+
 /* The effective options as a JSON object, for HELLO. */
 extern void nova_options_json(StringInfo buf, const NovaOptions *options);
+
+/* A list of a setting of that name, as if it were an option. */
+extern NovaRegexes *nova_regexes_parse(const char *name, const char *value);
 
 /* Does one of the list match s? */
 extern bool nova_regexes_match(const NovaRegexes *list, const char *s);

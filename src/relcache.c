@@ -268,6 +268,17 @@ nova_relcache_topic(NovaRelCache *cache, NovaBytes topic)
 	return &entry->route;
 }
 
+NovaRelCache *
+nova_relcache_beside(const NovaRelEntry *entry, MemoryContext parent, const NovaOptions *options)
+{
+	NovaRelCache *cache = nova_relcache_create(parent, options);
+	NovaBytes topic = {entry->plan->topic, (uint32) strlen(entry->plan->topic)};
+
+	/* takes the entry's number */
+	(void) nova_relcache_topic(cache, topic);
+	return cache;
+}
+
 /*
  * Entries of dropped relations would stay for ever.  Those that are marked go
  * once they are the majority; the ones still alive come back when asked for.

@@ -37,6 +37,13 @@ typedef struct NovaRelEntry
 
 extern NovaRelCache *nova_relcache_create(MemoryContext parent, const NovaOptions *options);
 
+/*
+ * A cache for the rows of one relation outside of a stream, whose entry with
+ * route 0 is the caller's: for the topics that rows may name.
+ */
+extern NovaRelCache *nova_relcache_beside(const NovaRelEntry *entry, MemoryContext parent,
+										  const NovaOptions *options);
+
 /* The entry of a relation, with a valid plan. */
 extern NovaRelEntry *nova_relcache_get(NovaRelCache *cache, Relation rel);
 

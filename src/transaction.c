@@ -71,7 +71,7 @@ open_record(NovaTransaction *t, const char *id)
 static char *
 transaction_id(const NovaTransaction *t, XLogRecPtr lsn)
 {
-	return psprintf("%u:" UINT64_FORMAT, t->meta->xid, (uint64) lsn);
+	return psprintf(UINT64_FORMAT ":" UINT64_FORMAT, t->meta->xid, (uint64) lsn);
 }
 
 void

@@ -39,11 +39,20 @@
  *			Ends a transaction.  commit_time is microseconds since 1970-01-01
  *			UTC.  records counts RECORD frames.  crc is the CRC-32C (reflected
  *			polynomial 0x82F63B78, initial and final xor 0xFFFFFFFF, as in
- *			RFC 3720) of every byte of the ROUTE, RECORD, MORE and DROPPED
- *			frames since the previous COMMIT, or since HELLO.  The LSN that may
+ *			RFC 3720) of every byte of the ROUTE, RECORD, MORE, DROPPED and
+ *			SIGNAL frames since the previous COMMIT, or since HELLO.  The LSN that may
  *			be confirmed once every record is safe in Kafka is end_lsn.  A
  *			non-transactional message is a transaction of its own with
  *			NOVA_CF_NONTRANSACTIONAL set.
+ *	SIGNAL	'S' bytes16 type  bytes16 id  bytes32 data
+ *			What nova.signal() or nova.watermark() asked for, at its place in the
+ *			transaction.  Data is the text of a JSON value, or empty.  Anybody may
+ *			write such a message, so that nothing in it is to be trusted.
+ *	CHUNK	'K' u8 flags  bytes32 position  u64 records  u32 crc
+ *			Ends what nova.snapshot_frames() returns, where no COMMIT comes, and
+ *			proves that all of it is there: records and crc as in COMMIT.  Where
+ *			the chunk goes by key, position is that of its last row: a text[]
+ *			literal of SQL, to be stored and handed back as after_key.
  *
  * The headers of a record are u16 count, then count times (bytes16 name,
  * nbytes value).
@@ -71,6 +80,8 @@
 #define NOVA_FRAME_MORE       'M'
 #define NOVA_FRAME_DROPPED    'D'
 #define NOVA_FRAME_COMMIT     'C'
+#define NOVA_FRAME_SIGNAL     'S'
+#define NOVA_FRAME_CHUNK      'K'
 
 /* What happened to the row; printable, as Debezium's "op" has it. */
 #define NOVA_OP_CREATE    'c'
@@ -92,6 +103,9 @@
 
 /* COMMIT flags */
 #define NOVA_CF_NONTRANSACTIONAL 0x01
+
+/* CHUNK flags */
+#define NOVA_KF_END 0x01 /* in key order, no row follows this chunk */
 
 /* DROPPED reasons */
 #define NOVA_DROP_NO_IDENTITY   1 /* delete on a table without identity */
@@ -177,6 +191,21 @@ typedef struct NovaCommit
 	uint32_t crc;
 } NovaCommit;
 
+typedef struct NovaSignal
+{
+	NovaBytes type;
+	NovaBytes id;
+	NovaBytes data;
+} NovaSignal;
+
+typedef struct NovaChunk
+{
+	uint8_t flags;
+	NovaBytes position;
+	uint64_t records;
+	uint32_t crc;
+} NovaChunk;
+
 /* One frame as read: type says which member is set. */
 typedef struct NovaFrame
 {
@@ -189,6 +218,8 @@ typedef struct NovaFrame
 		NovaMore more;
 		NovaDropped dropped;
 		NovaCommit commit;
+		NovaSignal signal;
+		NovaChunk chunk;
 	} u;
 } NovaFrame;
 
@@ -533,6 +564,53 @@ nova_read_commit(NovaCursor *c, NovaCommit *m)
 	return true;
 }
 
+/* SIGNAL */
+static inline size_t
+nova_signal_size(const NovaSignal *s)
+{
+	return 1 + 2 + (size_t) s->type.len + 2 + s->id.len + 4 + s->data.len;
+}
+
+static inline char *
+nova_write_signal(char *p, const NovaSignal *s)
+{
+	p = nova_put_u8(p, NOVA_FRAME_SIGNAL);
+	p = nova_put_bytes16(p, s->type.data, (uint16_t) s->type.len);
+	p = nova_put_bytes16(p, s->id.data, (uint16_t) s->id.len);
+	return nova_put_bytes32(p, s->data.data, s->data.len);
+}
+
+static inline bool
+nova_read_signal(NovaCursor *c, NovaSignal *s)
+{
+	return nova_get_bytes16(c, &s->type) && nova_get_bytes16(c, &s->id) &&
+		   nova_get_bytes32(c, &s->data);
+}
+
+/* CHUNK */
+static inline size_t
+nova_chunk_size(const NovaChunk *k)
+{
+	return 1 + 1 + 4 + (size_t) k->position.len + 8 + 4;
+}
+
+static inline char *
+nova_write_chunk(char *p, const NovaChunk *k)
+{
+	p = nova_put_u8(p, NOVA_FRAME_CHUNK);
+	p = nova_put_u8(p, k->flags);
+	p = nova_put_bytes32(p, k->position.data, k->position.len);
+	p = nova_put_u64(p, k->records);
+	return nova_put_u32(p, k->crc);
+}
+
+static inline bool
+nova_read_chunk(NovaCursor *c, NovaChunk *k)
+{
+	return nova_get_u8(c, &k->flags) && nova_get_bytes32(c, &k->position) &&
+		   nova_get_u64(c, &k->records) && nova_get_u32(c, &k->crc);
+}
+
 /*
  * One header of a record's block: call with a cursor over the block after
  * nova_get_u16() took the count, that many times.
@@ -597,6 +675,12 @@ nova_read_frame(NovaCursor *c, NovaFrame *f)
 			break;
 		case NOVA_FRAME_COMMIT:
 			ok = nova_read_commit(&n, &f->u.commit);
+			break;
+		case NOVA_FRAME_SIGNAL:
+			ok = nova_read_signal(&n, &f->u.signal);
+			break;
+		case NOVA_FRAME_CHUNK:
+			ok = nova_read_chunk(&n, &f->u.chunk);
 			break;
 		default:
 			return "unknown frame type";

@@ -32,7 +32,6 @@ $node->safe_psql('postgres', 'CREATE DATABASE nova');
 $node->command_ok(
 	[ 'psql', '-X', '-q', '-d', $node->connstr('nova'), '-v', 'relay_password=very-Secret', '-f', 'deploy/init-postgres.sql' ],
 	"init-postgres.sql, run $_") for 'once', 'again';
-$node->safe_psql('nova', 'CREATE EXTENSION nova_decoder');
 
 # As a deployment does: only the environment is ours.  A value that an operator
 # exported before does not count.

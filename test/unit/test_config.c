@@ -911,7 +911,8 @@ test_refused(void **state)
 		"\"producer.override.delivery.timeout.ms\":\"1000\"",
 		"\"kafka.acks\":\"0\"",
 		"\"kafka.message.timeout.ms\":\"1000\"",
-		"\"snapshot.select.statement.overrides.public.users\":\"SELECT 1\"",
+		"\"snapshot.isolation.mode\":\"read_committed\"",
+		"\"snapshot.locking.mode\":\"shared\"",
 		"\"plugin.name\":\"wal2json\"",
 	};
 
@@ -976,6 +977,45 @@ test_names(void **state)
 	expect_plugin("\"datatype.propagate.source.type\":\"a.b.int4\"",
 				  "datatype.propagate.source.type", "a.b.int4");
 	expect_plugin("\"include.schema.comments\":true", "include.schema.comments", NULL);
+}
+
+static void
+test_snapshot_options(void **state)
+{
+	RelayConfig *cfg = parse_with(
+		"\"snapshot.max.threads\":\"3\",\"snapshot.include.collection.list\":\"a.b,c.*\","
+		"\"snapshot.delay.ms\":7,\"streaming.delay.ms\":\"8\",\"nova.state.topic\":\"s\","
+		"\"snapshot.select.statement.overrides\":\" public.users , public.posts\","
+		"\"snapshot.select.statement.overrides.public.users\":\"SELECT 1, 'a'\","
+		"\"snapshot.select.statement.overrides.public.posts\":\"SELECT 2\"");
+
+	(void) state;
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	assert_int_equal(cfg->snapshot_threads, 3);
+	assert_string_equal(cfg->snapshot_include, "a.b,c.*");
+	assert_int_equal(cfg->snapshot_delay_ms, 7);
+	assert_int_equal(cfg->streaming_delay_ms, 8);
+	assert_string_equal(cfg->state_topic, "s");
+	assert_int_equal(cfg->snapshot_overrides.count, 2);
+	assert_string_equal(config_pair(&cfg->snapshot_overrides, "public.users"), "SELECT 1, 'a'");
+	assert_string_equal(config_pair(&cfg->snapshot_overrides, "public.posts"), "SELECT 2");
+	config_free(cfg);
+
+	cfg = parse_with("\"snapshot.fetch.size\":\"100\"");
+	assert_non_null(cfg);
+	assert_int_equal(cfg->snapshot_threads, 1);
+	assert_null(cfg->snapshot_include);
+	assert_string_equal(cfg->state_topic, "__nova-state.cdc");
+	config_free(cfg);
+
+	expect_refused("\"snapshot.max.threads\":\"17\"", "snapshot.max.threads");
+	expect_refused("\"snapshot.max.threads\":\"0\"", "snapshot.max.threads");
+	expect_refused("\"nova.state.topic\":\"a b\"", "nova.state.topic");
+	expect_refused("\"snapshot.select.statement.overrides.public.users\":\"SELECT 1\"",
+				   "the table is missing in snapshot.select.statement.overrides");
+	expect_refused("\"snapshot.select.statement.overrides\":\"public.users\"",
+				   "snapshot.select.statement.overrides.public.users with its query is missing");
 }
 
 /* What has no effect here, or says what nova does anyway, is no obstacle. */
@@ -1106,7 +1146,8 @@ test_topic_groups(void **state)
 	RelayConfig *cfg = parse_with(
 		"\"topic.creation.groups\":\"big, small\",\"topic.creation.default.partitions\":2,"
 		"\"topic.creation.big.include\":\"cdc\\\\.(posts|likes),cdc\\\\.t\\\\d+\","
-		"\"topic.creation.big.exclude\":\"cdc\\\\.t99\",\"topic.creation.big.partitions\":\"10\","
+		"\"topic.creation.big.exclude\":\"cdc\\\\.t99\",\"topic.creation.big.partitions\":"
+		"\"10\","
 		"\"topic.creation.big.cleanup.policy\":\"compact\","
 		"\"topic.creation.small.include\":\"cdc\\\\.[\\\\w-]{3}\","
 		"\"topic.creation.small.replication.factor\":3");
@@ -1216,6 +1257,7 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_both_shapes),
 		cmocka_unit_test(test_value_kinds),
+		cmocka_unit_test(test_snapshot_options),
 		cmocka_unit_test(test_snapshot_modes),
 		cmocka_unit_test(test_not_json),
 		cmocka_unit_test(test_hostile),

@@ -100,6 +100,29 @@ commit(Writer *w)
 	commit_with(w, w->records, CRC32C_FINAL(w->crc), 2000);
 }
 
+static void
+signal_frame(Writer *w)
+{
+	NovaSignal s = {text("log"), text(""), text("{\"message\": \"x\"}")};
+	char *start = w->pos;
+
+	w->pos = nova_write_signal(w->pos, &s);
+	sum(w, start);
+	assert_int_equal(w->pos - start, nova_signal_size(&s));
+}
+
+static void
+chunk_with(Writer *w, uint64_t records, uint32_t crc)
+{
+	NovaChunk k = {NOVA_KF_END, text("{\"7\"}"), records, crc};
+	const char *start = w->pos;
+
+	w->pos = nova_write_chunk(w->pos, &k);
+	assert_int_equal(w->pos - start, nova_chunk_size(&k));
+	w->crc = CRC32C_INIT;
+	w->records = 0;
+}
+
 /* Reads all of a payload; the string of frame types ends with '.' or '!'. */
 static void
 read_types(FrameReader *r, const char *data, size_t len, char *types)
@@ -312,6 +335,52 @@ commits_are_checked(void **state)
 }
 
 /* Bytes of the exact length, so that a sanitizer sees a read past the end. */
+/* A chunk of a snapshot ends as a transaction does; signals count for both. */
+static void
+signals_and_chunks(void **state)
+{
+	FrameReader r = {0};
+	NovaFrame f;
+	Writer w;
+	char types[64];
+
+	(void) state;
+	for (int wrong = 0; wrong < 3; wrong++)
+	{
+		begin(&w);
+		hello(&w, NOVA_PROTOCOL_VERSION);
+		route(&w, 0, "cdc.t");
+		record(&w, 0, 0, "{\"id\":7}", "{\"id\":7}");
+		signal_frame(&w);
+		chunk_with(&w, w.records + (wrong == 1), CRC32C_FINAL(w.crc) ^ (wrong == 2));
+		frame_stream_begin(&r);
+		read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);
+		assert_string_equal(types, wrong ? "HTRS!" : "HTRSK.");
+	}
+	assert_non_null(strstr(r.error, "the chunk fails its checksum"));
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	signal_frame(&w);
+	commit(&w);
+	chunk_with(&w, 0, CRC32C_FINAL(CRC32C_INIT));
+	frame_stream_begin(&r);
+	frame_payload_begin(&r, w.bytes, (size_t) (w.pos - w.bytes), 1);
+	assert_int_equal(frame_next(&r, &f), FRAME_READ);
+	assert_int_equal(frame_next(&r, &f), FRAME_READ);
+	assert_memory_equal(f.u.signal.type.data, "log", 3);
+	assert_int_equal(f.u.signal.id.len, 0);
+	assert_int_equal(f.u.signal.data.len, 16);
+	assert_true(r.in_transaction);
+	assert_int_equal(frame_next(&r, &f), FRAME_READ);
+	assert_false(r.in_transaction);
+	assert_int_equal(frame_next(&r, &f), FRAME_READ);
+	assert_int_equal(f.u.chunk.flags, NOVA_KF_END);
+	assert_memory_equal(f.u.chunk.position.data, "{\"7\"}", 5);
+	assert_int_equal(frame_next(&r, &f), FRAME_END);
+	frame_free(&r);
+}
+
 static void
 every_cut_and_every_flipped_byte(void **state)
 {
@@ -326,6 +395,7 @@ every_cut_and_every_flipped_byte(void **state)
 	record(&w, 0, 0, "{\"id\":1}", "{\"id\":1}");
 	record(&w, 0, NOVA_RF_MORE, NULL, "x");
 	more(&w, true, "y");
+	signal_frame(&w);
 	commit(&w);
 	len = (size_t) (w.pos - w.bytes);
 	for (size_t cut = 0; cut < len; cut++)
@@ -410,6 +480,7 @@ main(void)
 		cmocka_unit_test(values_that_go_on),
 		cmocka_unit_test(order_is_checked),
 		cmocka_unit_test(commits_are_checked),
+		cmocka_unit_test(signals_and_chunks),
 		cmocka_unit_test(every_cut_and_every_flipped_byte),
 		cmocka_unit_test(random_bytes_do_no_harm),
 		cmocka_unit_test(headers_are_checked),

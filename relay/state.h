@@ -1,0 +1,76 @@
+/*-------------------------------------------------------------------------
+ *
+ * state.h
+ *		What a start must know of the runs before: was the snapshot finished?
+ *
+ * One record per slot in a compacted topic of one partition:
+ *
+ *	key		the slot's name
+ *	value	{"version":1,"phase":"begin","system":"7…","timeline":"1","lsn":null}
+ *
+ * "begin" is there before the slot is, and "done" after the last row is safe, so
+ * that a slot whose snapshot was cut off is known for one.  More members may be
+ * added: whoever does not know them leaves them alone.
+ *
+ *	state_read(store);					from the beginning of the topic to its end
+ *	state_write(store, &record);		acknowledged by all in-sync replicas
+ *	state_advance(store, now)			… STORE_READY: done; see state_record()
+ *	state_close(store);					no more for now: drops the connections
+ *
+ * Nothing blocks.  While no broker answers it goes on trying.
+ *
+ * Traps: there is no descriptor to wait for; call state_advance() every
+ * STATE_POLL_MS while it says STORE_AGAIN.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_RELAY_STATE_H
+#define NOVA_RELAY_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "snapplan.h"
+
+#define STATE_POLL_MS 20
+
+typedef enum StoreStatus
+{
+	STORE_READY,
+	STORE_AGAIN,
+	STORE_FAILED /* see state_error() */
+} StoreStatus;
+
+typedef struct StateRecord
+{
+	SnapPhase phase; /* PHASE_NONE: no record */
+	char system_id[32];
+	char timeline[16];
+	uint64_t lsn; /* of the slot's beginning; 0: not known yet */
+} StateRecord;
+
+typedef struct StateStore StateStore;
+
+/* brokers: those of the embedded broker, or NULL.  NULL when out of memory. */
+extern StateStore *state_new(const RelayConfig *cfg, const char *brokers);
+
+extern void state_free(StateStore *s);
+
+extern void state_read(StateStore *s);
+
+/* PHASE_NONE removes the record. */
+extern void state_write(StateStore *s, const StateRecord *record);
+
+extern StoreStatus state_advance(StateStore *s, int64_t now);
+extern void state_close(StateStore *s);
+
+extern const StateRecord *state_record(const StateStore *s);
+extern const char *state_error(const StateStore *s);
+
+/* The value of a record, and back; false if it is none that this version reads. */
+extern void state_format(const StateRecord *record, char *out, size_t size);
+extern bool state_parse(const char *value, size_t len, StateRecord *record);
+
+#endif /* NOVA_RELAY_STATE_H */

@@ -1,0 +1,92 @@
+/*
+ * test_state.c
+ *		The record of the state topic: what is written is read, and what is not ours is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "state.h"
+
+static bool
+parses(const char *text, StateRecord *record)
+{
+	return state_parse(text, strlen(text), record);
+}
+
+static void
+test_round_trip(void **state)
+{
+	StateRecord in = {.phase = PHASE_BEGIN, .system_id = "7712151539717650373", .timeline = "12"};
+	StateRecord out;
+	char text[256];
+
+	(void) state;
+	state_format(&in, text, sizeof(text));
+	assert_string_equal(text,
+						"{\"version\":1,\"phase\":\"begin\",\"system\":\"7712151539717650373\","
+						"\"timeline\":\"12\",\"lsn\":null}");
+	assert_true(parses(text, &out));
+	assert_int_equal(out.phase, PHASE_BEGIN);
+	assert_string_equal(out.system_id, in.system_id);
+	assert_string_equal(out.timeline, "12");
+	assert_int_equal(out.lsn, 0);
+
+	in.phase = PHASE_DONE;
+	in.lsn = UINT64_C(0xFFFFFFFF12345678);
+	state_format(&in, text, sizeof(text));
+	assert_true(parses(text, &out));
+	assert_int_equal(out.phase, PHASE_DONE);
+	assert_true(out.lsn == in.lsn);
+}
+
+/* A later version may say more. */
+static void
+test_more_members(void **state)
+{
+	StateRecord out;
+
+	(void) state;
+	assert_true(parses("{\"tables\":[{\"a\":1}],\"version\":1,\"phase\":\"done\"}", &out));
+	assert_int_equal(out.phase, PHASE_DONE);
+	assert_string_equal(out.system_id, "");
+}
+
+static void
+test_refused(void **state)
+{
+	static const char *const cases[] = {"",
+										"null",
+										"[]",
+										"{",
+										"{}",
+										"{\"phase\":\"done\"}",
+										"{\"version\":2,\"phase\":\"done\"}",
+										"{\"version\":1}",
+										"{\"version\":1,\"phase\":\"none\"}",
+										"{\"version\":1,\"phase\":7}",
+										"{\"version\":\"1\",\"phase\":\"done\"}"};
+	StateRecord out;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (parses(cases[i], &out))
+			fail_msg("accepted: %s", cases[i]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_more_members),
+		cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
