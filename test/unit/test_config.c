@@ -726,7 +726,7 @@ test_steps(void **state)
 		"\"__dbz__physicalTableIdentifier\"},{\"type\":\"unwrap\"},"
 		"{\"type\":\"key\",\"field\":\"id\"}]");
 	expect_steps(CHAIN("l,u", LOGICAL("l") ",\"transforms.l.key.enforce.uniqueness\":\"false\""),
-				 "[{\"type\":\"route\",\"regex\":\"a\",\"replacement\":\"b\"},"
+				 "[{\"type\":\"route\",\"regex\":\"a\",\"replacement\":\"b\",\"rename\":true},"
 				 "{\"type\":\"unwrap\"}]");
 	expect_steps(CHAIN("o,u", OUTBOX("o") ",\"transforms.o.route.topic.replacement\":\"${r}\""),
 				 "[{\"type\":\"outbox\",\"replacement\":\"${r}\"},{\"type\":\"unwrap\"}]");
