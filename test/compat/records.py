@@ -48,7 +48,7 @@ MASKS = {
     "clock": [
         (re.compile(r'("op":"[crudtm]","ts_ms":)\d+(?:(,"ts_us":)\d+(,"ts_ns":)\d+)?'),
          lambda m: m[1] + "0" + (m[2] + "0" + m[3] + "0" if m[2] else "")),
-        (re.compile(r'("__ts_[mun]s":)\d+'), r"\g<1>0"),
+        (re.compile(r'("(?:__|cdc_)ts_[mun]s":)\d+'), r"\g<1>0"),
         (re.compile(r'(^|"payload":)({"ts_ms":)\d+}'), r"\g<1>\g<2>0}"),
         # What Java prints of an object that has no text: a hash of this run's.
         (re.compile(r"(\[L[A-Za-z.]+;@)[0-9a-f]+"), r"\g<1>0"),
