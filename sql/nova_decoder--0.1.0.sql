@@ -84,7 +84,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'nova_signal';
 
 COMMENT ON FUNCTION nova.signal(text, jsonb, text) IS
-'Tells the relay something with this transaction''s commit: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot or log, with data as in Debezium''s signals.';
+'Tells the relay something with this transaction''s commit: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot or log, with data as in Debezium''s signals. nova-relay of this version only logs that one came.';
 
 CREATE FUNCTION nova.watermark(id text)
 RETURNS pg_lsn
