@@ -427,8 +427,8 @@ static const Option options[] = {
 	 .type = TYPE_LIST,
 	 .check = check_key_columns,
 	 PLUGIN("message.key.columns"),
-	 .help = "Keys of your own: schema.table:column,column;… where schema.table is a regular "
-			 "expression."},
+	 .help = "Keys of your own: schema.table:column,column;… all regular expressions; "
+			 "where none matches, the table's own key."},
 	{.key = "column.truncate.to.*.chars",
 	 .type = TYPE_LIST,
 	 .help = "Columns whose strings are cut to so many characters, schema.table.column: anchored "
@@ -977,20 +977,21 @@ static const Option options[] = {
 	 .type = TYPE_ENUM,
 	 .values = "base64|numeric",
 	 PLUGIN("decimal.format"),
-	 .help = "Of decimal.handling.mode precise: base64 of the bytes, or a JSON number; in keys "
-			 "too."},
+	 .help = "Of decimal.handling.mode precise: base64 of the bytes, or a JSON number."},
 	{.key = "key.converter.decimal.format",
 	 .type = TYPE_ENUM,
 	 .values = "base64|numeric",
-	 .help = "Accepted if it says the same as value.converter.decimal.format."},
+	 .help = "The same of keys. Default: base64, as in Kafka Connect; with nova.profile=nova that "
+			 "of values."},
 	{.key = "value.converter.replace.null.with.default",
 	 .type = TYPE_BOOL,
 	 PLUGIN("replace.null.with.default"),
-	 .help = "Show a null in a column that has a default as that default; in keys too. By default "
-			 "that of nova.profile: debezium does, nova does not."},
+	 .help = "Show a null in a column that has a default as that default. By default that of "
+			 "nova.profile: debezium does, nova does not."},
 	{.key = "key.converter.replace.null.with.default",
 	 .type = TYPE_BOOL,
-	 .help = "Accepted if it says the same as value.converter.replace.null.with.default."},
+	 .help = "The same of keys. Default: true, as in Kafka Connect; with nova.profile=nova that of "
+			 "values."},
 	IGNORE("key.converter.plugin.version", "the converters are built in"),
 	IGNORE("value.converter.plugin.version", "the converters are built in"),
 	IGNORE("header.converter.plugin.version", "the converters are built in"),
@@ -2777,34 +2778,30 @@ finish_profile(Ctx *ctx)
 }
 
 /*
- * The plugin writes keys and values in the same forms, so the key's converter
- * may only say what holds for the values.
+ * A form of keys where it is not that of values.  To Kafka Connect the two
+ * converters are strangers, each with its default; in nova's own profile keys
+ * follow values unless told otherwise.
  */
-static bool
-check_key_converter(Ctx *ctx, const char *what, const char *standard)
+static void
+finish_key_form(Ctx *ctx, const char *form, const char *standard)
 {
-	const char *key = setting_value(ctx, arena_printf(ctx, "key.converter.%s", what));
-	const char *value = setting_value(ctx, arena_printf(ctx, "value.converter.%s", what));
+	const char *source = arena_printf(ctx, "key.converter.%s", form);
+	const char *key = setting_value(ctx, source);
+	const char *value = setting_value(ctx, arena_printf(ctx, "value.converter.%s", form));
 
-	if (key != NULL && strcmp(key, value != NULL ? value : standard) != 0)
-		return fail(
-			ctx,
-			"key.converter.%s: \"%s\" is refused: nova writes keys as it writes values, and "
-			"there it is %s; give value.converter.%s the same value, or leave both out",
-			what, key, value != NULL ? value : standard, what);
-	if (key == NULL && value != NULL && profile_is_debezium(ctx) && strcmp(value, standard) != 0)
-		log_info("%s: value.converter.%s=%s applies to keys as well; in Debezium they have a "
-				 "setting of their own",
-				 ctx->label, what, value);
-	return true;
+	if (key == NULL && !profile_is_debezium(ctx))
+		return;
+	if (key == NULL)
+		key = standard;
+	if (strcmp(key, value != NULL ? value : standard) != 0)
+		plugin_set(ctx, arena_printf(ctx, "key.%s", form), key, source);
 }
 
-static bool
-check_converters(Ctx *ctx)
+static void
+finish_key_forms(Ctx *ctx)
 {
-	return check_key_converter(ctx, "decimal.format", "base64") &&
-		   check_key_converter(ctx, "replace.null.with.default",
-							   profile_is_debezium(ctx) ? "true" : "false");
+	finish_key_form(ctx, "decimal.format", "base64");
+	finish_key_form(ctx, "replace.null.with.default", profile_is_debezium(ctx) ? "true" : "false");
 }
 
 /*
@@ -3864,11 +3861,12 @@ build(Ctx *ctx, const cJSON *root)
 	const cJSON *map = inner_map(ctx, root, &name);
 
 	if (map == NULL || !collect_all(ctx, map, name) || !check_required(ctx) ||
-		!check_exclusive(ctx) || !check_converters(ctx))
+		!check_exclusive(ctx))
 		return false;
 	apply_all(ctx);
 	finish_fields(ctx);
 	finish_profile(ctx);
+	finish_key_forms(ctx);
 	finish_publication(ctx);
 	if (!finish_masks(ctx) || !finish_schemas(ctx) || !finish_overrides(ctx) ||
 		!finish_transforms(ctx) || !finish_context_headers(ctx) || !finish_stores(ctx) ||

@@ -129,7 +129,8 @@ static const OptionRow option_table[] = {
 	 "An update that changes none of the value's columns makes no record, under REPLICA IDENTITY "
 	 "FULL."},
 	{"message.key.columns", OPTION_STRING, "", NULL, 0, 0, NULL, AT(key_columns),
-	 "Keys of your own: schema.table:column,column;… where schema.table is a regular expression."},
+	 "Keys of your own: schema.table:column,column;… all regular "
+	 "expressions; where none matches, the table's own key."},
 	{"publish.via.partition.root", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(via_root),
 	 "Filter and name the topic of a partition by its topmost partitioned table."},
 	{"publication.names", OPTION_STRING, "", NULL, 0, 0, NULL, AT(publication_names),
@@ -206,6 +207,10 @@ static const OptionRow option_table[] = {
 	 "Show columns of types that Debezium does not know, instead of leaving them out."},
 	{"replace.null.with.default", OPTION_BOOL, "false", "true", 0, 0, NULL, AT(replace_null),
 	 "Show a null in a column that has a default as that default."},
+	{"key.decimal.format", OPTION_ENUM, "value", NULL, 0, 0, "value|base64|numeric",
+	 AT(key_decimal_numeric), "decimal.format of keys; value: as in values."},
+	{"key.replace.null.with.default", OPTION_ENUM, "value", NULL, 0, 0, "value|false|true",
+	 AT(key_replace_null), "replace.null.with.default of keys; value: as in values."},
 	{"key.schemas", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(key_schemas),
 	 "Keys as {\"schema\":…,\"payload\":…}, as JsonConverter writes them with schemas.enable."},
 	{"value.schemas", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(value_schemas),
@@ -718,7 +723,7 @@ check_outbox_schemas(const NovaOptions *options)
 					 "schemas.")));
 }
 
-/* "schema.table:a,b;…": every item has a colon, and a regular expression before it. */
+/* "schema.table:a,b;…": every item has a colon, and regular expressions around it. */
 static void
 check_key_columns(NovaOptions *options)
 {
@@ -729,12 +734,13 @@ check_key_columns(NovaOptions *options)
 	for (char *item = strtok_r(list, ";", &save); item; item = strtok_r(NULL, ";", &save))
 	{
 		char *columns = strrchr(item, ':');
+		char *rest = NULL;
 
-		if (columns && columns[1])
-			*columns = '\0';
-		else
+		if (!columns || !columns[1])
 			bad_value(row, options->key_columns, "schema.table:column,column;…");
-		check_regex(row, options->key_columns, item);
+		*columns++ = '\0';
+		for (char *re = strtok_r(columns, ", ", &rest); re; re = strtok_r(NULL, ", ", &rest))
+			check_regex(row, options->key_columns, psprintf("%s.%s", item, re));
 	}
 }
 

@@ -72,6 +72,14 @@ typedef enum NovaDecimalMode
 	NOVA_DECIMAL_STRING
 } NovaDecimalMode;
 
+/* What keys do with a form of values that a key converter may set apart. */
+typedef enum NovaKeyForm
+{
+	NOVA_KEY_AS_VALUE,
+	NOVA_KEY_OFF,
+	NOVA_KEY_ON
+} NovaKeyForm;
+
 typedef enum NovaBinaryMode
 {
 	NOVA_BINARY_BYTES, /* base64, as Kafka Connect's JSON converter writes bytes */
@@ -223,6 +231,8 @@ typedef struct NovaOptions
 	int decimal_numeric; /* 1: "precise" is a JSON number */
 	bool include_unknown;
 	bool replace_null;
+	int key_decimal_numeric; /* NovaKeyForm */
+	int key_replace_null;    /* NovaKeyForm */
 	NovaRegexes *column_include;
 	NovaRegexes *column_exclude;
 	char *key_columns;

@@ -328,40 +328,44 @@ set_key(NovaPlan *plan, Relation index)
 	}
 }
 
-/* The columns that message.key.columns names for this table, or NULL. */
-static char *
-key_columns(const NovaPlan *plan, const NovaOptions *options)
+/* Add the columns that the expression matches, in the table's order, each once. */
+static void
+add_key_columns(NovaPlan *plan, TupleDesc desc, const char *re)
+{
+	for (int i = 0; i < plan->nall; i++)
+	{
+		bool known = false;
+
+		for (int j = 0; j < plan->nkey; j++)
+			known |= plan->key[j].attidx == plan->all[i].attidx;
+		if (!known && nova_regex_matches(re, column_name(plan, desc, &plan->all[i])))
+			plan->key[plan->nkey++] = plan->all[i];
+	}
+}
+
+/*
+ * Make the key of the columns that message.key.columns names for this table.
+ * As in Debezium, table and column make one regular expression, and every item
+ * that matches adds to the key.  False: none did.
+ */
+static bool
+set_key_columns(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 {
 	char *list = pstrdup(options->key_columns);
 	char *save = NULL;
 
+	plan->key = palloc(Max(plan->nall, 1) * sizeof(NovaColumn));
 	for (char *item = strtok_r(list, ";", &save); item; item = strtok_r(NULL, ";", &save))
 	{
 		char *columns = strrchr(item, ':');
+		char *rest = NULL;
 
-		if (columns == NULL)
-			continue;
 		*columns++ = '\0';
-		while (isspace((unsigned char) *item))
-			item++;
-		if (nova_regex_matches(item, plan->full_name))
-			return columns;
+		item += strspn(item, " \t\n\r\f\v");
+		for (char *re = strtok_r(columns, ", ", &rest); re; re = strtok_r(NULL, ", ", &rest))
+			add_key_columns(plan, desc, psprintf("%s.%s", item, re));
 	}
-	return NULL;
-}
-
-/* Make the key of the named columns; names of no column are passed over. */
-static void
-set_key_columns(NovaPlan *plan, TupleDesc desc, char *columns)
-{
-	char *save = NULL;
-
-	plan->nkey = 0;
-	plan->key = palloc(Max(plan->nall, 1) * sizeof(NovaColumn));
-	for (char *name = strtok_r(columns, ", ", &save); name; name = strtok_r(NULL, ", ", &save))
-		for (int i = 0; i < plan->nall && plan->nkey < plan->nall; i++)
-			if (strcmp(NameStr(TupleDescAttr(desc, plan->all[i].attidx)->attname), name) == 0)
-				plan->key[plan->nkey++] = plan->all[i];
+	return plan->nkey > 0;
 }
 
 /* Could this index be a key: unique, and of columns only? */
@@ -408,11 +412,38 @@ set_key_unique(NovaPlan *plan, Relation rel)
 	RelationClose(first);
 }
 
+/*
+ * The key's columns in forms of their own: Kafka Connect has a converter for
+ * keys and another for values.
+ */
+static void
+plan_key_forms(NovaPlan *plan, Relation rel, const NovaOptions *options)
+{
+	NovaOptions *own;
+
+	if (options->key_decimal_numeric == NOVA_KEY_AS_VALUE &&
+		options->key_replace_null == NOVA_KEY_AS_VALUE)
+		return;
+	own = palloc(sizeof(*own));
+	*own = *options;
+	if (options->key_decimal_numeric != NOVA_KEY_AS_VALUE)
+		own->decimal_numeric = options->key_decimal_numeric == NOVA_KEY_ON;
+	if (options->key_replace_null != NOVA_KEY_AS_VALUE)
+		own->replace_null = options->key_replace_null == NOVA_KEY_ON;
+	for (int i = 0; i < plan->nkey; i++)
+	{
+		NovaColumn col = {.in_identity = plan->key[i].in_identity};
+
+		if (plan_column(plan, &col, rel, TupleDescAttr(RelationGetDescr(rel), plan->key[i].attidx),
+						own))
+			plan->key[i] = col;
+	}
+}
+
 /* What old tuples hold, and the key; see plan.h. */
 static void
 plan_key(NovaPlan *plan, Relation rel, const NovaOptions *options)
 {
-	char *own = key_columns(plan, options);
 	Oid identity_oid = RelationGetReplicaIndex(rel);
 	Oid primary_oid = nova_primary_key_index(rel);
 	Relation identity = OidIsValid(identity_oid) ? RelationIdGetRelation(identity_oid) : NULL;
@@ -423,8 +454,8 @@ plan_key(NovaPlan *plan, Relation rel, const NovaOptions *options)
 		plan->all[i].in_identity = true;
 	if (identity)
 		mark_identity(plan, identity);
-	if (own)
-		set_key_columns(plan, RelationGetDescr(rel), own);
+	if (*options->key_columns && set_key_columns(plan, RelationGetDescr(rel), options))
+		; /* as it was asked for */
 	else if (primary && !(identity && !index_in_identity(plan, primary)))
 		set_key(plan, primary);
 	else if (identity)
@@ -508,6 +539,7 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 	{
 		plan_columns(plan, rel, published, options);
 		plan_key(plan, rel, options);
+		plan_key_forms(plan, rel, options);
 		/* the key has taken its columns: they are masked by other rules */
 		plan_masks(plan, RelationGetDescr(rel), true, options);
 		plan_masks(plan, RelationGetDescr(rel), false, options);

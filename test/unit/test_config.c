@@ -464,25 +464,31 @@ test_values(void **state)
 	expect_refused("\"unavailable.value.placeholder\":\"hex:417f\"", "control");
 }
 
-/* Keys have the forms of values, so the two converters must agree. */
+/* Two converters, each with its default; nova's own keys follow its values. */
 static void
 test_key_converter(void **state)
 {
 	(void) state;
 	expect_plugin("\"key.converter.decimal.format\":\"NUMERIC\","
 				  "\"value.converter.decimal.format\":\"numeric\"",
-				  "decimal.format", "numeric");
-	expect_plugin("\"key.converter.decimal.format\":\"BASE64\"", "decimal.format", NULL);
-	expect_refused("\"key.converter.decimal.format\":\"NUMERIC\"", "there it is base64");
-	expect_refused("\"key.converter.decimal.format\":\"BASE64\","
-				   "\"value.converter.decimal.format\":\"NUMERIC\"",
-				   "there it is numeric");
-	expect_plugin("\"key.converter.replace.null.with.default\":false", "replace.null.with.default",
-				  NULL);
+				  "key.decimal.format", NULL);
+	expect_plugin("\"key.converter.decimal.format\":\"BASE64\"", "key.decimal.format", NULL);
+	expect_plugin("\"key.converter.decimal.format\":\"NUMERIC\"", "key.decimal.format", "numeric");
+	expect_plugin("\"key.converter.decimal.format\":\"BASE64\","
+				  "\"value.converter.decimal.format\":\"NUMERIC\"",
+				  "key.decimal.format", "base64");
+	expect_plugin("\"value.converter.decimal.format\":\"NUMERIC\"", "key.decimal.format", NULL);
+	expect_plugin(CONNECTOR ",\"value.converter.decimal.format\":\"NUMERIC\"", "key.decimal.format",
+				  "base64");
+	expect_plugin("\"key.converter.replace.null.with.default\":false",
+				  "key.replace.null.with.default", NULL);
 	expect_plugin(CONNECTOR ",\"key.converter.replace.null.with.default\":true",
-				  "replace.null.with.default", NULL);
-	expect_refused(CONNECTOR ",\"key.converter.replace.null.with.default\":false",
-				   "there it is true");
+				  "key.replace.null.with.default", NULL);
+	expect_plugin(CONNECTOR ",\"key.converter.replace.null.with.default\":false",
+				  "key.replace.null.with.default", "false");
+	expect_plugin(CONNECTOR ",\"value.converter.replace.null.with.default\":false",
+				  "key.replace.null.with.default", "true");
+	expect_refused("\"key.converter.decimal.format\":\"hex\"", "base64");
 }
 
 /* Kept nulls: the converter's key, and where deletes are rewritten both. */
