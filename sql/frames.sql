@@ -205,6 +205,25 @@ SELECT count(DISTINCT write) AS writes, count(*) FILTER (WHERE type = 'H') AS he
        count(*) FILTER (WHERE type = 'R') AS records, count(*) FILTER (WHERE type = 'C') AS commits
 FROM frames();
 
+
+-- rows may name any number of topics: numbers of routes are used again, and each
+-- record goes to the topic that its number stood for last
+SELECT count(*) > 0 FROM pg_logical_slot_get_binary_changes('frames', NULL, NULL);
+CREATE TABLE many (topic text PRIMARY KEY);
+INSERT INTO many SELECT 't' || i FROM generate_series(1, 5000) i;
+DELETE FROM many WHERE topic = 't1';
+WITH n AS (
+    SELECT row_number() OVER () AS n, type, content,
+           CASE type WHEN 'T' THEN split_part(content, ' ', 1) ELSE substring(content FROM 'route (\d+)') END::int AS route
+    FROM frames('transforms', '[{"type": "unwrap", "route.by.field": "topic"}]', 'provide.transaction.metadata', 'true')
+    WHERE type IN ('T', 'R')
+), a AS (
+    SELECT *, count(*) FILTER (WHERE type = 'T') OVER (PARTITION BY route ORDER BY n) AS nth FROM n
+)
+SELECT count(*) AS records, bool_and(r.content LIKE format('%%"topic":"%s"%%', split_part(t.content, ' ', 2))
+           OR split_part(t.content, ' ', 2) IN ('transaction', 'public.many')) AS right, max(r.route) < 4200 AS bounded
+FROM a r JOIN a t ON t.type = 'T' AND r.type = 'R' AND t.route = r.route AND t.nth = r.nth;
+DROP TABLE many;
 SELECT pg_drop_replication_slot('frames');
 DROP TABLE f, f2, f3, uncaptured;
 DROP FUNCTION frames(text[]), split(bytea), u16(bytea, int), u32(bytea, int), crc32c(bytea);

@@ -241,12 +241,19 @@ end_write(NovaBatch *batch)
 		list_frame(batch->sink, &frame);
 }
 
+/* Would the stream have this operation at all? */
+static bool
+is_streamed(const NovaEmitter *e, const NovaPlan *plan, char op)
+{
+	return strchr(e->options->skipped, op) == NULL &&
+		   (plan->publication == NULL || strchr(plan->publication->ops, op));
+}
+
 /* The changes, through the very code that a stream's go through. */
 static void
 emit_samples(NovaEmitter *e, NovaRelEntry *entry)
 {
 	NovaPlan *plan = entry->plan;
-	const char *skipped = e->options->skipped;
 	NovaRow row = {.values = plan->values, .nulls = plan->nulls};
 	NovaRow old = {.values = plan->old_values,
 				   .nulls = plan->old_nulls,
@@ -255,11 +262,11 @@ emit_samples(NovaEmitter *e, NovaRelEntry *entry)
 
 	for (int i = 0; i < plan->nall; i++)
 		identity |= plan->all[i].in_identity;
-	if (strchr(skipped, NOVA_OP_CREATE) == NULL)
+	if (is_streamed(e, plan, NOVA_OP_CREATE))
 		nova_emit_insert(e, entry, &row);
-	if (strchr(skipped, NOVA_OP_UPDATE) == NULL)
+	if (is_streamed(e, plan, NOVA_OP_UPDATE))
 		nova_emit_update(e, entry, plan->identity_full ? &old : NULL, &row);
-	if (strchr(skipped, NOVA_OP_DELETE) == NULL && identity)
+	if (is_streamed(e, plan, NOVA_OP_DELETE) && identity)
 		nova_emit_delete(e, entry, &old);
 }
 
@@ -282,7 +289,7 @@ describe_plan(ReturnSetInfo *rsinfo, Relation rel, NovaPlan *plan, const NovaOpt
 	nova_meta_init(&meta, options, CurrentMemoryContext);
 	nova_headers_init(&emitter.headers, options, CurrentMemoryContext);
 	emitter.announces = emitter.headers.any;
-	emitter.relcache = nova_relcache_beside(&entry, CurrentMemoryContext, options);
+	emitter.relcache = nova_relcache_beside(CurrentMemoryContext, options);
 	/* as the first record of a transaction */
 	meta.total_order = meta.collection_order = options->transactions ? 1 : 0;
 	sample_row(rel, plan);

@@ -68,8 +68,8 @@ field_route(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *row)
 	StringInfo name = NULL;
 
 	if (op != NOVA_OP_TOMBSTONE && row)
-		name =
-			nova_column_text(plan->topic_column, row, e->options->profile == NOVA_PROFILE_DEBEZIUM);
+		name = nova_column_text(plan->topic_column, row, NOVA_NAME_MAX,
+								e->options->profile == NOVA_PROFILE_DEBEZIUM);
 	return row_route(e, entry,
 					 name ? nova_transforms_topic(e->options, name->data, plan->shape.rest) : NULL);
 }
@@ -173,7 +173,10 @@ emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaK
 	bool tombstone = e->options->tombstones;
 
 	if (entry->plan->outbox)
+	{
+		count_change(e, entry);
 		return;
+	}
 	switch (mode)
 	{
 		case NOVA_DELETE_DROP:
@@ -261,6 +264,7 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 	}
 	if (unlikely(entry->plan->outbox != NULL))
 	{
+		count_change(e, entry);
 		nova_batch_dropped(e->batch, &entry->route, NOVA_OP_UPDATE, NOVA_DROP_OUTBOX_UPDATE);
 		return;
 	}

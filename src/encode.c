@@ -130,7 +130,7 @@ write_suffix(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const No
 bool
 nova_has_key(const NovaPlan *plan, const NovaRow *row)
 {
-	Datum ignored;
+	Datum value;
 
 	for (int i = 0; i < plan->nkey; i++)
 	{
@@ -141,7 +141,8 @@ nova_has_key(const NovaPlan *plan, const NovaRow *row)
 			if (col->unknown == NULL)
 				return false;
 		}
-		else if (!row->nulls[col->attidx] && !nova_find_value(col, row, &ignored))
+		else if (!row->nulls[col->attidx] &&
+				 (!nova_find_value(col, row, &value) || nova_is_longer(col, value, NOVA_NAME_MAX)))
 			return false;
 	}
 	return plan->nkey > 0;
@@ -192,12 +193,13 @@ nova_encode_alone(NovaOut *out, const NovaColumn *col, const NovaRow *row)
 }
 
 StringInfo
-nova_column_text(const NovaColumn *col, const NovaRow *row, bool java)
+nova_column_text(const NovaColumn *col, const NovaRow *row, Size limit, bool java)
 {
 	StringInfo json;
 	NovaOut out;
 
-	if (row->identity_only && !col->in_identity)
+	if ((row->identity_only && !col->in_identity) ||
+		(!row->nulls[col->attidx] && nova_is_longer(col, row->values[col->attidx], limit)))
 		return NULL;
 	json = makeStringInfo();
 	nova_out_init(&out, json);

@@ -13,6 +13,8 @@
 
 #include "postgres.h"
 
+#include "access/detoast.h"
+
 #include "access/xlogdefs.h"
 
 #include "options.h"
@@ -75,6 +77,18 @@ nova_find_value(const NovaColumn *col, const NovaRow *row, Datum *value)
 	return !nova_is_unavailable(col, *value);
 }
 
+/*
+ * Longer values make no key, topic or header: no broker takes such a thing, and
+ * their JSON might not fit into one piece of memory.
+ */
+#define NOVA_NAME_MAX (16 * 1024 * 1024)
+
+static inline bool
+nova_is_longer(const NovaColumn *col, Datum value, Size limit)
+{
+	return col->varlena && toast_raw_datum_size(value) > limit;
+}
+
 extern void nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context);
 extern void nova_meta_begin(NovaMeta *meta, uint64 xid, int64 commit_us, XLogRecPtr commit_lsn);
 
@@ -82,9 +96,9 @@ extern void nova_meta_begin(NovaMeta *meta, uint64 xid, int64 commit_us, XLogRec
 extern void nova_meta_mark(NovaMeta *meta, const char *json);
 
 /*
- * Has this row a key?  Not if the table has none, nor if the WAL does not hold
- * a key column: an unchanged TOAST value, or one that old tuples do not have and
- * for which nothing stands in.
+ * Has this row a key?  Not if the table has none, if a value is too long for one,
+ * nor if the WAL does not hold a key column: an unchanged TOAST value, or one that
+ * old tuples do not have and for which nothing stands in.
  */
 extern bool nova_has_key(const NovaPlan *plan, const NovaRow *row);
 
@@ -100,8 +114,12 @@ extern void nova_encode_key_payload(NovaOut *out, const NovaPlan *plan, const No
 /* A column's value without its name. */
 extern void nova_encode_alone(NovaOut *out, const NovaColumn *col, const NovaRow *row);
 
-/* The same as text (UTF-8) instead of JSON; NULL: it is null, or the WAL does not have it. */
-extern StringInfo nova_column_text(const NovaColumn *col, const NovaRow *row, bool java);
+/*
+ * The same as text (UTF-8) instead of JSON; NULL: it is null, the WAL does not have
+ * it, or it is longer than the limit.
+ */
+extern StringInfo nova_column_text(const NovaColumn *col, const NovaRow *row, Size limit,
+								   bool java);
 
 /*
  * A record's value in the options' format.  before and after may be NULL; flat

@@ -413,7 +413,9 @@ nova_fields_columns(const NovaFields *fields, const NovaColumn *columns, int nco
 			found[i] = columns[c];
 			found[i].prefix = field->prefix;
 			found[i].prefix_len = field->prefix_len;
-			found[i].null = "null";
+			/* nothing stands in for a null here, but asterisks still hide it */
+			if (found[i].null == found[i].standard)
+				found[i].null = "null";
 			if (bare)
 				make_bare(&found[i]);
 		}

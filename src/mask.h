@@ -32,6 +32,13 @@ extern void nova_mask_column(NovaColumn *col, const char *name, bool not_null, b
 /* The encoder whose values the column's look like: its own, but for masked ones. */
 extern NovaEncoder nova_mask_shown_as(const NovaColumn *col);
 
+/* Is the value of a column not for everybody to see? */
+static inline bool
+nova_column_masked(const NovaColumn *col)
+{
+	return col->info && col->info->mask;
+}
+
 /* Do records show the same for these two states of a column? */
 extern bool nova_mask_equal(const NovaColumn *col, Datum a, bool a_null, Datum b, bool b_null);
 

@@ -7,9 +7,8 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
-
 #include "expand.h"
+#include "mask.h"
 #include "outbox.h"
 #include "schema.h"
 
@@ -110,15 +109,6 @@ nova_outbox_enveloped(const NovaOptions *options)
 	return false;
 }
 
-static const NovaColumn *
-column_named(const NovaColumn *columns, int n, TupleDesc desc, const char *name)
-{
-	for (int i = 0; i < n; i++)
-		if (strcmp(NameStr(TupleDescAttr(desc, columns[i].attidx)->attname), name) == 0)
-			return &columns[i];
-	return NULL;
-}
-
 static void
 place_column(NovaOutbox *outbox, const NovaColumn *column, const NovaPlacement *placement)
 {
@@ -146,17 +136,18 @@ nova_outbox_plan(const NovaColumn *columns, int n, TupleDesc desc, const NovaOpt
 {
 	NovaOutbox *outbox = palloc0(sizeof(NovaOutbox));
 
-	outbox->id = column_named(columns, n, desc, options->outbox_id);
-	outbox->key = column_named(columns, n, desc, options->outbox_key);
-	outbox->payload = column_named(columns, n, desc, options->outbox_payload);
-	outbox->route = column_named(columns, n, desc, options->outbox_route);
-	outbox->timestamp = column_named(columns, n, desc, options->outbox_timestamp);
+	outbox->id = nova_column_named(columns, n, desc, options->outbox_id);
+	outbox->key = nova_column_named(columns, n, desc, options->outbox_key);
+	outbox->payload = nova_column_named(columns, n, desc, options->outbox_payload);
+	outbox->route = nova_column_named(columns, n, desc, options->outbox_route);
+	outbox->timestamp = nova_column_named(columns, n, desc, options->outbox_timestamp);
 	if (!outbox->id || !outbox->key || !outbox->payload || !outbox->route)
 		return NULL;
 	outbox->placed = palloc0(Max(options->nplacements, 1) * sizeof(Placed));
 	for (int i = 0; i < options->nplacements; i++)
 	{
-		const NovaColumn *column = column_named(columns, n, desc, options->placements[i].column);
+		const NovaColumn *column =
+			nova_column_named(columns, n, desc, options->placements[i].column);
 
 		if (column)
 			place_column(outbox, column, &options->placements[i]);
@@ -180,12 +171,9 @@ nova_outbox_payload_column(const NovaOutbox *outbox)
 static StringInfo
 payload_text(const NovaColumn *col, const NovaRow *row, bool java)
 {
-	Datum value = row->values[col->attidx];
-
-	if (row->nulls[col->attidx] || !col->varlena || nova_type_is_bytes(col) ||
-		toast_raw_datum_size(value) > EXPAND_MAX)
+	if (row->nulls[col->attidx] || !col->varlena || nova_type_is_bytes(col))
 		return NULL;
-	return nova_column_text(col, row, java);
+	return nova_column_text(col, row, EXPAND_MAX, java);
 }
 
 static bool
@@ -197,13 +185,20 @@ is_blank(const StringInfo source)
 	return true;
 }
 
+/* Is there a value that may be seen as it is? */
+static bool
+is_readable(const NovaColumn *col, const NovaRow *row)
+{
+	return !row->nulls[col->attidx] && !nova_column_masked(col);
+}
+
 static void
 place_row(const NovaOutbox *outbox, const NovaRow *row, NovaPlace *place)
 {
 	int32 partition;
 
 	/* Kafka has no time before 1970 */
-	if (outbox->timestamp && !row->nulls[outbox->timestamp->attidx])
+	if (outbox->timestamp && is_readable(outbox->timestamp, row))
 		place->has_timestamp =
 			nova_type_epoch_ms(outbox->timestamp, row->values[outbox->timestamp->attidx],
 							   &place->timestamp) &&
@@ -215,7 +210,7 @@ place_row(const NovaOutbox *outbox, const NovaRow *row, NovaPlace *place)
 		if (outbox->placed[i].kind != PLACE_PARTITION)
 			continue;
 		/* Kafka has no negative partition; without one the key decides */
-		place->has_partition = !row->nulls[col->attidx] &&
+		place->has_partition = is_readable(col, row) &&
 							   nova_type_int32(col, row->values[col->attidx], &partition) &&
 							   partition >= 0;
 		place->partition = place->has_partition ? partition : 0;
@@ -229,7 +224,7 @@ nova_outbox_event(const NovaPlan *plan, const NovaRow *row, const NovaOptions *o
 	const NovaOutbox *outbox = plan->outbox;
 	bool java = options->profile == NOVA_PROFILE_DEBEZIUM;
 	bool is_null = row->nulls[outbox->payload->attidx];
-	StringInfo topic = nova_column_text(outbox->route, row, java);
+	StringInfo topic = nova_column_text(outbox->route, row, NOVA_NAME_MAX, java);
 	StringInfo source = NULL;
 
 	memset(event, 0, sizeof(*event));
@@ -248,7 +243,7 @@ nova_outbox_event(const NovaPlan *plan, const NovaRow *row, const NovaOptions *o
 static void
 add_header(StringInfo block, const char *name, const NovaColumn *col, const NovaRow *row, bool java)
 {
-	StringInfo source = nova_column_text(col, row, java);
+	StringInfo source = nova_column_text(col, row, NOVA_NAME_MAX, java);
 	uint16 len = (uint16) strlen(name);
 	uint32 size = source ? (uint32) source->len : 0;
 	char *end;
@@ -289,8 +284,13 @@ nova_outbox_headers(const NovaPlan *plan, const NovaRow *row, bool java, NovaByt
 void
 nova_outbox_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
+	const NovaColumn *key = plan->outbox->key;
+
 	nova_schema_open(out, plan->key_schema);
-	nova_encode_alone(out, plan->outbox->key, row);
+	if (!row->nulls[key->attidx] && nova_is_longer(key, row->values[key->attidx], NOVA_NAME_MAX))
+		nova_out_bytes(out, "null", 4);
+	else
+		nova_encode_alone(out, key, row);
 	nova_schema_close(out, plan->key_schema);
 }
 

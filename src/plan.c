@@ -480,15 +480,6 @@ plan_fields(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 			nova_fields_columns(options->headers, plan->columns, plan->ncolumns, desc, true);
 }
 
-static const NovaColumn *
-column_named(const NovaColumn *columns, int n, TupleDesc desc, const char *name)
-{
-	for (int i = 0; i < n; i++)
-		if (strcmp(NameStr(TupleDescAttr(desc, columns[i].attidx)->attname), name) == 0)
-			return &columns[i];
-	return NULL;
-}
-
 /*
  * The shape that the transforms give to keys, and where rows say their topic.
  * A table that lacks what a transform wants is passed over by it: its records
@@ -511,9 +502,10 @@ plan_shape(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 	plan->record_name = nova_topic_sanitize(plan->source_topic);
 	plan->flat = shape->flat;
 	if (shape->by_field)
-		plan->topic_column = column_named(plan->columns, plan->ncolumns, desc, shape->by_field);
+		plan->topic_column =
+			nova_column_named(plan->columns, plan->ncolumns, desc, shape->by_field);
 	if (shape->key_field)
-		plan->bare_key = column_named(plan->key, plan->nkey, desc, shape->key_field);
+		plan->bare_key = nova_column_named(plan->key, plan->nkey, desc, shape->key_field);
 	plan->key_tail = shape->key_tail;
 	plan->key_shaped = plan->bare_key || plan->key_tail;
 	plan->by_row = plan->topic_column != NULL;

@@ -19,6 +19,9 @@
 /* Below this many marked entries a sweep is not worth its walk. */
 #define SWEEP_MIN 64
 
+/* So many topics are known at a time: rows may name any number of them. */
+#define TOPICS_MAX 4096
+
 typedef struct TopicEntry
 {
 	char topic[NOVA_TOPIC_MAX + 1]; /* hash key */
@@ -32,7 +35,7 @@ struct NovaRelCache
 	MemoryContextCallback on_reset;
 	const NovaOptions *options;
 	HTAB *relations;
-	HTAB *topics;       /* made when the first message comes */
+	HTAB *topics;       /* NULL: none is known */
 	NovaRelEntry *last; /* the relation asked for last */
 	long ninvalid;
 	bool have_dependent; /* some plan depends on other relations */
@@ -241,6 +244,38 @@ nova_relcache_get(NovaRelCache *cache, Relation rel)
 	return entry;
 }
 
+static void
+free_route(NovaRelCache *cache, uint32 id)
+{
+	MemoryContext old = MemoryContextSwitchTo(cache->context);
+
+	cache->free_routes = lappend_int(cache->free_routes, (int) id);
+	MemoryContextSwitchTo(old);
+}
+
+/* All of them: those that are still used are announced again. */
+static void
+forget_topics(NovaRelCache *cache)
+{
+	HASH_SEQ_STATUS seq;
+	TopicEntry *entry;
+
+	hash_seq_init(&seq, cache->topics);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+		free_route(cache, entry->route.id);
+	hash_destroy(cache->topics);
+	cache->topics = NULL;
+}
+
+static void
+make_topics(NovaRelCache *cache)
+{
+	HASHCTL ctl = {
+		.keysize = NOVA_TOPIC_MAX + 1, .entrysize = sizeof(TopicEntry), .hcxt = cache->context};
+
+	cache->topics = hash_create("nova topics", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 NovaRouteState *
 nova_relcache_topic(NovaRelCache *cache, NovaBytes topic)
 {
@@ -248,14 +283,12 @@ nova_relcache_topic(NovaRelCache *cache, NovaBytes topic)
 	TopicEntry *entry;
 	bool found;
 
-	if (cache->topics == NULL)
-	{
-		HASHCTL ctl = {
-			.keysize = sizeof(key), .entrysize = sizeof(TopicEntry), .hcxt = cache->context};
-
-		cache->topics = hash_create("nova topics", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
 	memcpy(key, topic.data, topic.len);
+	if (cache->topics && hash_get_num_entries(cache->topics) >= TOPICS_MAX &&
+		hash_search(cache->topics, key, HASH_FIND, NULL) == NULL)
+		forget_topics(cache);
+	if (cache->topics == NULL)
+		make_topics(cache);
 	entry = hash_search(cache->topics, key, HASH_ENTER, &found);
 	if (!found)
 	{
@@ -269,13 +302,12 @@ nova_relcache_topic(NovaRelCache *cache, NovaBytes topic)
 }
 
 NovaRelCache *
-nova_relcache_beside(const NovaRelEntry *entry, MemoryContext parent, const NovaOptions *options)
+nova_relcache_beside(MemoryContext parent, const NovaOptions *options)
 {
 	NovaRelCache *cache = nova_relcache_create(parent, options);
-	NovaBytes topic = {entry->plan->topic, (uint32) strlen(entry->plan->topic)};
 
-	/* takes the entry's number */
-	(void) nova_relcache_topic(cache, topic);
+	/* the caller's */
+	(void) take_route(cache);
 	return cache;
 }
 
@@ -300,12 +332,7 @@ nova_relcache_sweep(NovaRelCache *cache)
 		if (entry->plan)
 			MemoryContextDelete(entry->plan->context);
 		if (entry->route.id != NOVA_NO_ROUTE)
-		{
-			MemoryContext old = MemoryContextSwitchTo(cache->context);
-
-			cache->free_routes = lappend_int(cache->free_routes, (int) entry->route.id);
-			MemoryContextSwitchTo(old);
-		}
+			free_route(cache, entry->route.id);
 		hash_search(cache->relations, &entry->relid, HASH_REMOVE, NULL);
 	}
 	cache->last = NULL;

@@ -39,15 +39,17 @@ extern NovaRelCache *nova_relcache_create(MemoryContext parent, const NovaOption
 
 /*
  * A cache for the rows of one relation outside of a stream, whose entry with
- * route 0 is the caller's: for the topics that rows may name.
+ * route 0 is the caller's own: for the topics that rows may name.
  */
-extern NovaRelCache *nova_relcache_beside(const NovaRelEntry *entry, MemoryContext parent,
-										  const NovaOptions *options);
+extern NovaRelCache *nova_relcache_beside(MemoryContext parent, const NovaOptions *options);
 
 /* The entry of a relation, with a valid plan. */
 extern NovaRelEntry *nova_relcache_get(NovaRelCache *cache, Relation rel);
 
-/* The route of messages to a topic (UTF-8, not terminated). */
+/*
+ * The route of records to a topic (UTF-8, not terminated).  It holds until the
+ * next call: of very many topics the older ones are forgotten.
+ */
 extern NovaRouteState *nova_relcache_topic(NovaRelCache *cache, NovaBytes topic);
 
 /* Forget relations that are gone; call between transactions. */

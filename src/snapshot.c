@@ -196,6 +196,16 @@ row_mark(const NovaSnapshot *s, bool last)
 	return first && s->first_mark ? s->first_mark : s->mark;
 }
 
+/* What shows the mark and is kept from row to row has to be made anew. */
+static void
+set_mark(NovaSnapshot *s, const char *mark)
+{
+	if (s->meta.snapshot == mark)
+		return;
+	nova_meta_mark(&s->meta, mark);
+	nova_headers_begin(&s->emitter.headers);
+}
+
 /* Values that lie out of line, which the encoder would take for unavailable. */
 static void
 fetch_values(NovaSnapshot *s)
@@ -220,7 +230,7 @@ write_row(NovaSnapshot *s, TupleTableSlot *slot, bool last)
 	memcpy(s->values, slot->tts_values, s->nread * sizeof(Datum));
 	memcpy(s->nulls, slot->tts_isnull, s->nread * sizeof(bool));
 	fetch_values(s);
-	nova_meta_mark(&s->meta, row_mark(s, last));
+	set_mark(s, row_mark(s, last));
 	nova_emit_read(&s->emitter, &s->entry, &row);
 	s->rows++;
 	MemoryContextSwitchTo(old);
@@ -492,7 +502,7 @@ begin_writes(NovaSnapshot *s, const ReturnSetInfo *rsinfo)
 	s->entry.route.topic = s->entry.plan->topic;
 	s->entry.route.schema = s->entry.plan->schema;
 	s->entry.route.table = s->entry.plan->table;
-	s->emitter.relcache = nova_relcache_beside(&s->entry, CurrentMemoryContext, s->options);
+	s->emitter.relcache = nova_relcache_beside(CurrentMemoryContext, s->options);
 }
 
 /*

@@ -33,22 +33,19 @@ nova_transaction_create(const NovaOptions *options, NovaBatch *batch, NovaRelCac
 	return t;
 }
 
-/* Where the records go: the same for the whole stream. */
-static NovaRouteState *
-find_route(NovaTransaction *t)
+/* The form of the records: the same for the whole stream. */
+static void
+set_shape(NovaTransaction *t)
 {
 	const char *first = t->options->topic_prefix;
 	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(t));
 	char *topic = psprintf("%s%s%s", first, *first ? "." : "", t->options->transaction_topic);
-	NovaBytes name;
 
 	t->shape.no_outbox = true;
 	nova_transforms_apply(t->options, topic, &t->shape);
 	t->key_schema = nova_schema_transaction_key(t->options, &t->shape);
 	t->value_schema = nova_schema_transaction(t->options, &t->shape);
 	MemoryContextSwitchTo(old);
-	name = (NovaBytes){t->shape.topic, (uint32) strlen(t->shape.topic)};
-	return nova_relcache_topic(t->cache, name);
 }
 
 /* Open a record of the transaction's topic, its key written. */
@@ -56,11 +53,14 @@ static NovaOut *
 open_record(NovaTransaction *t, const char *id)
 {
 	NovaBytes no_headers = {NULL, 0};
+	NovaBytes topic;
 	NovaOut *out;
 
-	if (t->route == NULL)
-		t->route = find_route(t);
-	out = nova_batch_record(t->batch, t->route, NOVA_OP_MESSAGE, 0, no_headers);
+	if (t->shape.topic == NULL)
+		set_shape(t);
+	topic = (NovaBytes){t->shape.topic, (uint32) strlen(t->shape.topic)};
+	out = nova_batch_record(t->batch, nova_relcache_topic(t->cache, topic), NOVA_OP_MESSAGE, 0,
+							no_headers);
 	nova_encode_named_key(out, "id", id, &t->shape, t->key_schema);
 	nova_batch_key_done(t->batch, false);
 	nova_schema_open(out, t->value_schema);

@@ -37,7 +37,6 @@ typedef struct NovaTransaction
 	NovaBatch *batch;
 	NovaRelCache *cache;
 	NovaMeta *meta;
-	NovaRouteState *route; /* of the topic; NULL: not yet asked for */
 	MemoryContext context; /* of one transaction */
 	NovaShape shape;       /* of its records, like the next two */
 	NovaBytes key_schema;

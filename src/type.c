@@ -743,6 +743,15 @@ nova_type_is_bytes(const NovaColumn *col)
 	return col->type == BYTEAOID;
 }
 
+const NovaColumn *
+nova_column_named(const NovaColumn *columns, int n, TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(NameStr(TupleDescAttr(desc, columns[i].attidx)->attname), name) == 0)
+			return &columns[i];
+	return NULL;
+}
+
 bool
 nova_type_epoch_ms(const NovaColumn *col, Datum value, int64 *ms)
 {

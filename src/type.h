@@ -101,6 +101,10 @@ extern NovaTraits nova_type_traits(Oid type, int32 typmod);
 /* Is it one of the types that hold characters: text and its kin, enums? */
 extern bool nova_type_is_character(Oid type);
 
+/* By the name in the server's encoding; NULL: none is called so. */
+extern const NovaColumn *nova_column_named(const NovaColumn *columns, int n, TupleDesc desc,
+										   const char *name);
+
 /* Of an outbox's columns: bytes; milliseconds since 1970; a small integer.  False: neither. */
 extern bool nova_type_is_bytes(const NovaColumn *col);
 extern bool nova_type_epoch_ms(const NovaColumn *col, Datum value, int64 *ms);
