@@ -213,7 +213,7 @@ static bool check_retries(Ctx *ctx, const char *key, const char *value);
 
 #define UNSUPPORTED "not supported by this version; remove it"
 #define NO_WORKER   "nova-relay is one process without Connect's workers"
-#define NO_SIGNALS  "this version has no signals and no incremental snapshots"
+#define NO_SIGNALS  "the relay acts on no signals and takes no incremental snapshots"
 #define NO_QUEUE    "nova has no such queue; memory is bounded by librdkafka's"
 #define NO_CACHE    "a schema is made once per table"
 #define ONE_TLS     "OpenSSL's defaults apply (TLS 1.2 and later)"
@@ -874,7 +874,7 @@ static const Option options[] = {
 	{.key = "transforms.*.schema.name.adjustment.mode",
 	 .fate = FATE_IGNORED,
 	 .scope = CLASS_LOGICAL "|" CLASS_TO_LOGICAL,
-	 .note = NO_CACHE},
+	 .note = "the connector's schema.name.adjustment.mode holds for all schemas"},
 	{.key = "transforms.*.table.field.event.id",
 	 .scope = CLASS_OUTBOX,
 	 PLUGIN("outbox.event.id"),
@@ -898,7 +898,7 @@ static const Option options[] = {
 	{.key = "transforms.*.table.field.event.schema.version",
 	 .fate = FATE_IGNORED,
 	 .scope = CLASS_OUTBOX,
-	 .note = NO_CACHE},
+	 .note = "the schema of an event has no version of its own"},
 	{.key = "transforms.*.table.fields.additional.placement",
 	 .type = TYPE_LIST,
 	 .scope = CLASS_OUTBOX,
@@ -1001,14 +1001,14 @@ static const Option options[] = {
 	IGNORE("value.converter.schemas.cache.size", NO_CACHE),
 	REFUSE("key.converter.schema.registry.*", "nova uses no schema registry; remove it"),
 	REFUSE("value.converter.schema.registry.*", "nova uses no schema registry; remove it"),
-	IGNORE("header.converter", "this version writes no record headers"),
+	IGNORE("header.converter", "headers are text, as Kafka Connect's default writes them"),
 	IGNORE("errors.tolerance", "nova skips no record, whatever this says"),
 	IGNORE("errors.log.enable", "errors are always logged"),
 	IGNORE("errors.log.include.messages", "the log never holds a row's content"),
 	IGNORE("errors.retry.timeout", "nova retries for ever what can heal"),
 	IGNORE("errors.retry.delay.max.ms", "see retriable.restart.connector.wait.ms"),
 	ONLY("exactly.once.support", "requested",
-		 "not supported by this version, which delivers at least once; remove it",
+		 "nova delivers at least once; remove it, or set it to requested",
 		 "Delivery is at least once, with an idempotent producer."),
 	IGNORE("exactly.once.source.support", "this version delivers at least once"),
 	IGNORE("transaction.boundary", "this version delivers at least once"),
@@ -1109,7 +1109,7 @@ static const Option options[] = {
 		 "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
 		 "nova partitions by murmur2 of the key, as Kafka's default does; remove it",
 		 "murmur2 of the key, as Kafka's default."),
-	REFUSE("producer.override.transactional.id", "not supported by this version; remove it"),
+	REFUSE("producer.override.transactional.id", "nova uses no Kafka transactions; remove it"),
 	REFUSE("producer.override.interceptor.classes", "Java classes cannot run here; remove it"),
 	IGNORE("producer.override.transaction.timeout.ms", "this version uses no transactions"),
 	IGNORE("producer.override.key.serializer", "the plugin makes the bytes"),
@@ -1185,7 +1185,7 @@ static const Option options[] = {
 	ONLY("kafka.delivery.report.only.error", "false", "nova needs every ack; remove it",
 		 "nova needs every ack."),
 	REFUSE("kafka.partitioner", "nova partitions by murmur2 of the key; remove it"),
-	REFUSE("kafka.transactional.id", "not supported by this version; remove it"),
+	REFUSE("kafka.transactional.id", "nova uses no Kafka transactions; remove it"),
 	{.key = "kafka.max.in.flight",
 	 .type = TYPE_INT,
 	 .min = 1,
@@ -4108,6 +4108,13 @@ config_publication_use(const RelayConfig *cfg, bool exists)
 	if (exists)
 		return PUBLICATION_APPLIES;
 	return cfg->publication_required ? PUBLICATION_MISSING : PUBLICATION_NOT_NEEDED;
+}
+
+bool
+config_option_applies(const ConfigPair *option, PublicationUse publication)
+{
+	return publication == PUBLICATION_APPLIES ||
+		   strcmp(option->name, CONFIG_PUBLICATION_OPTION) != 0;
 }
 
 void

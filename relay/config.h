@@ -114,7 +114,6 @@ extern const TopicGroup *config_topic_group(const RelayConfig *cfg, const char *
 /* The value of a pair, or NULL. */
 extern const char *config_pair(const ConfigPairs *pairs, const char *name);
 
-/* The plugin's option to leave out of START_REPLICATION unless PUBLICATION_APPLIES. */
 #define CONFIG_PUBLICATION_OPTION "publication.names"
 
 typedef enum PublicationUse
@@ -127,6 +126,9 @@ typedef enum PublicationUse
 
 /* What becomes of cfg->publication, given whether the database has it. */
 extern PublicationUse config_publication_use(const RelayConfig *cfg, bool exists);
+
+/* Is this option of the plugin for the server?  CONFIG_PUBLICATION_OPTION is not always. */
+extern bool config_option_applies(const ConfigPair *option, PublicationUse publication);
 
 /* Every effective setting, a line each, secrets masked. */
 extern void config_print_effective(const RelayConfig *cfg, FILE *out);

@@ -143,7 +143,10 @@ delivery_begin(Delivery *d, unsigned channel)
 {
 	DeliveryChannel *c = &d->channels[channel];
 
-	frame_stream_begin(&c->reader);
+	if (channel == DELIVERY_STREAM)
+		frame_stream_begin(&c->reader);
+	else
+		frame_chunk_begin(&c->reader);
 	builder_reset(&c->large);
 	c->records = 0;
 	c->whole = false;

@@ -22,6 +22,13 @@ frame_stream_begin(FrameReader *r)
 }
 
 void
+frame_chunk_begin(FrameReader *r)
+{
+	frame_stream_begin(r);
+	r->chunked = true;
+}
+
+void
 frame_free(FrameReader *r)
 {
 	free(r->routes);
@@ -81,7 +88,7 @@ checksum_to(FrameReader *r, const char *pos)
 static const char *
 check_hello(FrameReader *r, const NovaHello *h, char *text, size_t size)
 {
-	if (r->greeted)
+	if (r->greeted || r->over)
 		return "a second HELLO in one stream";
 	if (h->protocol != NOVA_PROTOCOL_VERSION)
 	{
@@ -160,6 +167,8 @@ check_chunk(FrameReader *r, const NovaChunk *chunk, const char *start, char *tex
 {
 	uint32_t crc;
 
+	if (!r->chunked)
+		return "CHUNK in the stream of changes, where a COMMIT ends a transaction";
 	checksum_to(r, start);
 	crc = CRC32C_FINAL(r->crc);
 	if (chunk->records != r->records)
@@ -175,9 +184,9 @@ check_chunk(FrameReader *r, const NovaChunk *chunk, const char *start, char *tex
 				 chunk->crc, crc);
 		return text;
 	}
-	r->crc = CRC32C_INIT;
-	r->crc_pos = r->cursor.pos;
-	r->records = 0;
+	/* nothing may come behind it, which this tells without a question per record */
+	r->over = true;
+	r->greeted = false;
 	r->in_transaction = false;
 	return NULL;
 }
@@ -188,6 +197,8 @@ check_commit(FrameReader *r, const NovaCommit *commit, const char *start, char *
 {
 	uint32_t crc;
 
+	if (r->chunked)
+		return "COMMIT in a snapshot, where nothing is to be confirmed";
 	checksum_to(r, start);
 	crc = CRC32C_FINAL(r->crc);
 	if (commit->end_lsn == 0)
@@ -218,7 +229,8 @@ static const char *
 check_frame(FrameReader *r, const NovaFrame *frame, const char *start, char *text, size_t size)
 {
 	if (!r->greeted && frame->type != NOVA_FRAME_HELLO)
-		return "the stream does not begin with HELLO";
+		return r->over ? "a frame behind CHUNK, which is the last one"
+					   : "the stream does not begin with HELLO";
 	if (r->in_value != (frame->type == NOVA_FRAME_MORE))
 		return r->in_value ? "a value was to go on, but no MORE follows"
 						   : "MORE without a value that goes on";

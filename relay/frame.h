@@ -7,7 +7,7 @@
  * tell: HELLO first and of our protocol, ROUTE before use, MORE exactly where
  * a value goes on, and at COMMIT the number of records and the checksum.
  *
- *	frame_stream_begin(&reader);				a new connection
+ *	frame_stream_begin(&reader);				a new connection; frame_chunk_begin() for a COPY
  *	frame_payload_begin(&reader, data, len, lsn);	each 'w' message
  *	while (frame_next(&reader, &frame) == FRAME_READ)
  *		… use frame; its bytes point into the payload …
@@ -53,6 +53,8 @@ typedef struct FrameReader
 	uint32_t crc;
 	uint64_t records;    /* since the last COMMIT */
 	bool greeted;        /* HELLO seen */
+	bool chunked;        /* CHUNK takes the place of COMMIT */
+	bool over;           /* CHUNK seen */
 	bool in_transaction; /* something came after the last COMMIT */
 	bool in_value;       /* MORE must follow */
 	bool *routes;        /* known ids */
@@ -62,6 +64,9 @@ typedef struct FrameReader
 
 /* All zero is a valid new reader; this is for the next stream. */
 extern void frame_stream_begin(FrameReader *r);
+
+/* For the frames of one COPY of a snapshot, which end with CHUNK and have no COMMIT. */
+extern void frame_chunk_begin(FrameReader *r);
 
 /* The payload must outlive its frames. */
 extern void frame_payload_begin(FrameReader *r, const char *data, size_t len, uint64_t lsn);

@@ -302,8 +302,7 @@ build_start(PgStream *pg, QueryText *q)
 	fprintf(q->out, " LOGICAL " LSN_FORMAT, LSN_ARGS(pg->start_lsn));
 	for (size_t i = 0; i < options->count; i++)
 	{
-		if (pg->server.publication != PUBLICATION_APPLIES &&
-			strcmp(options->items[i].name, CONFIG_PUBLICATION_OPTION) == 0)
+		if (!config_option_applies(&options->items[i], pg->server.publication))
 			continue;
 		fputs(first ? " (" : ", ", q->out);
 		first = false;
@@ -670,6 +669,13 @@ pgstream_connect(PgStream *pg, int64_t now)
 		PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);
 		PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
 	}
+}
+
+void
+pgstream_look(PgStream *pg, int64_t now)
+{
+	pg->step = pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT;
+	(void) send_query(pg, now);
 }
 
 void

@@ -69,6 +69,9 @@ extern void pgstream_free(PgStream *pg);
 /* Begin to connect and look the slot up.  One that is not ours is a PG_STOP. */
 extern void pgstream_connect(PgStream *pg, int64_t now);
 
+/* Look publication and slot up again. */
+extern void pgstream_look(PgStream *pg, int64_t now);
+
 /* Make the slot, and export its snapshot if asked to. */
 extern void pgstream_create(PgStream *pg, bool export_snapshot, int64_t now);
 

@@ -15,8 +15,9 @@
  * asks for a reply may have overtaken data the plugin holds back, so that one
  * only when it comes twice in a row (the server shutting down).
  *
- * Snapshot.  What a start does is decided once, in DECIDE, from the mode, the
- * slot and what the state topic remembers.  "begin" is safe there before the
+ * Snapshot.  What a start does is decided in DECIDE, from the mode, the slot and
+ * what the state topic remembers, and again under the lock that keeps other
+ * relays from it.  "begin" is safe there before the
  * slot exists, "done" after the last row is acknowledged, and until then a slot
  * that this process made is dropped again when it stops (undo_slot).  The
  * replication connection lies idle meanwhile, so that the snapshot it exported
@@ -77,6 +78,7 @@ typedef enum RelayState
 	STATE_RECALL,
 	STATE_DECIDE,
 	STATE_CHECK,
+	STATE_LOOK,
 	STATE_DROP,
 	STATE_BEGIN,
 	STATE_CREATE,
@@ -114,11 +116,13 @@ typedef struct Relay
 	/* snapshot */
 	bool recalled; /* remembered is what the state topic says */
 	bool working;  /* the state's work was begun */
+	bool locked;   /* nobody else takes the snapshot: what is looked up now stays true */
 	StateRecord remembered;
 	SnapAction action;   /* what was decided */
 	bool snapshot_taken; /* by this process */
 	bool forgetting;     /* the state topic is told to */
 	bool undo_slot;      /* made for a snapshot that is not finished */
+	bool undone;         /* it was tried, and said how that went */
 	int64_t undo_until;
 	int64_t snapshot_began;
 	int64_t next_snapshot_line;
@@ -277,8 +281,9 @@ reconnect_later(Relay *r, const char *reason)
 	snapshot_close(r->snapshot);
 	log_status(NULL);
 	/* whoever else was at it may have finished it */
-	if (r->state == STATE_CHECK)
+	if (r->state == STATE_CHECK || r->state == STATE_LOOK)
 		r->recalled = false;
+	r->locked = false;
 	r->undo_slot = false;
 	r->connecting = false;
 	r->streaming = false;
@@ -590,6 +595,9 @@ start_stream(Relay *r)
 	uint64_t safe = delivery_safe_lsn(r->delivery);
 
 	r->slot_known = true;
+	/* another relay may have taken the snapshot that this one was about to take */
+	snapshot_close(r->snapshot);
+	r->locked = false;
 	log_publication(r);
 	delivery_begin(r->delivery, DELIVERY_STREAM);
 	/* the slot is never asked to go back: the server takes the later of the two */
@@ -623,7 +631,8 @@ decide(const Relay *r)
 static void
 log_decision(const Relay *r, const SnapDecision *d)
 {
-	if (d->reason == NULL || (r->slot_known && d->action == ACTION_STREAM))
+	if (d->reason == NULL || (r->slot_known && d->action == ACTION_STREAM) ||
+		(r->locked && d->action == r->action))
 		return;
 	if (d->warn)
 		log_warn("slot %s: %s", r->cfg->slot_name, d->reason);
@@ -639,9 +648,9 @@ turn_decide(Relay *r)
 	if (!same_cluster(r))
 		return;
 	d = decide(r);
-	r->action = d.action;
 	if (d.action != ACTION_REFUSE)
 		log_decision(r, &d);
+	r->action = d.action;
 	switch (d.action)
 	{
 		case ACTION_STREAM:
@@ -657,7 +666,12 @@ turn_decide(Relay *r)
 			fail(r, "PostgreSQL: slot \"%s\": %s", r->cfg->slot_name, d.reason);
 			break;
 		default:
-			enter(r, STATE_CHECK);
+			if (!r->locked)
+				enter(r, STATE_CHECK);
+			else
+				enter(r, d.action == ACTION_BESIDE  ? STATE_SNAPSHOT
+						 : d.action == ACTION_AGAIN ? STATE_DROP
+													: STATE_BEGIN);
 			break;
 	}
 }
@@ -667,7 +681,7 @@ turn_decide(Relay *r)
  * snapshot shows, and only then let the state topic say that it is complete.
  */
 
-/* From a snapshot's step to the next one. */
+/* May it be taken, by this process?  What was decided may be old by then: decide again. */
 static void
 turn_check(Relay *r)
 {
@@ -681,17 +695,40 @@ turn_check(Relay *r)
 		return;
 	}
 	if (!r->working)
-		snapshot_check(r->snapshot, r->now);
+		snapshot_check(r->snapshot, pgstream_server(r->pg)->publication, r->now);
 	r->working = true;
 	status = snapshot_advance(r->snapshot, r->now);
 	if (status == PG_READY)
-		enter(r, r->action == ACTION_BESIDE  ? STATE_SNAPSHOT
-				 : r->action == ACTION_AGAIN ? STATE_DROP
-											 : STATE_BEGIN);
+	{
+		r->locked = true;
+		enter(r, STATE_LOOK);
+	}
 	else if (status == PG_AGAIN)
 		wake_by(r, snapshot_deadline(r->snapshot));
 	else
 		judge_snapshot(r, status);
+}
+
+/* Another relay may have finished its snapshot between our looking and our lock. */
+static void
+turn_look(Relay *r)
+{
+	PgStatus status;
+
+	beat(r);
+	if (!r->working)
+		pgstream_look(r->pg, r->now);
+	r->working = true;
+	status = pgstream_advance(r->pg, r->now);
+	if (status == PG_READY)
+	{
+		r->recalled = false;
+		enter(r, STATE_RECALL);
+	}
+	else if (status == PG_AGAIN)
+		wake_by(r, pgstream_deadline(r->pg));
+	else
+		judge(r, status);
 }
 
 static void
@@ -854,6 +891,8 @@ end_snapshot(Relay *r)
 			 "every record is acknowledged",
 			 c.tables_done, c.tables, c.rows, seconds, (double) c.rows / seconds);
 	r->attempt = 0;
+	/* whether or not "done" gets there in time, the slot is of use from here on */
+	r->undo_slot = false;
 	enter(r, STATE_DONE);
 }
 
@@ -899,7 +938,6 @@ turn_done(Relay *r)
 		if (!remember(r, PHASE_DONE))
 			return;
 		r->snapshot_taken = true;
-		r->undo_slot = false;
 		r->blocked = false;
 		snapshot_close(r->snapshot);
 		if (r->store != NULL)
@@ -942,6 +980,7 @@ undo_slot(Relay *r)
 	if (status == PG_AGAIN && r->now < r->undo_until)
 		return false;
 	r->undo_slot = false;
+	r->undone = true;
 	if (status == PG_READY)
 		log_warn("the snapshot is not complete: dropped slot %s; the next start begins it again "
 				 "from zero, and rows repeat",
@@ -1086,6 +1125,13 @@ drain_stream(Relay *r)
 	}
 }
 
+/* As far as we know: what was never made, or dropped with its snapshot, does not. */
+static bool
+slot_stays(const Relay *r)
+{
+	return r->slot_known || pgstream_server(r->pg)->slot == SLOT_PRESENT;
+}
+
 static void
 turn_drain(Relay *r)
 {
@@ -1102,7 +1148,7 @@ turn_drain(Relay *r)
 	if (idle && r->streaming)
 		drain_stream(r);
 	else if (idle)
-		end_drain(r, r->cfg->slot_drop_on_stop && !r->draining_stream
+		end_drain(r, r->cfg->slot_drop_on_stop && !r->draining_stream && slot_stays(r)
 						 ? "without a connection the slot could not be dropped, as "
 						   "slot.drop.on.stop asks; drop it yourself, for it keeps WAL"
 					 : r->draining_stream || delivery_safe_lsn(r->delivery) > r->confirmed_lsn
@@ -1148,11 +1194,15 @@ static const RelayStateRow states[] = {
 					  "read what the state topic remembers of the slot; → DECIDE, → FAILED"},
 	[STATE_DECIDE] =
 		{"DECIDE", turn_decide, false,
-		 "same cluster?  snapshot or stream?  → CHECK, → CREATE, → STREAM, → END, → FAILED"},
+		 "same cluster?  snapshot or stream?  → CHECK, and then → DROP, → BEGIN, → SNAPSHOT; → "
+		 "CREATE, → STREAM, → END, → FAILED"},
 	[STATE_CHECK] =
 		{"CHECK", turn_check, false,
-		 "may a snapshot be taken?  nothing is changed yet; → DROP, → BEGIN, → SNAPSHOT, → "
-		 "CONNECT on what can heal, → FAILED"},
+		 "may a snapshot be taken, by this process?  nothing is changed yet; → LOOK, → CONNECT on "
+		 "what can heal, → FAILED"},
+	[STATE_LOOK] = {"LOOK", turn_look, true,
+					"look the slot up again, now that nobody else takes the snapshot; → RECALL, → "
+					"CONNECT, → FAILED"},
 	[STATE_DROP] = {"DROP", turn_drop, true,
 					"drop the slot of a snapshot that was cut off; → BEGIN, → CONNECT, → FAILED"},
 	[STATE_BEGIN] = {"BEGIN", turn_begin, false,
@@ -1268,7 +1318,10 @@ wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
 	fds[FD_PG] = pg_pollfd(r);
 	fds[FD_HEARTBEAT] =
 		r->heartbeat != NULL ? heartbeat_pollfd(r->heartbeat) : (struct pollfd){.fd = -1};
-	n = FD_SNAPSHOT + snapshot_pollfds(r->snapshot, fds + FD_SNAPSHOT, r->blocked);
+	n = FD_SNAPSHOT;
+	/* in other states nobody would read what there is to read */
+	if (r->state == STATE_CHECK || r->state == STATE_SNAPSHOT)
+		n += snapshot_pollfds(r->snapshot, fds + FD_SNAPSHOT, r->blocked);
 	if (timeout < 0)
 		timeout = 0;
 	if (poll(fds, (nfds_t) n, (int) timeout) < 0)
@@ -1301,6 +1354,16 @@ relay_turn(Relay *r)
 		states[r->state].turn(r);
 	if (r->state != STATE_END)
 		log_progress(r);
+}
+
+/* Without a state topic the next start knows nothing of a snapshot that was cut off. */
+static void
+warn_of_slot(const Relay *r)
+{
+	if (r->store == NULL && r->remembered.phase == PHASE_BEGIN && !r->undone)
+		log_warn("the snapshot is not complete: if slot %s is there, drop it yourself, or the next "
+				 "start takes it for complete: SELECT pg_drop_replication_slot(...)",
+				 r->cfg->slot_name);
 }
 
 static void
@@ -1391,6 +1454,7 @@ relay_run(const RelayConfig *cfg, const RelayArgs *args)
 	{
 		while (r.state != STATE_END)
 			relay_turn(&r);
+		warn_of_slot(&r);
 		log_summary(&r);
 	}
 	else

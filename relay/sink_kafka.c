@@ -515,30 +515,46 @@ make_headers(NovaBytes block)
 	return headers;
 }
 
-/* One record to a partition; headers (or NULL) are the caller's again if it fails. */
-static rd_kafka_resp_err_t
-produce_to(KafkaSink *k, const NovaRecord *r, int32_t partition, rd_kafka_headers_t *headers,
-		   Buffer *buf)
+/* One record; headers (or NULL) are the caller's again if it fails. */
+static rd_kafka_error_t *
+send_record(KafkaSink *k, rd_kafka_topic_t *topic, int32_t partition, NovaBytes key,
+			NovaBytes value, int64_t timestamp, rd_kafka_headers_t *headers, Buffer *buf)
 {
-	rd_kafka_error_t *error;
-	rd_kafka_resp_err_t err;
 	rd_kafka_vu_t args[] = {
-		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->routes[r->route].handle},
+		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
 		{.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
-		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {lend(r->value), r->value.len}},
-		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {lend(r->key), r->key.len}},
+		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {lend(value), value.len}},
+		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {lend(key), key.len}},
 		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = buf},
-		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->place.timestamp}, /* 0: now */
+		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = timestamp}, /* 0: now */
 		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
 	};
 	size_t n = sizeof(args) / sizeof(args[0]);
 
-	error = rd_kafka_produceva(k->rk, args, headers != NULL ? n : n - 1);
+	return rd_kafka_produceva(k->rk, args, headers != NULL ? n : n - 1);
+}
+
+static rd_kafka_resp_err_t
+produce_to(KafkaSink *k, const NovaRecord *r, int32_t partition, rd_kafka_headers_t *headers,
+		   Buffer *buf)
+{
+	rd_kafka_error_t *error = send_record(k, k->routes[r->route].handle, partition, r->key,
+										  r->value, r->place.timestamp, headers, buf);
+	rd_kafka_resp_err_t err;
+
 	if (error == NULL)
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
 	err = rd_kafka_error_code(error);
 	rd_kafka_error_destroy(error);
 	return err;
+}
+
+static void
+warn_no_partition(const char *topic, int32_t partition, const Buffer *buf)
+{
+	log_warn("topic %s has no partition %d, which a record from LSN " LSN_FORMAT
+			 " asks for; the record goes where its key sends it",
+			 topic, (int) partition, LSN_ARGS(buf->lsn));
 }
 
 /*
@@ -556,9 +572,7 @@ produce_alone(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *accepted)
 	*accepted = 0;
 	if (err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && partition != RD_KAFKA_PARTITION_UA)
 	{
-		log_warn("topic %s has no partition %d, which a record from LSN " LSN_FORMAT
-				 " asks for; the record goes where its key sends it",
-				 k->routes[r->route].topic, (int) partition, LSN_ARGS(buf->lsn));
+		warn_no_partition(k->routes[r->route].topic, partition, buf);
 		err = produce_to(k, r, RD_KAFKA_PARTITION_UA, headers, buf);
 	}
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -627,6 +641,37 @@ kafka_heartbeat(Sink *sink, const char *topic, const char *key, const char *valu
 		heartbeat_failed(k, topic, err);
 }
 
+/*
+ * The topic was not known when the record was taken, and has no such partition:
+ * as in produce_alone().  False if it is not that, or cannot be sent again.
+ */
+static bool
+send_by_key(KafkaSink *k, const rd_kafka_message_t *m)
+{
+	NovaBytes key = {m->key, (uint32_t) m->key_len};
+	NovaBytes value = {m->payload, (uint32_t) m->len};
+	rd_kafka_headers_t *headers = NULL;
+	rd_kafka_error_t *error;
+	bool sent;
+
+	if (m->err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || m->partition == RD_KAFKA_PARTITION_UA ||
+		k->closing)
+		return false;
+	(void) rd_kafka_message_detach_headers((rd_kafka_message_t *) (uintptr_t) m, &headers);
+	error = send_record(k, m->rkt, RD_KAFKA_PARTITION_UA, key, value,
+						rd_kafka_message_timestamp(m, NULL), headers, m->_private);
+	sent = error == NULL;
+	if (sent)
+		warn_no_partition(rd_kafka_topic_name(m->rkt), m->partition, m->_private);
+	else
+	{
+		rd_kafka_error_destroy(error);
+		if (headers != NULL)
+			rd_kafka_headers_destroy(headers);
+	}
+	return sent;
+}
+
 /* A record that failed for good, or a heartbeat, which may. */
 static void
 report_failure(KafkaSink *k, const rd_kafka_message_t *m)
@@ -638,6 +683,8 @@ report_failure(KafkaSink *k, const rd_kafka_message_t *m)
 		heartbeat_failed(k, rd_kafka_topic_name(m->rkt), m->err);
 		return;
 	}
+	if (send_by_key(k, m))
+		return;
 	k->in_flight--;
 	(void) fail_record(k, m->err, rd_kafka_topic_name(m->rkt), buf->lsn, m->len + m->key_len);
 	k->sink.events.given_up(k->sink.events.arg, buf, 1);

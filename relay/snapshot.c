@@ -41,7 +41,9 @@ typedef enum WorkerStep
 	WORKER_COPY, /* the query was sent */
 	WORKER_ROWS, /* they come */
 	WORKER_ROWS_END,
-	WORKER_IDLE, /* nothing left to read */
+	WORKER_IDLE, /* takes the next chunk */
+	WORKER_RELEASE,
+	WORKER_RELEASED, /* nothing left to read */
 	WORKER_STEPS
 } WorkerStep;
 
@@ -72,6 +74,7 @@ struct Snapshot
 	int nworkers;
 	int turn;   /* whose message is next */
 	bool begun; /* snapshot_begin() was called */
+	PublicationUse publication;
 	bool planned;
 	bool again; /* libpq may hold what the next step is about */
 	char *name; /* of the exported snapshot */
@@ -102,8 +105,8 @@ static const SnapAdvice advices[] = {
 	 "a snapshot needs the extension: run CREATE EXTENSION nova_decoder in this database, or set "
 	 "snapshot.mode to no_data"},
 	{"42883", "nova.snapshot_", PG_STOP,
-	 "a snapshot needs the extension: run CREATE EXTENSION nova_decoder in this database, or set "
-	 "snapshot.mode to no_data"},
+	 "the extension is missing or of another release: run ALTER EXTENSION nova_decoder UPDATE, or "
+	 "CREATE EXTENSION nova_decoder"},
 	{"42501", "schema nova", PG_STOP, "run: GRANT USAGE ON SCHEMA nova TO <database.user>"},
 	{"42501", "row security", PG_STOP,
 	 "give the role BYPASSRLS, or leave the table out with snapshot.include.collection.list"},
@@ -201,15 +204,21 @@ fail_result(Snapshot *s, const Worker *w, const PGresult *res)
  */
 
 static void
-put_literal(FILE *out, const char *text)
+put_escaped(FILE *out, const char *text)
 {
-	putc('\'', out);
 	for (; *text != '\0'; text++)
 	{
 		if (*text == '\'')
 			putc('\'', out);
 		putc(*text, out);
 	}
+}
+
+static void
+put_literal(FILE *out, const char *text)
+{
+	putc('\'', out);
+	put_escaped(out, text);
 	putc('\'', out);
 }
 
@@ -219,22 +228,22 @@ put_options(const Snapshot *s, FILE *out)
 {
 	const ConfigPairs *options = &s->cfg->plugin;
 
+	const char *comma = "";
+
 	fputs("ARRAY[", out);
 	for (size_t i = 0; i < options->count; i++)
 	{
-		size_t size = strlen(options->items[i].name) + strlen(options->items[i].value) + 2;
-		char *item = malloc(size);
-
-		if (item == NULL)
+		if (!config_option_applies(&options->items[i], s->publication))
 			continue;
-		snprintf(item, size, "%s=%s", options->items[i].name, options->items[i].value);
-		if (i > 0)
-			putc(',', out);
-		put_literal(out, item);
-		free(item);
+		fprintf(out, "%s'", comma);
+		put_escaped(out, options->items[i].name);
+		putc('=', out);
+		put_escaped(out, options->items[i].value);
+		putc('\'', out);
+		comma = ",";
 	}
 	if (config_pair(options, "batch.bytes") == NULL)
-		fprintf(out, "%s'batch.bytes=%d'", options->count > 0 ? "," : "", WRITE_BYTES);
+		fprintf(out, "%s'batch.bytes=%d'", comma, WRITE_BYTES);
 	fputs("]::text[]", out);
 }
 
@@ -298,6 +307,14 @@ build_begin(const Snapshot *s, const Worker *w, FILE *out)
 	put_literal(out, s->name);
 }
 
+static void
+build_release(const Snapshot *s, const Worker *w, FILE *out)
+{
+	(void) s;
+	(void) w;
+	fputs("COMMIT", out);
+}
+
 /* What all rows say of themselves, and a snapshot for the other connections. */
 static void
 build_moment(const Snapshot *s, const Worker *w, FILE *out)
@@ -350,6 +367,7 @@ answer_nothing(Snapshot *s, Worker *w, const PGresult *res)
 {
 	static const WorkerStep next[WORKER_STEPS] = {
 		[WORKER_ROLLBACK] = WORKER_BEGIN,
+		[WORKER_RELEASE] = WORKER_RELEASED,
 	};
 
 	(void) s;
@@ -535,17 +553,20 @@ typedef struct WorkerQuery
 	void (*build)(const Snapshot *s, const Worker *w, FILE *out);
 	ExecStatusType expected;
 	PgStatus (*answer)(Snapshot *s, Worker *w, const PGresult *res);
+	int fields; /* that the answer needs */
+	bool one_row;
 } WorkerQuery;
 
 static const WorkerQuery queries[WORKER_STEPS] = {
-	[WORKER_SETTINGS] = {build_settings, PGRES_TUPLES_OK, answer_settings},
-	[WORKER_LOCK] = {build_lock, PGRES_TUPLES_OK, answer_lock},
-	[WORKER_CHECK] = {build_tables, PGRES_TUPLES_OK, answer_check},
-	[WORKER_ROLLBACK] = {build_rollback, PGRES_COMMAND_OK, answer_nothing},
-	[WORKER_BEGIN] = {build_begin, PGRES_COMMAND_OK, answer_begin},
-	[WORKER_MOMENT] = {build_moment, PGRES_TUPLES_OK, answer_moment},
-	[WORKER_TABLES] = {build_tables, PGRES_TUPLES_OK, answer_tables},
-	[WORKER_COPY] = {build_copy, PGRES_COPY_OUT, answer_copy},
+	[WORKER_SETTINGS] = {build_settings, PGRES_TUPLES_OK, answer_settings, 1, false},
+	[WORKER_LOCK] = {build_lock, PGRES_TUPLES_OK, answer_lock, 1, true},
+	[WORKER_CHECK] = {build_tables, PGRES_TUPLES_OK, answer_check, 8, false},
+	[WORKER_ROLLBACK] = {build_rollback, PGRES_COMMAND_OK, answer_nothing, 0, false},
+	[WORKER_BEGIN] = {build_begin, PGRES_COMMAND_OK, answer_begin, 0, false},
+	[WORKER_MOMENT] = {build_moment, PGRES_TUPLES_OK, answer_moment, 4, true},
+	[WORKER_TABLES] = {build_tables, PGRES_TUPLES_OK, answer_tables, 8, false},
+	[WORKER_COPY] = {build_copy, PGRES_COPY_OUT, answer_copy, 0, false},
+	[WORKER_RELEASE] = {build_release, PGRES_COMMAND_OK, answer_nothing, 0, false},
 };
 
 /*
@@ -671,11 +692,13 @@ take_result(Snapshot *s, Worker *w, PGresult *res)
 		status = fail_result(s, w, res);
 	else if (w->answered)
 		; /* BEGIN and SET are two commands in one query */
-	else if (PQresultStatus(res) == query->expected)
+	else if (PQresultStatus(res) == query->expected && PQnfields(res) >= query->fields &&
+			 (!query->one_row || PQntuples(res) == 1))
 		status = query->answer(s, w, res);
 	else
-		status = fail_plainly(s, PG_RETRY, "snapshot: unexpected answer from the server: %s",
-							  PQresStatus(PQresultStatus(res)));
+		status =
+			fail_plainly(s, PG_RETRY, "snapshot: unexpected answer from the server: %s of %d by %d",
+						 PQresStatus(PQresultStatus(res)), PQntuples(res), PQnfields(res));
 	w->answered = true;
 	PQclear(res);
 	return status;
@@ -752,14 +775,20 @@ advance_rows_end(Snapshot *s, Worker *w)
 	return PG_AGAIN;
 }
 
+/*
+ * Whoever has nothing left to read lets go of its table locks: an ALTER TABLE
+ * that waits for them may be what another connection waits for, and of that
+ * circle the server sees only a half.
+ */
 static PgStatus
 next_chunk(Snapshot *s, Worker *w)
 {
 	w->has_chunk = snapplan_next(&s->plan, &w->chunk);
 	if (w->has_chunk)
 		return send_query(s, w, WORKER_COPY);
-	if (w != &s->workers[0])
-		close_worker(w);
+	if (w == &s->workers[0])
+		return send_query(s, w, WORKER_RELEASE);
+	close_worker(w);
 	return PG_READY;
 }
 
@@ -781,6 +810,8 @@ advance_worker(Snapshot *s, Worker *w, int64_t now)
 		status = advance_query(s, w);
 	if (status == PG_AGAIN && w->step == WORKER_IDLE && !w->answered)
 		status = next_chunk(s, w);
+	if (status == PG_AGAIN && w->step == WORKER_RELEASED && !w->answered)
+		status = PG_READY;
 	return status;
 }
 
@@ -794,7 +825,8 @@ can_do_without(const Snapshot *s, const Worker *w)
 static PgStatus
 give_up_worker(Snapshot *s, Worker *w)
 {
-	log_warn("%s; the snapshot goes on with fewer connections", s->error);
+	if (s->plan.next < s->plan.ntables)
+		log_warn("%s; the snapshot goes on with fewer connections", s->error);
 	s->failure = PG_READY;
 	s->error[0] = '\0';
 	close_worker(w);
@@ -840,9 +872,10 @@ snapshot_free(Snapshot *s)
 }
 
 void
-snapshot_check(Snapshot *s, int64_t now)
+snapshot_check(Snapshot *s, PublicationUse publication, int64_t now)
 {
 	snapshot_close(s);
+	s->publication = publication;
 	s->nworkers = 1;
 	begin_connect(s, &s->workers[0], now);
 }

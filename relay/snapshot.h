@@ -3,7 +3,7 @@
  * snapshot.h
  *		The rows that exist already, read by several connections at once.
  *
- *	snapshot_check(s, now);				may it be taken at all?
+ *	snapshot_check(s, publication, now);	may it be taken at all?
  *	snapshot_advance(s, now)			… PG_READY: yes, and nobody else takes it
  *	snapshot_begin(s, name, lsn, now);	every connection sees what "name" exported
  *	snapshot_advance(s, now)			… PG_READY: everything was read
@@ -12,8 +12,8 @@
  *
  * The plan is snapplan.h's.  Each connection takes a chunk, reads it with COPY
  * through its own channel of the delivery, takes the next one, and is closed
- * when none is left.  The first connection stays: it has a lock by which two
- * relays never take the snapshot of one slot.
+ * when none is left.  The first connection stays, without its transaction: it has
+ * a lock by which two relays never take the snapshot of one slot.
  *
  * Failures are classified as in pgstream.h, and what to do about them is
  * decided in relay.c.
@@ -55,7 +55,7 @@ extern Snapshot *snapshot_new(const RelayConfig *cfg, Delivery *delivery);
 extern void snapshot_free(Snapshot *s);
 
 /* Connect, and see that extension, privileges and options are as they must be. */
-extern void snapshot_check(Snapshot *s, int64_t now);
+extern void snapshot_check(Snapshot *s, PublicationUse publication, int64_t now);
 
 /* name is NULL where there is no exported snapshot: the first connection makes one. */
 extern void snapshot_begin(Snapshot *s, const char *name, uint64_t lsn, int64_t now);

@@ -256,6 +256,7 @@ advance_create(StateStore *s)
 {
 	rd_kafka_event_t *event = rd_kafka_queue_poll(s->queue, 0);
 	rd_kafka_resp_err_t err;
+	const char *text;
 	size_t n;
 
 	if (event == NULL)
@@ -266,8 +267,12 @@ advance_create(StateStore *s)
 			rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
 
 		err = rd_kafka_event_error(event);
+		text = rd_kafka_event_error_string(event);
 		if (err == RD_KAFKA_RESP_ERR_NO_ERROR && n > 0)
+		{
 			err = rd_kafka_topic_result_error(results[0]);
+			text = rd_kafka_topic_result_error_string(results[0]);
+		}
 		if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			log_info("made the topic %s, which remembers whether a snapshot was finished",
 					 s->cfg->state_topic);
@@ -277,7 +282,12 @@ advance_create(StateStore *s)
 			begin_create(s);
 		}
 		else
+		{
+			if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+				log_warn("state topic %s: could not be made: %s", s->cfg->state_topic,
+						 text != NULL ? text : rd_kafka_err2str(err));
 			begin_reading(s);
+		}
 	}
 	rd_kafka_event_destroy(event);
 	return s->step == STORE_BROKEN ? STORE_FAILED : STORE_AGAIN;

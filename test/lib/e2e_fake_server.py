@@ -46,7 +46,7 @@ def bytes32(data):
     return struct.pack("!I", len(data)) + data
 
 
-def hello(protocol=1):
+def hello(protocol=2):
     return b"H" + struct.pack("!HI", protocol, 150020) + bytes16(b"9.9.9") + bytes32(b"{}")
 
 
@@ -89,6 +89,8 @@ SCENARIOS = {
     "crc": (GOOD, [wal(transaction(record(), 1, crc=0xDEADBEEF))]),
     "count": (GOOD, [wal(transaction(record(), 2))]),
     "protocol": (None, [wal(hello(protocol=99))]),
+    "protocol-older": (None, [wal(hello(protocol=1))]),
+    "chunk": (GOOD, [wal(b"K" + struct.pack("!BIQI", 0, 0, 0, 0))]),
     "no-hello": (None, [wal(ONE)]),
     "second-hello": (GOOD, [wal(hello())]),
     "cut-message": (GOOD, [wal(b"")[:-4]]),

@@ -266,6 +266,8 @@ my %bad_frames = (
 	'crc' => qr/$place: transaction 77 fails its checksum: commit says deadbeef, the bytes give [0-9a-f]{8}$advice/,
 	'count' => qr/$place: transaction 77 has 2 records by its commit, but 1 arrived$advice/,
 	'protocol' => qr/$place: plugin 9\.9\.9 speaks protocol 99, this relay speaks protocol 2; install the plugin and the relay of one release.*/,
+	'protocol-older' => qr/$place: plugin 9\.9\.9 speaks protocol 1, this relay speaks protocol 2; install the plugin and the relay of one release.*/,
+	'chunk' => qr/$place: CHUNK in the stream of changes, where a COMMIT ends a transaction$advice/,
 	'no-hello' => qr/$place: the stream does not begin with HELLO$advice/,
 	'second-hello' => qr/$place: a second HELLO in one stream$advice/,
 	'cut-message' => qr/the server sent a replication message of 21 bytes that is cut short or of an unknown kind \(first byte 0x77\); is there a proxy between\?/,
@@ -316,7 +318,7 @@ for my $scenario (sort keys %bad_frames)
 	($server, $relay, $positions) = fake($scenario);
 	relay_fails($relay, qr/stopping: $bad_frames{$scenario}/, $scenario);
 	$server->finish;
-	my $limit = $scenario =~ /^(?:protocol|no-hello)$/ ? $slot_lsn : $good_lsn;
+	my $limit = $scenario =~ /^(?:protocol|protocol-older|no-hello)$/ ? $slot_lsn : $good_lsn;
 	cmp_ok(highest($positions), '<=', $limit, "$scenario: nothing of it is confirmed");
 	my $delivered = $limit == $good_lsn ? 1 : 0;
 	cmp_ok(scalar(read_topic($kafka, "$prefix.$scenario")), '>=', $delivered, "$scenario: what was good before it is there");

@@ -353,7 +353,7 @@ signals_and_chunks(void **state)
 		record(&w, 0, 0, "{\"id\":7}", "{\"id\":7}");
 		signal_frame(&w);
 		chunk_with(&w, w.records + (wrong == 1), CRC32C_FINAL(w.crc) ^ (wrong == 2));
-		frame_stream_begin(&r);
+		frame_chunk_begin(&r);
 		read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);
 		assert_string_equal(types, wrong ? "HTRS!" : "HTRSK.");
 	}
@@ -362,9 +362,8 @@ signals_and_chunks(void **state)
 	begin(&w);
 	hello(&w, NOVA_PROTOCOL_VERSION);
 	signal_frame(&w);
-	commit(&w);
-	chunk_with(&w, 0, CRC32C_FINAL(CRC32C_INIT));
-	frame_stream_begin(&r);
+	chunk_with(&w, 0, CRC32C_FINAL(w.crc));
+	frame_chunk_begin(&r);
 	frame_payload_begin(&r, w.bytes, (size_t) (w.pos - w.bytes), 1);
 	assert_int_equal(frame_next(&r, &f), FRAME_READ);
 	assert_int_equal(frame_next(&r, &f), FRAME_READ);
@@ -374,10 +373,54 @@ signals_and_chunks(void **state)
 	assert_true(r.in_transaction);
 	assert_int_equal(frame_next(&r, &f), FRAME_READ);
 	assert_false(r.in_transaction);
-	assert_int_equal(frame_next(&r, &f), FRAME_READ);
 	assert_int_equal(f.u.chunk.flags, NOVA_KF_END);
 	assert_memory_equal(f.u.chunk.position.data, "{\"7\"}", 5);
 	assert_int_equal(frame_next(&r, &f), FRAME_END);
+	frame_free(&r);
+}
+
+/* What ends a transaction ends no chunk, and the other way round; nothing follows a chunk. */
+static void
+ends_of_the_other_kind(void **state)
+{
+	FrameReader r = {0};
+	Writer w;
+	char types[64];
+
+	(void) state;
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "cdc.t");
+	record(&w, 0, 0, "{\"id\":7}", "{\"id\":7}");
+	commit(&w);
+	frame_chunk_begin(&r);
+	read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);
+	assert_string_equal(types, "HTR!");
+	assert_non_null(strstr(r.error, "COMMIT in a snapshot"));
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	chunk_with(&w, 0, CRC32C_FINAL(w.crc));
+	frame_stream_begin(&r);
+	read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);
+	assert_string_equal(types, "H!");
+	assert_non_null(strstr(r.error, "CHUNK in the stream"));
+
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	frame_chunk_begin(&r);
+	read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);
+	assert_string_equal(types, "HK!");
+	assert_non_null(strstr(r.error, "a second HELLO"));
+
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	route(&w, 0, "cdc.t");
+	chunk_with(&w, 0, CRC32C_FINAL(w.crc));
+	record(&w, 0, 0, "{\"id\":7}", "{\"id\":7}");
+	frame_chunk_begin(&r);
+	read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);
+	assert_string_equal(types, "HTK!");
+	assert_non_null(strstr(r.error, "a frame behind CHUNK"));
 	frame_free(&r);
 }
 
@@ -481,6 +524,7 @@ main(void)
 		cmocka_unit_test(order_is_checked),
 		cmocka_unit_test(commits_are_checked),
 		cmocka_unit_test(signals_and_chunks),
+		cmocka_unit_test(ends_of_the_other_kind),
 		cmocka_unit_test(every_cut_and_every_flipped_byte),
 		cmocka_unit_test(random_bytes_do_no_harm),
 		cmocka_unit_test(headers_are_checked),
