@@ -47,10 +47,14 @@ typedef struct NovaState
 	int unreported;               /* changes since progress was reported */
 } NovaState;
 
-static bool
+/* Mostly of one letter or none, for which a call would cost more. */
+static inline bool
 is_skipped(const NovaState *state, char op)
 {
-	return strchr(state->options->skipped, op) != NULL;
+	for (const char *p = state->options->skipped; *p; p++)
+		if (*p == op)
+			return true;
+	return false;
 }
 
 /* Microseconds since 1970. */
@@ -131,7 +135,7 @@ emit_change(NovaState *state, NovaRelEntry *entry, ReorderBufferChange *change, 
 }
 
 /* The same with a publication that does not let everything through. */
-static void
+static pg_noinline void
 emit_published_change(NovaState *state, NovaRelEntry *entry, Relation relation,
 					  ReorderBufferChange *change)
 {
@@ -164,14 +168,15 @@ nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relatio
 	NovaState *state = ctx->output_plugin_private;
 	MemoryContext old = MemoryContextSwitchTo(state->change_context);
 	NovaRelEntry *entry = nova_relcache_get(state->relcache, relation);
+	char op = change_op(change);
 
 	state->meta.lsn = change->lsn;
 	if (unlikely(entry->plan->publication))
 		emit_published_change(state, entry, relation, change);
-	else if (entry->plan->captured && !is_skipped(state, change_op(change)))
+	else if (entry->plan->captured && !is_skipped(state, op))
 	{
 		deform(entry->plan, relation, change);
-		emit_change(state, entry, change, change_op(change));
+		emit_change(state, entry, change, op);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->change_context);

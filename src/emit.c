@@ -24,7 +24,7 @@ count_change(NovaEmitter *e, const NovaRelEntry *entry)
 }
 
 /* Count the change and build its headers, where the options ask for either. */
-static NovaBytes
+static pg_noinline NovaBytes
 announced(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before, const NovaRow *after,
 		  const NovaKeyHeader *key)
 {
@@ -61,7 +61,7 @@ row_route(NovaEmitter *e, NovaRelEntry *entry, const char *topic)
 }
 
 /* By the column that the option route.by.field names; a tombstone has no columns. */
-static NovaRouteState *
+static pg_noinline NovaRouteState *
 field_route(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *row)
 {
 	const NovaPlan *plan = entry->plan;
@@ -74,17 +74,20 @@ field_route(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *row)
 					 name ? nova_transforms_topic(e->options, name->data, plan->shape.rest) : NULL);
 }
 
-/* Open a record and write its key; key is the row that has it, or NULL. */
+/* Open a record and write its key, of the row after, or else before. */
 static NovaOut *
-begin_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *key, NovaBytes headers)
+begin_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
+			 const NovaRow *after, const NovaKeyHeader *key)
 {
+	const NovaRow *row = after ? after : before;
+	NovaBytes headers = announce(e, entry, op, before, after, key);
 	NovaRouteState *route =
-		likely(!entry->plan->by_row) ? &entry->route : field_route(e, entry, op, key);
+		likely(!entry->plan->by_row) ? &entry->route : field_route(e, entry, op, row);
 	NovaOut *out = nova_batch_record(e->batch, route, op, 0, headers);
-	bool keyed = key != NULL && nova_has_key(entry->plan, key);
+	bool keyed = row != NULL && nova_has_key(entry->plan, row);
 
 	if (keyed)
-		nova_encode_key(out, entry->plan, key);
+		nova_encode_key(out, entry->plan, row);
 	nova_batch_key_done(e->batch, !keyed);
 	return out;
 }
@@ -93,8 +96,7 @@ static void
 emit_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
 			const NovaRow *after, const NovaKeyHeader *key)
 {
-	NovaOut *out = begin_record(e, entry, op, after ? after : before,
-								announce(e, entry, op, before, after, key));
+	NovaOut *out = begin_record(e, entry, op, before, after, key);
 
 	nova_encode_value(out, entry->plan, before, after, e->meta, op);
 	nova_batch_value_done(e->batch, false);
@@ -110,7 +112,7 @@ emit_tombstone(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *old,
 {
 	if (!nova_has_key(entry->plan, old))
 		return;
-	(void) begin_record(e, entry, op, old, announce(e, entry, op, old, NULL, key));
+	(void) begin_record(e, entry, op, old, NULL, key);
 	nova_batch_value_done(e->batch, true);
 }
 
@@ -118,8 +120,7 @@ emit_tombstone(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *old,
 static void
 emit_null_text(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaKeyHeader *key)
 {
-	NovaOut *out = begin_record(e, entry, NOVA_OP_DELETE, old,
-								announce(e, entry, NOVA_OP_DELETE, old, NULL, key));
+	NovaOut *out = begin_record(e, entry, NOVA_OP_DELETE, old, NULL, key);
 
 	nova_encode_null(out, entry->plan);
 	nova_batch_value_done(e->batch, false);

@@ -53,18 +53,26 @@ nova_meta_init(NovaMeta *meta, const NovaOptions *options, MemoryContext context
 	meta->snapshot =
 		options->profile == NOVA_PROFILE_DEBEZIUM && !options->replace_null ? "null" : "\"false\"";
 	initStringInfo(&meta->suffix);
+	initStringInfo(&meta->end.text);
 	MemoryContextSwitchTo(old);
 }
 
-/* A new transaction: what was written for the last one no longer holds. */
+/* What was written for the last row no longer holds. */
+static void
+forget(NovaMeta *meta)
+{
+	meta->suffix_op = '\0';
+	meta->end.op = '\0';
+}
+
 void
 nova_meta_begin(NovaMeta *meta, uint64 xid, int64 commit_us, XLogRecPtr commit_lsn)
 {
 	meta->commit_lsn = commit_lsn;
 	meta->xid = xid;
 	meta->commit_us = commit_us;
-	meta->suffix_op = '\0';
 	meta->total_order = 0;
+	forget(meta);
 }
 
 void
@@ -73,7 +81,7 @@ nova_meta_mark(NovaMeta *meta, const char *json)
 	if (meta->snapshot == json)
 		return;
 	meta->snapshot = json;
-	meta->suffix_op = '\0';
+	forget(meta);
 }
 
 /* Debezium's mark of rewritten deletes, which the other records carry as well. */
@@ -94,34 +102,43 @@ write_fields(NovaOut *out, const NovaAbout *about)
 }
 
 /*
- * The added fields and the closing brace.  In a transaction's rows mostly
- * nothing of it changes, so it is kept; a row then costs one copy.  Fields of
- * columns can be large and go straight to where they belong.
+ * Write the suffix anew; false: it went straight to out.  Fields of columns can
+ * be large and belong there.
  */
-static void
-write_suffix(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+static pg_noinline bool
+renew_suffix(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
 			 NovaMeta *meta, char op)
 {
 	const NovaFields *fields = meta->options->fields;
 	bool per_row = fields->columns || (fields->per_row && !meta->fixed);
+	NovaAbout about = {plan, before, after, meta, op, true};
+	NovaOut suffix;
+
+	if (per_row && out->skip == 0)
+	{
+		write_fields(out, &about);
+		return false;
+	}
+	resetStringInfo(&meta->suffix);
+	nova_out_init(&suffix, &meta->suffix);
+	suffix.java = out->java;
+	write_fields(&suffix, &about);
+	meta->suffix_op = per_row ? '\0' : op;
+	return true;
+}
+
+/*
+ * The added fields and the closing brace.  In a transaction's rows mostly
+ * nothing of it changes, so it is kept; a row then costs one copy.
+ */
+static inline void
+write_suffix(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+			 NovaMeta *meta, char op)
+{
 	int skip;
 
-	if (meta->suffix_op != op || per_row)
-	{
-		NovaAbout about = {plan, before, after, meta, op, true};
-		NovaOut suffix;
-
-		if (per_row && out->skip == 0)
-		{
-			write_fields(out, &about);
-			return;
-		}
-		resetStringInfo(&meta->suffix);
-		nova_out_init(&suffix, &meta->suffix);
-		suffix.java = out->java;
-		write_fields(&suffix, &about);
-		meta->suffix_op = op;
-	}
+	if (unlikely(meta->suffix_op != op) && !renew_suffix(out, plan, before, after, meta, op))
+		return;
 	skip = meta->suffix.len > 1 ? out->skip : 0;
 	nova_out_bytes(out, meta->suffix.data + skip, meta->suffix.len - skip);
 	out->skip = 0;
@@ -213,7 +230,7 @@ nova_column_text(const NovaColumn *col, const NovaRow *row, Size limit, bool jav
 
 /* What the transforms leave of a key, and add to it. */
 static void
-encode_shaped_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+write_shaped_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
 	if (plan->bare_key)
 	{
@@ -228,17 +245,21 @@ encode_shaped_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 	nova_out_char(out, '}');
 }
 
+static pg_noinline void
+encode_shaped_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+{
+	nova_schema_open(out, plan->key_schema);
+	write_shaped_key(out, plan, row);
+	nova_schema_close(out, plan->key_schema);
+}
+
 void
 nova_encode_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 {
 	if (likely(!plan->key_shaped))
-	{
 		nova_encode_key_payload(out, plan, row);
-		return;
-	}
-	nova_schema_open(out, plan->key_schema);
-	encode_shaped_key(out, plan, row);
-	nova_schema_close(out, plan->key_schema);
+	else
+		encode_shaped_key(out, plan, row);
 }
 
 void
@@ -316,41 +337,52 @@ write_times(NovaOut *out, const NovaMeta *meta)
 		meta->commit_us / 1000, meta->commit_us, meta->commit_us * 1000);
 }
 
-/* Where the change comes from, and its place in its transaction. */
+/*
+ * Where the change comes from, and its place in its transaction; end: leave
+ * holes there for what differs from row to row.
+ */
 static void
-write_origin(NovaOut *out, const NovaAbout *about)
+write_origin(NovaOut *out, const NovaAbout *about, NovaEnd *end)
 {
 	nova_out_bytes(out, ",\"source\":", 10);
-	nova_fields_source(out, about);
+	nova_fields_source(out, about, end);
 	nova_out_bytes(out, ",\"transaction\":", 15);
-	nova_fields_transaction(out, about->meta);
+	nova_fields_transaction(out, about, end);
 }
 
-/* What an envelope has behind the rows. */
-static void
-write_envelope_end(NovaOut *out, const NovaAbout *about)
+static pg_noinline void
+renew_end(const NovaOut *out, NovaMeta *meta, const NovaAbout *about)
 {
-	write_origin(out, about);
-	appendStringInfo(out->buf, ",\"op\":\"%c\"", about->op);
-	write_times(out, about->meta);
-	nova_out_char(out, '}');
+	NovaEnd *end = &meta->end;
+	NovaOut into;
+
+	resetStringInfo(&end->text);
+	end->nholes = 0;
+	nova_out_init(&into, &end->text);
+	into.java = out->java;
+	write_origin(&into, about, meta->fixed ? NULL : end);
+	appendStringInfo(&end->text, ",\"op\":\"%c\"", about->op);
+	write_times(&into, meta);
+	nova_out_char(&into, '}');
+	end->op = about->op;
 }
 
-/* The same where nothing in it changes from row to row. */
+/* What an envelope has behind the rows: mostly copied. */
 static void
-write_fixed_end(NovaOut *out, NovaMeta *meta, const NovaAbout *about)
+write_end(NovaOut *out, NovaMeta *meta, const NovaAbout *about)
 {
-	if (meta->suffix_op != about->op)
+	const NovaEnd *end = &meta->end;
+	int at = 0;
+
+	if (unlikely(end->op != about->op))
+		renew_end(out, meta, about);
+	for (int i = 0; i < end->nholes; i++)
 	{
-		NovaOut suffix;
-
-		resetStringInfo(&meta->suffix);
-		nova_out_init(&suffix, &meta->suffix);
-		suffix.java = out->java;
-		write_envelope_end(&suffix, about);
-		meta->suffix_op = about->op;
+		nova_out_bytes(out, end->text.data + at, end->holes[i].at - at);
+		end->holes[i].write(out, about);
+		at = end->holes[i].at;
 	}
-	nova_out_bytes(out, meta->suffix.data, meta->suffix.len);
+	nova_out_bytes(out, end->text.data + at, end->text.len - at);
 }
 
 /* Debezium's envelope. */
@@ -362,10 +394,7 @@ write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 
 	write_row(out, "{\"before\":", plan, before);
 	write_row(out, ",\"after\":", plan, after);
-	if (meta->fixed)
-		write_fixed_end(out, meta, &about);
-	else
-		write_envelope_end(out, &about);
+	write_end(out, meta, &about);
 }
 
 static inline void
@@ -384,15 +413,11 @@ write_flat(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const Nova
 	write_suffix(out, plan, before, after, meta, op);
 }
 
-void
-nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
-				  NovaMeta *meta, char op)
+/* With a schema or in an envelope. */
+static pg_noinline void
+encode_wrapped(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+			   NovaMeta *meta, char op)
 {
-	if (likely(plan->plain))
-	{
-		write_flat(out, plan, before, after, meta, op);
-		return;
-	}
 	nova_schema_open(out, plan->value_schema);
 	nova_out_pressure(out);
 	if (plan->flat)
@@ -400,6 +425,16 @@ nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, con
 	else
 		write_envelope(out, plan, before, after, meta, op);
 	nova_schema_close(out, plan->value_schema);
+}
+
+void
+nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
+				  NovaMeta *meta, char op)
+{
+	if (likely(plan->plain))
+		write_flat(out, plan, before, after, meta, op);
+	else
+		encode_wrapped(out, plan, before, after, meta, op);
 }
 
 void
@@ -436,7 +471,7 @@ nova_encode_message(NovaOut *out, const char *prefix, const char *content, Size 
 
 	nova_schema_open(out, schema);
 	appendStringInfo(out->buf, "{\"op\":\"m\",\"ts_ms\":" INT64_FORMAT, meta->commit_us / 1000);
-	write_origin(out, &about);
+	write_origin(out, &about, NULL);
 	appendStringInfoString(out->buf, ",\"message\":{\"prefix\":");
 	nova_json_cstring(out, prefix);
 	nova_out_bytes(out, ",\"content\":", 11);

@@ -20,6 +20,27 @@
 #include "options.h"
 #include "plan.h"
 
+struct NovaAbout;
+
+/* Sequence, schema, table, LSN and transaction. */
+#define NOVA_END_HOLES 5
+
+/*
+ * What an envelope has behind the rows, as it is for all of an operation's in a
+ * transaction, and the places in it for what differs from row to row.
+ */
+typedef struct NovaEnd
+{
+	StringInfoData text;
+	char op; /* NUL: not written yet */
+	int nholes;
+	struct
+	{
+		int at;
+		void (*write)(NovaOut *out, const struct NovaAbout *about);
+	} holes[NOVA_END_HOLES];
+} NovaEnd;
+
 /* About the change, for add.fields.  Set by nova_meta_begin(). */
 typedef struct NovaMeta
 {
@@ -38,7 +59,8 @@ typedef struct NovaMeta
 
 	/* the fields as they were last written, for this op of this transaction */
 	StringInfoData suffix;
-	char suffix_op; /* NUL: none yet */
+	char suffix_op; /* NUL: none yet, or not to be kept */
+	NovaEnd end;
 } NovaMeta;
 
 /* One row: new or only values, and what is known of the old ones. */

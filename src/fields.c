@@ -34,7 +34,7 @@ put_uint64(NovaOut *out, uint64 v)
 	nova_out_advance(out, p + pg_ulltoa_n(v, p));
 }
 
-static void
+static inline void
 put_string(NovaOut *out, const char *s)
 {
 	nova_out_bytes(out, s, strlen(s));
@@ -539,9 +539,18 @@ nova_fields_show_mark(const NovaFields *fields)
 	return false;
 }
 
+static void
+leave_hole(NovaOut *out, NovaEnd *end, void (*write)(NovaOut *out, const NovaAbout *about))
+{
+	Assert(end->nholes < NOVA_END_HOLES);
+	end->holes[end->nholes].at = out->buf->len;
+	end->holes[end->nholes].write = write;
+	end->nholes++;
+}
+
 /* The members of a struct, in the table's order. */
 static void
-write_struct(NovaOut *out, const char *owner, const NovaAbout *about)
+write_struct(NovaOut *out, const char *owner, const NovaAbout *about, NovaEnd *end)
 {
 	char separator = '{';
 
@@ -555,25 +564,35 @@ write_struct(NovaOut *out, const char *owner, const NovaAbout *about)
 		nova_out_char(out, '"');
 		put_string(out, type->name);
 		nova_out_bytes(out, "\":", 2);
-		type->write(out, about);
+		if (end && type->per_row)
+			leave_hole(out, end, type->write);
+		else
+			type->write(out, about);
 		separator = ',';
 	}
 	nova_out_char(out, '}');
 }
 
 void
-nova_fields_source(NovaOut *out, const NovaAbout *about)
+nova_fields_source(NovaOut *out, const NovaAbout *about, NovaEnd *end)
 {
-	write_struct(out, "source", about);
+	write_struct(out, "source", about, end);
+}
+
+static void
+write_transaction(NovaOut *out, const NovaAbout *about)
+{
+	if (about->meta->total_order == 0)
+		write_null(out, about);
+	else
+		write_struct(out, "transaction", about, NULL);
 }
 
 void
-nova_fields_transaction(NovaOut *out, const NovaMeta *meta)
+nova_fields_transaction(NovaOut *out, const NovaAbout *about, NovaEnd *end)
 {
-	NovaAbout about = {.meta = meta};
-
-	if (meta->total_order == 0)
-		write_null(out, &about);
+	if (end)
+		leave_hole(out, end, write_transaction);
 	else
-		write_struct(out, "transaction", &about);
+		write_transaction(out, about);
 }

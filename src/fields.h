@@ -106,8 +106,11 @@ extern void nova_field_schema(NovaOut *out, const NovaField *field);
 /* The schemas of all fields of an owner, in their order there. */
 extern void nova_fields_schemas(NovaOut *out, const char *owner);
 
-/* `{"version":…}`, and the transaction's `{"id":…}` or null. */
-extern void nova_fields_source(NovaOut *out, const NovaAbout *about);
-extern void nova_fields_transaction(NovaOut *out, const NovaMeta *meta);
+/*
+ * `{"version":…}`, and the transaction's `{"id":…}` or null.  With end, out is
+ * its text, and gets holes where they differ between rows of a transaction.
+ */
+extern void nova_fields_source(NovaOut *out, const NovaAbout *about, NovaEnd *end);
+extern void nova_fields_transaction(NovaOut *out, const NovaAbout *about, NovaEnd *end);
 
 #endif /* NOVA_FIELDS_H */
