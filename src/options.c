@@ -736,9 +736,10 @@ check_key_columns(NovaOptions *options)
 		char *columns = strrchr(item, ':');
 		char *rest = NULL;
 
-		if (!columns || !columns[1])
+		if (columns && columns[1])
+			*columns++ = '\0';
+		else
 			bad_value(row, options->key_columns, "schema.table:column,column;…");
-		*columns++ = '\0';
 		for (char *re = strtok_r(columns, ", ", &rest); re; re = strtok_r(NULL, ", ", &rest))
 			check_regex(row, options->key_columns, psprintf("%s.%s", item, re));
 	}
