@@ -129,7 +129,27 @@ INSERT INTO chosen VALUES (1, 2, 'x');
 DELETE FROM chosen;
 SELECT take('keys', 'profile', 'debezium', 'message.key.columns', 'public.chosen:c,v');
 
+-- every item and column is an expression; where none matches, the table's own key
+CREATE TABLE patterns (id int PRIMARY KEY, c1 int, c2 int, v text);
+INSERT INTO patterns VALUES (1, 2, 3, 'x');
+SELECT take('keys', 'message.key.columns', 'Public.Pat.*:V,c\d;(.*).patterns:id|v;public.other:v');
+INSERT INTO patterns VALUES (2, 2, 3, 'x');
+SELECT take('keys', 'message.key.columns', 'public.patterns:nothing');
+SELECT take('keys', 'message.key.columns', 'public.patterns:c(');
+
+
+-- keys in forms of their own
+CREATE TABLE forms (n numeric(5, 2) PRIMARY KEY, m numeric(5, 2) DEFAULT 1.5);
+ALTER TABLE forms REPLICA IDENTITY FULL;
+INSERT INTO forms VALUES (1.25, NULL);
+SELECT v.f AS "key.decimal.format", d.r AS "key.replace.null.with.default", t.key
+FROM (VALUES ('value'), ('base64'), ('numeric')) v (f), (VALUES ('value'), ('false'), ('true')) d (r),
+    LATERAL nova.describe('forms', 'profile=debezium', 'format=flat', 'message.key.columns=public.forms:n,m',
+        'key.decimal.format=' || v.f, 'key.replace.null.with.default=' || d.r) t
+WHERE t.op = 'c'
+ORDER BY 1, 2;
+
 SELECT pg_drop_replication_slot('keys');
 DROP TABLE multi, covering, moved, swap, bare, uniq, both_keys, wide_identity, full_key,
     nothing_key, num_key, text_key, uuid_key, time_key, later,
-    refused, chosen;
+    refused, chosen, patterns, forms;
