@@ -47,16 +47,6 @@ typedef struct NovaState
 	int unreported;               /* changes since progress was reported */
 } NovaState;
 
-/* Mostly of one letter or none, for which a call would cost more. */
-static inline bool
-is_skipped(const NovaState *state, char op)
-{
-	for (const char *p = state->options->skipped; *p; p++)
-		if (*p == op)
-			return true;
-	return false;
-}
-
 /* Microseconds since 1970. */
 static int64
 unix_us(TimestampTz t)
@@ -147,7 +137,7 @@ emit_published_change(NovaState *state, NovaRelEntry *entry, Relation relation,
 	deform(plan, relation, change);
 	op = nova_publication_op(plan->publication, change_op(change), old ? plan->old_values : NULL,
 							 plan->old_nulls, new ? plan->values : NULL, plan->nulls);
-	if (op && !is_skipped(state, op))
+	if (op && !nova_is_skipped(state->options, op))
 		emit_change(state, entry, change, op);
 }
 
@@ -173,7 +163,7 @@ nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relatio
 	state->meta.lsn = change->lsn;
 	if (unlikely(entry->plan->publication))
 		emit_published_change(state, entry, relation, change);
-	else if (entry->plan->captured && !is_skipped(state, op))
+	else if (entry->plan->captured && !nova_is_skipped(state->options, op))
 	{
 		deform(entry->plan, relation, change);
 		emit_change(state, entry, change, op);
@@ -216,7 +206,7 @@ nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations
 {
 	NovaState *state = ctx->output_plugin_private;
 	MemoryContext old = MemoryContextSwitchTo(state->change_context);
-	bool skipped = is_skipped(state, NOVA_OP_TRUNCATE);
+	bool skipped = nova_is_skipped(state->options, NOVA_OP_TRUNCATE);
 
 	state->meta.lsn = change->lsn;
 	for (int i = 0; i < nrelations; i++)

@@ -138,6 +138,16 @@ SELECT take('keys', 'message.key.columns', 'public.patterns:nothing');
 SELECT take('keys', 'message.key.columns', 'public.patterns:c(');
 
 
+-- a changed key is a delete and a create: each can be skipped
+UPDATE patterns SET id = 3 WHERE id = 1;
+SELECT take('keys', 'skipped.operations', 'd');
+UPDATE patterns SET id = 4 WHERE id = 2;
+SELECT take('keys', 'skipped.operations', 'c');
+UPDATE patterns SET id = 5 WHERE id = 3;
+SELECT take('keys', 'skipped.operations', 'c,d');
+UPDATE patterns SET id = 6 WHERE id = 4;
+SELECT take('keys', 'skipped.operations', 'u');
+
 -- keys in forms of their own
 CREATE TABLE forms (n numeric(5, 2) PRIMARY KEY, m numeric(5, 2) DEFAULT 1.5);
 ALTER TABLE forms REPLICA IDENTITY FULL;

@@ -232,7 +232,8 @@ key_of(const NovaEmitter *e, const NovaPlan *plan, const NovaRow *row)
 
 /*
  * A changed key is the end of one row and the beginning of another.  Debezium
- * tells in headers where the row went and where it came from.
+ * tells in headers where the row went and where it came from, and skips each
+ * of the two as the operation it is.
  */
 static void
 emit_key_change(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaRow *new,
@@ -242,7 +243,10 @@ emit_key_change(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const N
 	NovaKeyHeader to = {"__debezium.newkey", new_key};
 	NovaKeyHeader from = {"__debezium.oldkey", old_key};
 
-	emit_delete(e, entry, old, told ? &to : NULL);
+	if (!nova_is_skipped(e->options, NOVA_OP_DELETE))
+		emit_delete(e, entry, old, told ? &to : NULL);
+	if (nova_is_skipped(e->options, NOVA_OP_CREATE))
+		return;
 	if (entry->plan->outbox)
 		emit_event(e, entry, new, told ? &from : NULL);
 	else

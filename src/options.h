@@ -259,6 +259,16 @@ typedef struct NovaOptions
 	List *publications;         /* of NovaPublicationName */
 } NovaOptions;
 
+/* Is that operation skipped?  Mostly one letter or none: a call would cost more. */
+static inline bool
+nova_is_skipped(const NovaOptions *options, char op)
+{
+	for (const char *p = options->skipped; *p; p++)
+		if (*p == op)
+			return true;
+	return false;
+}
+
 extern NovaOptions *nova_options_parse(List *deflist);
 
 /* '{"topic.prefix=cdc"}' as the list that the replication grammar makes. */
