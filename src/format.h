@@ -18,35 +18,46 @@
 #include <stdint.h>
 #include <string.h>
 
+/* 00 to 99. */
+static inline void
+nova_format_pair(char *dst, uint32_t v)
+{
+	static const char pairs[] = "00010203040506070809"
+								"10111213141516171819"
+								"20212223242526272829"
+								"30313233343536373839"
+								"40414243444546474849"
+								"50515253545556575859"
+								"60616263646566676869"
+								"70717273747576777879"
+								"80818283848586878889"
+								"90919293949596979899";
+
+	memcpy(dst, pairs + 2 * v, 2);
+}
+
 /* Exactly n decimal digits, with leading zeros. */
 static inline char *
 nova_format_digits(char *dst, uint32_t v, int n)
 {
-	for (int i = n - 1; i >= 0; i--)
-	{
-		dst[i] = (char) ('0' + v % 10);
-		v /= 10;
-	}
+	int i = n;
+
+	for (; i > 1; i -= 2, v /= 100)
+		nova_format_pair(dst + i - 2, v % 100);
+	if (i == 1)
+		dst[0] = (char) ('0' + v % 10);
 	return dst + n;
 }
 
-/* A year, at least four digits: room for 12. */
+/* A number of at least so many digits, 10 at the most. */
 static inline char *
 nova_format_unsigned(char *dst, uint32_t v, int min_digits)
 {
-	char tmp[10];
-	int n = 0;
+	int n = 1;
 
-	do
-	{
-		tmp[n++] = (char) ('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	while (n < min_digits)
-		tmp[n++] = '0';
-	while (n > 0)
-		*dst++ = tmp[--n];
-	return dst;
+	for (uint32_t rest = v; rest > 9; rest /= 10)
+		n++;
+	return nova_format_digits(dst, v, n < min_digits ? min_digits : n);
 }
 
 /*
@@ -93,20 +104,39 @@ nova_format_time(char *dst, int64_t us)
 	return dst;
 }
 
+/* Four bytes as eight hexadecimal digits, all of them at once in a word. */
+static inline void
+nova_format_hex(char *dst, const unsigned char *bytes)
+{
+	uint64_t x = (uint64_t) bytes[0] << 24 | (uint64_t) bytes[1] << 16 | (uint64_t) bytes[2] << 8 |
+				 (uint64_t) bytes[3];
+	uint64_t letters;
+
+	x = (x << 16 | x) & 0x0000FFFF0000FFFF;
+	x = (x << 8 | x) & 0x00FF00FF00FF00FF;
+	x = (x << 4 | x) & 0x0F0F0F0F0F0F0F0F;
+	letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+	x += 0x3030303030303030 + letters * ('a' - '0' - 10);
+	for (int i = 0; i < 8; i++)
+		dst[i] = (char) (x >> (56 - 8 * i));
+}
+
 /* A uuid from its 16 bytes: room for 36. */
 static inline char *
 nova_format_uuid(char *dst, const unsigned char *uuid)
 {
-	static const char hex[] = "0123456789abcdef";
+	char middle[16];
 
-	for (int i = 0; i < 16; i++)
-	{
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*dst++ = '-';
-		*dst++ = hex[uuid[i] >> 4];
-		*dst++ = hex[uuid[i] & 15];
-	}
-	return dst;
+	nova_format_hex(dst, uuid);
+	nova_format_hex(middle, uuid + 4);
+	nova_format_hex(middle + 8, uuid + 8);
+	nova_format_hex(dst + 28, uuid + 12);
+	dst[8] = dst[13] = dst[18] = dst[23] = '-';
+	memcpy(dst + 9, middle, 4);
+	memcpy(dst + 14, middle + 4, 4);
+	memcpy(dst + 19, middle + 8, 4);
+	memcpy(dst + 24, middle + 12, 4);
+	return dst + 36;
 }
 
 /*

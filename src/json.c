@@ -227,6 +227,13 @@ nova_json_text(NovaOut *out, const char *s, Size len)
 void
 nova_json_string(NovaOut *out, const char *s, Size len)
 {
+	if (likely(nova_json_is_short(len)))
+	{
+		char *p = nova_out_reserve(out, NOVA_QUOTED_ROOM(len));
+
+		nova_out_advance(out, nova_json_quoted(out, p, s, len));
+		return;
+	}
 	nova_out_char(out, '"');
 	nova_json_text(out, s, len);
 	nova_out_char(out, '"');

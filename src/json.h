@@ -24,6 +24,8 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+#include "escape.h"
+
 typedef struct NovaOut
 {
 	StringInfo buf;
@@ -90,6 +92,25 @@ nova_out_char(NovaOut *out, char c)
 
 	*p = c;
 	nova_out_advance(out, p + 1);
+}
+
+/* Text that takes one reservation and no conversion, which most does. */
+static inline bool
+nova_json_is_short(Size len)
+{
+	return nova_json_is_utf8 && len <= NOVA_SLICE;
+}
+
+#define NOVA_QUOTED_ROOM(len) (NOVA_ESCAPE_ROOM(len) + 2)
+
+/* Such a text as a JSON string, into room that is there; returns where to go on. */
+static inline char *
+nova_json_quoted(const NovaOut *out, char *p, const char *s, Size len)
+{
+	*p++ = '"';
+	p = out->java ? nova_escape_java(p, s, len) : nova_escape(p, s, len);
+	*p++ = '"';
+	return p;
 }
 
 /* Between slices and columns: let the owner empty the buffer. */

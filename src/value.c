@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "common/shortest_dec.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/cash.h"
 #include "utils/date.h"
@@ -21,7 +22,6 @@
 #include "utils/uuid.h"
 
 #include "compat.h"
-#include "escape.h"
 #include "format.h"
 #include "pin.h"
 #include "value.h"
@@ -162,7 +162,6 @@ nova_encode_money(NovaOut *out, const NovaColumn *col, Datum value)
 	nova_out_advance(out, nova_format_decimal(p, DatumGetCash(value), col->info->scale));
 }
 
-/* Short strings, which most are, take one reservation and no conversion. */
 void
 nova_encode_text(NovaOut *out, const NovaColumn *col, Datum value)
 {
@@ -170,17 +169,14 @@ nova_encode_text(NovaOut *out, const NovaColumn *col, Datum value)
 	Size len = VARSIZE_ANY_EXHDR(v);
 	char *p;
 
-	if (unlikely(!nova_json_is_utf8 || len > NOVA_SLICE))
+	if (unlikely(!nova_json_is_short(len)))
 	{
 		nova_column_prefix(out, col);
 		nova_json_string(out, VARDATA_ANY(v), len);
 		return;
 	}
-	p = nova_column_open(out, col, NOVA_ESCAPE_ROOM(len) + 2);
-	*p++ = '"';
-	p = out->java ? nova_escape_java(p, VARDATA_ANY(v), len) : nova_escape(p, VARDATA_ANY(v), len);
-	*p++ = '"';
-	nova_out_advance(out, p);
+	p = nova_column_open(out, col, NOVA_QUOTED_ROOM(len));
+	nova_out_advance(out, nova_json_quoted(out, p, VARDATA_ANY(v), len));
 }
 
 void
@@ -305,73 +301,142 @@ nova_encode_json(NovaOut *out, const NovaColumn *col, Datum value)
 	nova_json_document(out, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
 }
 
-static void
-append_jsonb_scalar(NovaOut *out, const JsonbValue *v)
+/*
+ * The stored form of jsonb (utils/jsonb.h): a word with the number of items,
+ * then a word for each item with its kind and its length, or in some of them
+ * where it ends, then the items.  An object has all its keys first.  Numbers
+ * and containers are aligned to words, counted from the first item; the value
+ * as a whole need not be, since it is read where it lies, however packed.
+ */
+typedef struct JsonbItems
 {
-	static const NovaColumn bare = {.prefix = "", .prefix_len = 0};
+	const char *entry; /* word of the next item */
+	const char *base;  /* the first item of the container */
+	uint32 end;        /* offset of where the last one ended */
+} JsonbItems;
 
-	switch (v->type)
-	{
-		case jbvString:
-			nova_json_string(out, v->val.string.val, v->val.string.len);
-			break;
-		case jbvNumeric:
-			append_numeric(out, &bare, VARDATA_ANY(v->val.numeric),
-						   VARSIZE_ANY_EXHDR(v->val.numeric), "");
-			break;
-		case jbvBool:
-			nova_out_bytes(out, v->val.boolean ? "true" : "false", v->val.boolean ? 4 : 5);
-			break;
-		default:
-			nova_out_bytes(out, "null", 4);
-			break;
-	}
+typedef struct JsonbItem
+{
+	uint32 entry;
+	const char *data;
+	uint32 len;
+} JsonbItem;
+
+static inline uint32
+jsonb_word(const char *p)
+{
+	uint32 word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
 }
 
-/* A jsonb as compact JSON, token by token, so that no text is built aside. */
+static inline uint32
+jsonb_item_end(uint32 entry, uint32 start)
+{
+	return JBE_HAS_OFF(entry) ? JBE_OFFLENFLD(entry) : start + JBE_OFFLENFLD(entry);
+}
+
+static inline JsonbItem
+next_jsonb_item(JsonbItems *items)
+{
+	JsonbItem item = {.entry = jsonb_word(items->entry)};
+	uint32 start = items->end;
+
+	items->entry += sizeof(uint32);
+	items->end = jsonb_item_end(item.entry, start);
+	if (JBE_ISNUMERIC(item.entry) || JBE_ISCONTAINER(item.entry))
+		start = INTALIGN(start);
+	item.data = items->base + start;
+	item.len = items->end - start;
+	return item;
+}
+
+static void write_jsonb_container(NovaOut *out, const char *container);
+
+static void
+write_jsonb_numeric(NovaOut *out, const JsonbItem *item)
+{
+	static const NovaColumn bare = {.prefix = ""};
+	int head = VARATT_IS_1B(item->data) ? VARHDRSZ_SHORT : VARHDRSZ;
+
+	append_numeric(out, &bare, item->data + head, (int) item->len - head, "");
+}
+
+static inline void
+write_jsonb_item(NovaOut *out, const JsonbItem *item)
+{
+	if (JBE_ISSTRING(item->entry))
+		nova_json_string(out, item->data, item->len);
+	else if (JBE_ISNUMERIC(item->entry))
+		write_jsonb_numeric(out, item);
+	else if (JBE_ISCONTAINER(item->entry))
+		write_jsonb_container(out, item->data);
+	else if (JBE_ISNULL(item->entry))
+		nova_out_bytes(out, "null", 4);
+	else if (JBE_ISBOOL_TRUE(item->entry))
+		nova_out_bytes(out, "true", 4);
+	else
+		nova_out_bytes(out, "false", 5);
+	nova_out_pressure(out);
+}
+
+static void
+write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n)
+{
+	JsonbItems values = {keys.entry + n * sizeof(uint32), keys.base, 0};
+
+	for (uint32 i = 0; i < n; i++)
+		values.end = jsonb_item_end(jsonb_word(keys.entry + i * sizeof(uint32)), values.end);
+	nova_out_char(out, '{');
+	for (uint32 i = 0; i < n; i++)
+	{
+		JsonbItem key = next_jsonb_item(&keys);
+		JsonbItem value = next_jsonb_item(&values);
+
+		if (i > 0)
+			nova_out_char(out, ',');
+		write_jsonb_item(out, &key);
+		nova_out_char(out, ':');
+		write_jsonb_item(out, &value);
+	}
+	nova_out_char(out, '}');
+}
+
+static void
+write_jsonb_container(NovaOut *out, const char *container)
+{
+	uint32 header = jsonb_word(container);
+	uint32 n = header & JB_CMASK;
+	bool bare = (header & JB_FSCALAR) != 0; /* not in an array, but stored as one */
+	JsonbItems items = {.entry = container + sizeof(uint32)};
+
+	check_stack_depth();
+	items.base = items.entry + (header & JB_FOBJECT ? 2 * n : n) * sizeof(uint32);
+	if (header & JB_FOBJECT)
+	{
+		write_jsonb_object(out, items, n);
+		return;
+	}
+	nova_out_bytes(out, "[", !bare);
+	for (uint32 i = 0; i < n; i++)
+	{
+		JsonbItem item = next_jsonb_item(&items);
+
+		nova_out_bytes(out, ",", i > 0);
+		write_jsonb_item(out, &item);
+	}
+	nova_out_bytes(out, "]", !bare);
+}
+
+/* A jsonb as compact JSON, item by item, so that no text is built aside. */
 void
 nova_encode_jsonb(NovaOut *out, const NovaColumn *col, Datum value)
 {
-	Jsonb *jb = DatumGetJsonbP(value);
-	bool scalar = JB_ROOT_IS_SCALAR(jb);
-	JsonbIterator *it = JsonbIteratorInit(&jb->root);
-	JsonbIteratorToken token;
-	JsonbValue v;
-	bool comma = false;
+	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
 
 	nova_column_prefix(out, col);
-	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
-	{
-		if (comma && (token == WJB_KEY || token == WJB_ELEM || token == WJB_BEGIN_ARRAY ||
-					  token == WJB_BEGIN_OBJECT))
-			nova_out_char(out, ',');
-		comma = token != WJB_KEY && token != WJB_BEGIN_ARRAY && token != WJB_BEGIN_OBJECT;
-		switch (token)
-		{
-			case WJB_BEGIN_ARRAY:
-				if (!scalar)
-					nova_out_char(out, '[');
-				break;
-			case WJB_END_ARRAY:
-				if (!scalar)
-					nova_out_char(out, ']');
-				break;
-			case WJB_BEGIN_OBJECT:
-				nova_out_char(out, '{');
-				break;
-			case WJB_END_OBJECT:
-				nova_out_char(out, '}');
-				break;
-			case WJB_KEY:
-				append_jsonb_scalar(out, &v);
-				nova_out_char(out, ':');
-				break;
-			default:
-				append_jsonb_scalar(out, &v);
-				break;
-		}
-		nova_out_pressure(out);
-	}
+	write_jsonb_container(out, VARDATA_ANY(v));
 }
 
 void
