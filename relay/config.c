@@ -696,7 +696,7 @@ static const Option options[] = {
 	 .max = 1048576,
 	 PLUGIN("batch.bytes"),
 	 .help = "Bytes the plugin puts into one write (the plugin's default "
-			 "is 8192)."},
+			 "is 32768)."},
 	{.key = "nova.state.topic",
 	 .check = check_topic_prefix,
 	 FIELD(state_topic),

@@ -24,7 +24,6 @@
 
 #define CONNECT_TIMEOUT_MS 30000
 #define NAMES_IN_ERROR     3
-#define WRITE_BYTES        32768
 
 typedef enum WorkerStep
 {
@@ -222,12 +221,11 @@ put_literal(FILE *out, const char *text)
 	putc('\'', out);
 }
 
-/* The stream's options, in larger writes: nobody waits for single rows here. */
+/* The stream's options. */
 static void
 put_options(const Snapshot *s, FILE *out)
 {
 	const ConfigPairs *options = &s->cfg->plugin;
-
 	const char *comma = "";
 
 	fputs("ARRAY[", out);
@@ -242,8 +240,6 @@ put_options(const Snapshot *s, FILE *out)
 		putc('\'', out);
 		comma = ",";
 	}
-	if (config_pair(options, "batch.bytes") == NULL)
-		fprintf(out, "%s'batch.bytes=%d'", comma, WRITE_BYTES);
 	fputs("]::text[]", out);
 }
 

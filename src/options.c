@@ -180,7 +180,7 @@ static const OptionRow option_table[] = {
 	 "hold."},
 	{"unavailable.value.handling", OPTION_ENUM, "placeholder", NULL, 0, 0, "placeholder|omit",
 	 AT(unavailable), "Write the placeholder for such a value, or leave the field out."},
-	{"batch.bytes", OPTION_INT, "8192", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
+	{"batch.bytes", OPTION_INT, "32768", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
 	 "Send what is pending when it is longer than this many bytes; it is always sent at commit."},
 	{"time.precision.mode", OPTION_ENUM, "nova", "adaptive", 0, 0,
 	 "nova|adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds|"
