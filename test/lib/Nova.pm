@@ -44,7 +44,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(new_node kafka_start topic_prefix write_config start_relay start_relay_with
-  read_topic kcat python_tap);
+  read_topic kcat python_tap workload);
 
 my $lib = dirname(__FILE__);
 my $json = JSON::PP->new->utf8->canonical->pretty;
@@ -272,6 +272,24 @@ sub python_tap
 	}
 	close $in;
 	ok($tests > 0 && ($? == 0 || $failed > 0), "$script came to its end");
+	return;
+}
+
+=head2 workload($node, $database, $base, @files)
+
+Runs files of test/compat, whose changes the real Debezium has seen, too.  $base
+is what their generated keys begin above.  A test for each file.
+
+=cut
+
+sub workload
+{
+	my ($node, $database, $base, @files) = @_;
+	for my $file (@files)
+	{
+		$node->command_ok([ 'psql', '-XqAt', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-v', "base=$base",
+				'-d', $node->connstr($database), '-f', "test/compat/$file" ], $file);
+	}
 	return;
 }
 

@@ -11,21 +11,10 @@ use Test::More;
 my $node = new_node('primary');
 my $compat = 'test/compat';
 
-sub workload
-{
-	my ($base, @files) = @_;
-	for my $file (@files)
-	{
-		$node->command_ok([ 'psql', '-XqAt', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-v', "base=$base",
-				'-d', $node->connstr('compat'), '-f', "$compat/$file" ], $file);
-	}
-	return;
-}
-
 $node->safe_psql('postgres', "CREATE DATABASE compat ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0");
-workload(0, qw(workload-schema.sql workload-types.sql workload-rows.sql));
+workload($node, 'compat', 0, qw(workload-schema.sql workload-types.sql workload-rows.sql));
 $node->safe_psql('compat', q{SELECT pg_create_logical_replication_slot('truth', 'nova_decoder')});
-workload(1000, qw(workload-types.sql workload-stream.sql));
+workload($node, 'compat', 1000, qw(workload-types.sql workload-stream.sql));
 
 open my $check, '-|', '/usr/bin/python3', "$compat/truth_check.py", $node->connstr('compat')
   or die "truth_check.py: $!";

@@ -16,21 +16,9 @@ command_ok([ 'localedef', '--no-archive', '-i', 'de_DE', '-f', 'UTF-8', "$locale
 $ENV{LOCPATH} = $locales;
 
 my $node = new_node('primary');
-my $compat = 'test/compat';
-
-sub workload
-{
-	my ($base, @files) = @_;
-	for my $file (@files)
-	{
-		$node->command_ok([ 'psql', '-XqAt', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-v', "base=$base",
-				'-d', $node->connstr('hostile'), '-f', "$compat/$file" ], $file);
-	}
-	return;
-}
 
 $node->safe_psql('postgres', "CREATE DATABASE hostile ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0");
-workload(0, qw(workload-schema.sql workload-types.sql workload-rows.sql));
+workload($node, 'hostile', 0, qw(workload-schema.sql workload-types.sql workload-rows.sql));
 
 # Types within types, and what prints names or money in them.
 $node->safe_psql('hostile', q{
@@ -71,7 +59,7 @@ $node->safe_psql('hostile', q{
 	CREATE TABLE shadow.seen_public ();
 	SET timezone = 'UTC';
 	SELECT pg_create_logical_replication_slot('base', 'nova_decoder')});
-workload(1000, qw(workload-types.sql workload-stream.sql));
+workload($node, 'hostile', 1000, qw(workload-types.sql workload-stream.sql));
 $node->safe_psql('hostile', q{SET timezone = 'UTC'; SELECT s.fill(1); UPDATE s.mixed SET id = 2; DELETE FROM s.mixed});
 
 my %combinations = (

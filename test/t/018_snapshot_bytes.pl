@@ -11,19 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_node('primary');
-my $compat = 'test/compat';
 my $dir = PostgreSQL::Test::Utils::tempdir('frames');
-
-sub psql_file
-{
-	my ($base, @files) = @_;
-	for my $file (@files)
-	{
-		$node->command_ok([ 'psql', '-XqAt', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-v', "base=$base",
-				'-d', $node->connstr('compat'), '-f', "$compat/$file" ], $file);
-	}
-	return;
-}
 
 # The frames in some bytes, as [type, fields…].
 sub frames
@@ -140,9 +128,9 @@ sub check_end
 }
 
 $node->safe_psql('postgres', "CREATE DATABASE compat ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0");
-psql_file(0, 'workload-schema.sql');
+workload($node, 'compat', 0, 'workload-schema.sql');
 $node->safe_psql('compat', q{CREATE EXTENSION nova_decoder; SELECT pg_create_logical_replication_slot('stream', 'nova_decoder')});
-psql_file(0, qw(workload-types.sql workload-rows.sql));
+workload($node, 'compat', 0, qw(workload-types.sql workload-rows.sql));
 
 my @everything = ('topic.prefix=cdc', 'schema.include.list=i,t', 'batch.bytes=16384');
 my %sets = (
