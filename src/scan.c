@@ -483,6 +483,23 @@ nova_scan_open(Relation rel, const NovaPlan *plan, const NovaScanRequest *reques
 	return scan;
 }
 
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+}
+
+static void
+receiver_shutdown(DestReceiver *self)
+{
+}
+
+DestReceiver
+nova_scan_receiver(bool (*receive)(TupleTableSlot *slot, DestReceiver *self))
+{
+	return (DestReceiver){receive, receiver_startup, receiver_shutdown, receiver_shutdown,
+						  DestNone};
+}
+
 uint64
 nova_scan_run(NovaScan *scan, uint64 n, DestReceiver *receiver)
 {

@@ -61,6 +61,9 @@ extern List *nova_order_key(Relation rel);
 /* The scan lies in the current memory context. */
 extern NovaScan *nova_scan_open(Relation rel, const NovaPlan *plan, const NovaScanRequest *request);
 
+/* What nova_scan_run() hands rows to; neither the start nor the end is told. */
+extern DestReceiver nova_scan_receiver(bool (*receive)(TupleTableSlot *slot, DestReceiver *self));
+
 /* Run for n rows, or fewer if there are no more; returns how many. */
 extern uint64 nova_scan_run(NovaScan *scan, uint64 n, DestReceiver *receiver);
 extern void nova_scan_close(NovaScan *scan);

@@ -254,16 +254,6 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
-{
-}
-
-static void
-receiver_shutdown(DestReceiver *self)
-{
-}
-
 /*
  * The scan
  */
@@ -476,11 +466,7 @@ begin_rows(NovaSnapshot *s)
 		s->held = MakeSingleTupleTableSlot(CreateTupleDescCopy(desc), &TTSOpsMinimalTuple);
 	s->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "nova snapshot row", ALLOCSET_DEFAULT_SIZES);
-	s->receiver.receiveSlot = receive_row;
-	s->receiver.rStartup = receiver_startup;
-	s->receiver.rShutdown = receiver_shutdown;
-	s->receiver.rDestroy = receiver_shutdown;
-	s->receiver.mydest = DestNone;
+	s->receiver = nova_scan_receiver(receive_row);
 }
 
 static void

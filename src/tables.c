@@ -213,24 +213,13 @@ receive_last(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
-{
-}
-
-static void
-receiver_shutdown(DestReceiver *self)
-{
-}
-
 /* snapshot_last_key(relation regclass, condition text) */
 PG_FUNCTION_INFO_V1(nova_snapshot_last_key);
 Datum
 nova_snapshot_last_key(PG_FUNCTION_ARGS)
 {
 	NovaPlan none = {0};
-	LastKey last = {
-		{receive_last, receiver_startup, receiver_shutdown, receiver_shutdown, DestNone}};
+	LastKey last = {.receiver = nova_scan_receiver(receive_last)};
 	NovaScanRequest request = {.first_block = -1, .end_block = -1, .max_rows = 1, .backward = true};
 	Relation rel;
 	Oid input;
