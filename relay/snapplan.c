@@ -256,15 +256,9 @@ static const struct
 	 PHASE_BEGIN,
 	 {ACTION_SNAPSHOT,
 	  "the last snapshot was interrupted: it begins again from zero, and rows repeat", true}},
+	/* a slot that is there, or was lost: the row above has the missing one */
 	{ANY_MODE,
-	 SLOT_PRESENT,
-	 PHASE_BEGIN,
-	 {ACTION_AGAIN,
-	  "the last snapshot was interrupted: its slot is dropped, it begins again from zero, and "
-	  "rows repeat",
-	  true}},
-	{ANY_MODE,
-	 SLOT_LOST,
+	 ANY_SLOT,
 	 PHASE_BEGIN,
 	 {ACTION_AGAIN,
 	  "the last snapshot was interrupted: its slot is dropped, it begins again from zero, and "
