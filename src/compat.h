@@ -118,19 +118,29 @@ nova_publication_has_generated(Form_pg_publication publication)
 #endif
 }
 
+#if PG_VERSION_NUM >= 150000
+/* An attribute of an entry of pg_publication_rel; false: it is null. */
+static inline bool
+nova_publication_attribute(HeapTuple tuple, AttrNumber attnum, Datum *value)
+{
+	bool isnull;
+
+	*value = SysCacheGetAttr(PUBLICATIONRELMAP, tuple, attnum, &isnull);
+	return !isnull;
+}
+#endif
+
 /* The row filter of an entry of pg_publication_rel as text, or NULL. */
 static inline char *
 nova_publication_filter(HeapTuple tuple)
 {
 #if PG_VERSION_NUM >= 150000
-	bool isnull;
-	Datum value =
-		SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prqual, &isnull);
+	Datum value;
 
-	return isnull ? NULL : TextDatumGetCString(value);
-#else
-	return NULL;
+	if (nova_publication_attribute(tuple, Anum_pg_publication_rel_prqual, &value))
+		return TextDatumGetCString(value);
 #endif
+	return NULL;
 }
 
 /* Its column list; NULL: all columns. */
@@ -138,14 +148,12 @@ static inline Bitmapset *
 nova_publication_columns(HeapTuple tuple)
 {
 #if PG_VERSION_NUM >= 150000
-	bool isnull;
-	Datum value =
-		SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prattrs, &isnull);
+	Datum value;
 
-	return isnull ? NULL : pub_collist_to_bitmapset(NULL, value, NULL);
-#else
-	return NULL;
+	if (nova_publication_attribute(tuple, Anum_pg_publication_rel_prattrs, &value))
+		return pub_collist_to_bitmapset(NULL, value, NULL);
 #endif
+	return NULL;
 }
 
 /* Put the expressions of virtual generated columns in their places. */
