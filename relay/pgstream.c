@@ -508,6 +508,15 @@ skip_results(PgStream *pg)
 		PQclear(res);
 }
 
+/* What has come, and what is still to go. */
+static PgStatus
+exchange(PgStream *pg)
+{
+	if (!PQconsumeInput(pg->conn))
+		return fail_connection(pg);
+	return pgstream_flush(pg);
+}
+
 static PgStatus
 advance_query(PgStream *pg, int64_t now)
 {
@@ -516,9 +525,7 @@ advance_query(PgStream *pg, int64_t now)
 		PgStep step = pg->step;
 		PgStatus status;
 
-		if (!PQconsumeInput(pg->conn))
-			return fail_connection(pg);
-		if (pgstream_flush(pg) != PG_READY)
+		if (exchange(pg) != PG_READY)
 			return pg->failure;
 		if (PQisBusy(pg->conn))
 			return now < pg->deadline
@@ -671,34 +678,38 @@ pgstream_connect(PgStream *pg, int64_t now)
 	}
 }
 
+/* A step that is a query; its failure is what pgstream_advance() returns. */
+static void
+begin_query(PgStream *pg, PgStep step, int64_t now)
+{
+	pg->step = step;
+	(void) send_query(pg, now);
+}
+
 void
 pgstream_look(PgStream *pg, int64_t now)
 {
-	pg->step = pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT;
-	(void) send_query(pg, now);
+	begin_query(pg, pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT, now);
 }
 
 void
 pgstream_create(PgStream *pg, bool export_snapshot, int64_t now)
 {
 	pg->export_snapshot = export_snapshot;
-	pg->step = STEP_CREATE;
-	(void) send_query(pg, now);
+	begin_query(pg, STEP_CREATE, now);
 }
 
 void
 pgstream_drop(PgStream *pg, int64_t now)
 {
-	pg->step = STEP_DROP;
-	(void) send_query(pg, now);
+	begin_query(pg, STEP_DROP, now);
 }
 
 void
 pgstream_start(PgStream *pg, uint64_t lsn, int64_t now)
 {
 	pg->start_lsn = lsn;
-	pg->step = STEP_START;
-	(void) send_query(pg, now);
+	begin_query(pg, STEP_START, now);
 }
 
 void
@@ -721,9 +732,7 @@ advance_stop(PgStream *pg, int64_t now)
 	int n = 0;
 	PGresult *res;
 
-	if (!PQconsumeInput(pg->conn))
-		return fail_connection(pg);
-	if (pgstream_flush(pg) != PG_READY)
+	if (exchange(pg) != PG_READY)
 		return pg->failure;
 	while (!pg->copy_over && (n = PQgetCopyData(pg->conn, &data, 1)) > 0)
 		PQfreemem(data);
