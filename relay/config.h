@@ -4,9 +4,9 @@
  *		The relay's configuration: a Debezium connector JSON, made effective.
  *
  * config_load() reads the file, fills placeholders, looks every key up in the
- * one option table of config.c and returns a RelayConfig in the terms of the
- * libraries: libpq keywords, plugin options, librdkafka properties.  What the
- * table says about a key decides its fate: it works, it is accepted and
+ * one option table (config_table.c) and returns a RelayConfig in the terms of
+ * the libraries: libpq keywords, plugin options, librdkafka properties.  What
+ * the table says about a key decides its fate: it works, it is accepted and
  * ignored with one log line that says why, or it is refused with what to do.
  *
  * Ownership: everything inside belongs to the RelayConfig and lives until
