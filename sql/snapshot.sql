@@ -275,6 +275,20 @@ BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SELECT snap('s.gen');
 COMMIT;
 
+-- a jsonb's text is PostgreSQL's, whatever is in it and however it is escaped
+CREATE TABLE s.documents (id int PRIMARY KEY, doc jsonb);
+INSERT INTO s.documents SELECT n, jsonb_build_object('k' || chr(n), jsonb_build_array(chr(n), n / 100.0, -n, n * 1e20, '{}'::jsonb))
+FROM generate_series(1, 300) n;
+INSERT INTO s.documents SELECT 1000 + n, to_jsonb(repeat(chr(119000 + n), n) || repeat('\"', n % 5) || repeat('x', n * 40)) FROM generate_series(1, 300) n;
+INSERT INTO s.documents VALUES (2001, 'null'), (2002, 'true'), (2003, '[]'), (2004, '[[], [false, {"": null}]]'), (2005, '1.500'),
+    (2006, to_jsonb(repeat(E'\x1f"', 700000)));
+SELECT o AS options, count(*) AS rows, count(*) FILTER (WHERE v::jsonb ->> 'doc' = d.doc::text) AS equal
+FROM unnest(ARRAY['{output=text,json.handling.mode=text}', '{output=text,profile=debezium}']) o,
+     LATERAL (SELECT convert_from(nova.snapshot_frames('s.documents', o::text[]), 'UTF8') OFFSET 0) f (line),
+     LATERAL (SELECT line::jsonb -> 'value') x (v), s.documents d
+WHERE d.id = (line::jsonb #>> '{value,id}')::int
+GROUP BY o ORDER BY o COLLATE "C";
+
 DROP SCHEMA s, ext CASCADE;
 DROP FUNCTION tables, snap, marks_of, writes, in_chunks;
 REVOKE ALL ON SCHEMA nova FROM nova_reader;

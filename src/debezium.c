@@ -64,6 +64,28 @@ put_base64(NovaOut *out, const NovaColumn *col, const void *bytes, int len)
  * Numbers
  */
 
+/*
+ * Of these numbers Java's text is the server's, but for the decimals of whole
+ * ones.  The server has an exponent for floats from 10^6 on.
+ */
+static inline bool
+is_plain(double v, double end)
+{
+	double magnitude = fabs(v);
+
+	return magnitude >= 1e-3 && magnitude < end;
+}
+
+static inline char *
+finish_plain(char *end, double v)
+{
+	if (v != (double) (int32) v)
+		return end;
+	end[0] = '.';
+	end[1] = '0';
+	return end + 2;
+}
+
 /* Java's text of a double, whose special values are strings. */
 static void
 append_double(NovaOut *out, double v)
@@ -72,6 +94,11 @@ append_double(NovaOut *out, double v)
 	char *p = nova_out_reserve(out, NOVA_JAVA_DOUBLE_ROOM);
 	int n;
 
+	if (likely(is_plain(v, 1e7)))
+	{
+		nova_out_advance(out, finish_plain(p + double_to_shortest_decimal_bufn(v, p), v));
+		return;
+	}
 	if (!isfinite(v))
 	{
 		const char *special = isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"";
@@ -135,11 +162,16 @@ dbz_encode_float4(NovaOut *out, const NovaColumn *col, Datum value)
 		append_double(out, v);
 		return;
 	}
+	p = nova_out_reserve(out, NOVA_JAVA_DOUBLE_ROOM);
+	if (likely(is_plain(v, 1e6)))
+	{
+		nova_out_advance(out, finish_plain(p + float_to_shortest_decimal_bufn(v, p), v));
+		return;
+	}
 	n = float_to_shortest_decimal_bufn(v, shortest);
 	snprintf(two, sizeof(two), "%.1e", v);
 	if (v != 0 && fabsf(v) < 1e-40f && n < 6 && strtof(two, NULL) == v)
 		n = (int) strlcpy(shortest, two, sizeof(shortest));
-	p = nova_out_reserve(out, NOVA_JAVA_DOUBLE_ROOM);
 	nova_out_advance(out, nova_format_java_double(p, shortest, n));
 }
 
@@ -155,7 +187,9 @@ read_numeric(NovaNumeric *n, Datum value)
 static void
 append_unscaled(NovaOut *out, const NovaNumeric *n, int scale)
 {
-	unsigned char *bytes = palloc(nova_unscaled_room(n, scale));
+	unsigned char few[64];
+	size_t room = nova_unscaled_room(n, scale);
+	unsigned char *bytes = room <= sizeof(few) ? few : palloc(room);
 
 	nova_json_base64(out, (char *) bytes, nova_numeric_unscaled(bytes, n, scale), false);
 }
@@ -306,17 +340,10 @@ rescaled_money(int64 v, int scale)
 void
 dbz_encode_money(NovaOut *out, const NovaColumn *col, Datum value)
 {
-	uint64 v = (uint64) rescaled_money(DatumGetCash(value), col->info->scale);
+	int64 v = rescaled_money(DatumGetCash(value), col->info->scale);
 	unsigned char bytes[8];
-	int skip = 0;
 
-	for (int i = 0; i < 8; i++)
-		bytes[i] = (unsigned char) (v >> (56 - 8 * i));
-	/* leading bytes that only repeat the sign */
-	while (skip < 7 && ((bytes[skip] == 0 && bytes[skip + 1] < 0x80) ||
-						(bytes[skip] == 0xFF && bytes[skip + 1] >= 0x80)))
-		skip++;
-	put_base64(out, col, bytes + skip, 8 - skip);
+	put_base64(out, col, bytes, (int) nova_int64_bytes(bytes, v));
 }
 
 void
@@ -504,17 +531,6 @@ dbz_encode_timestamp_ns(NovaOut *out, const NovaColumn *col, Datum value)
 		put_int64(out, col, ns);
 }
 
-/* Date and time with a T between; the fraction is the caller's. */
-static char *
-format_seconds(char *p, Timestamp ts)
-{
-	int64 ndays = floor_div(ts, USECS_PER_DAY);
-
-	p = format_days(p, (int) ndays);
-	*p++ = 'T';
-	return nova_format_time(p, (ts - ndays * USECS_PER_DAY) / USECS_PER_SEC * USECS_PER_SEC);
-}
-
 /* Java's Instant-like text: as many digits of the fraction as it has. */
 void
 dbz_encode_timestamp_iso(NovaOut *out, const NovaColumn *col, Datum value)
@@ -547,7 +563,8 @@ dbz_encode_timestamptz(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	TimestampTz ts = DatumGetTimestampTz(value);
 	int digits = col->info->scale < 0 ? 6 : col->info->scale;
-	char fraction[8];
+	int64 ndays;
+	int64 us;
 	char *p;
 
 	if (TIMESTAMP_NOT_FINITE(ts))
@@ -557,13 +574,16 @@ dbz_encode_timestamptz(NovaOut *out, const NovaColumn *col, Datum value)
 	}
 	p = nova_column_open(out, col, 48);
 	*p++ = '"';
-	p = format_seconds(p, ts);
+	ndays = floor_div(ts, USECS_PER_DAY);
+	us = ts - ndays * USECS_PER_DAY;
+	p = format_days(p, (int) ndays);
+	*p++ = 'T';
+	p = nova_format_seconds(p, (uint32) (us / USECS_PER_SEC));
 	if (digits > 0)
 	{
 		*p++ = '.';
-		nova_format_digits(fraction, (uint32_t) (ts - floor_div(ts, USECS_PER_SEC) * USECS_PER_SEC),
-						   6);
-		memcpy(p, fraction, digits);
+		/* all six of them, of which the last are written over */
+		nova_format_digits(p, (uint32) (us % USECS_PER_SEC), 6);
 		p += digits;
 	}
 	*p++ = 'Z';

@@ -314,7 +314,8 @@ write_columns(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 	}
 }
 
-static void
+/* Inline, so that the lengths of constant names are constant. */
+static inline void
 write_row(NovaOut *out, const char *name, const NovaPlan *plan, const NovaRow *row)
 {
 	nova_out_bytes(out, name, strlen(name));

@@ -53,10 +53,12 @@ nova_format_digits(char *dst, uint32_t v, int n)
 static inline char *
 nova_format_unsigned(char *dst, uint32_t v, int min_digits)
 {
+	uint32_t rest = v;
 	int n = 1;
 
-	for (uint32_t rest = v; rest > 9; rest /= 10)
-		n++;
+	for (; rest > 9999; rest /= 10000)
+		n += 4;
+	n += (rest > 9) + (rest > 99) + (rest > 999);
 	return nova_format_digits(dst, v, n < min_digits ? min_digits : n);
 }
 
@@ -78,6 +80,17 @@ nova_format_date(char *dst, int year, int month, int day)
 	return nova_format_digits(dst, (uint32_t) day, 2);
 }
 
+/* HH:MM:SS: room for 8. */
+static inline char *
+nova_format_seconds(char *dst, uint32_t seconds)
+{
+	nova_format_digits(dst, seconds / 3600, 2);
+	dst[2] = ':';
+	nova_format_digits(dst + 3, seconds / 60 % 60, 2);
+	dst[5] = ':';
+	return nova_format_digits(dst + 6, seconds % 60, 2);
+}
+
 /*
  * A time of day from microseconds since midnight, HH:MM:SS and then as many
  * digits of the fraction as are not trailing zeros: room for 15.  24:00:00 is
@@ -87,13 +100,8 @@ static inline char *
 nova_format_time(char *dst, int64_t us)
 {
 	uint32_t fraction = (uint32_t) (us % 1000000);
-	uint32_t seconds = (uint32_t) (us / 1000000);
 
-	dst = nova_format_digits(dst, seconds / 3600, 2);
-	*dst++ = ':';
-	dst = nova_format_digits(dst, seconds / 60 % 60, 2);
-	*dst++ = ':';
-	dst = nova_format_digits(dst, seconds % 60, 2);
+	dst = nova_format_seconds(dst, (uint32_t) (us / 1000000));
 	if (fraction != 0)
 	{
 		*dst++ = '.';
@@ -104,39 +112,37 @@ nova_format_time(char *dst, int64_t us)
 	return dst;
 }
 
-/* Four bytes as eight hexadecimal digits, all of them at once in a word. */
-static inline void
-nova_format_hex(char *dst, const unsigned char *bytes)
-{
-	uint64_t x = (uint64_t) bytes[0] << 24 | (uint64_t) bytes[1] << 16 | (uint64_t) bytes[2] << 8 |
-				 (uint64_t) bytes[3];
-	uint64_t letters;
+/* The sixteen bytes that begin with this digit. */
+#define NOVA_HEX_ROW(h)                                                                            \
+	h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "a" h "b" h "c" h "d" h "e" h "f"
 
-	x = (x << 16 | x) & 0x0000FFFF0000FFFF;
-	x = (x << 8 | x) & 0x00FF00FF00FF00FF;
-	x = (x << 4 | x) & 0x0F0F0F0F0F0F0F0F;
-	letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
-	x += 0x3030303030303030 + letters * ('a' - '0' - 10);
-	for (int i = 0; i < 8; i++)
-		dst[i] = (char) (x >> (56 - 8 * i));
+/* Bytes as pairs of hexadecimal digits. */
+static inline char *
+nova_format_hex(char *dst, const unsigned char *bytes, int n)
+{
+	static const char pairs[] = NOVA_HEX_ROW("0") NOVA_HEX_ROW("1") NOVA_HEX_ROW("2")
+		NOVA_HEX_ROW("3") NOVA_HEX_ROW("4") NOVA_HEX_ROW("5") NOVA_HEX_ROW("6") NOVA_HEX_ROW("7")
+			NOVA_HEX_ROW("8") NOVA_HEX_ROW("9") NOVA_HEX_ROW("a") NOVA_HEX_ROW("b")
+				NOVA_HEX_ROW("c") NOVA_HEX_ROW("d") NOVA_HEX_ROW("e") NOVA_HEX_ROW("f");
+
+	for (int i = 0; i < n; i++)
+		memcpy(dst + 2 * i, pairs + 2 * bytes[i], 2);
+	return dst + 2 * n;
 }
 
 /* A uuid from its 16 bytes: room for 36. */
 static inline char *
 nova_format_uuid(char *dst, const unsigned char *uuid)
 {
-	char middle[16];
-
-	nova_format_hex(dst, uuid);
-	nova_format_hex(middle, uuid + 4);
-	nova_format_hex(middle + 8, uuid + 8);
-	nova_format_hex(dst + 28, uuid + 12);
-	dst[8] = dst[13] = dst[18] = dst[23] = '-';
-	memcpy(dst + 9, middle, 4);
-	memcpy(dst + 14, middle + 4, 4);
-	memcpy(dst + 19, middle + 8, 4);
-	memcpy(dst + 24, middle + 12, 4);
-	return dst + 36;
+	dst = nova_format_hex(dst, uuid, 4);
+	*dst++ = '-';
+	dst = nova_format_hex(dst, uuid + 4, 2);
+	*dst++ = '-';
+	dst = nova_format_hex(dst, uuid + 6, 2);
+	*dst++ = '-';
+	dst = nova_format_hex(dst, uuid + 8, 2);
+	*dst++ = '-';
+	return nova_format_hex(dst, uuid + 10, 6);
 }
 
 /*
@@ -428,6 +434,40 @@ nova_numeric_magnitude(unsigned char *dst, const NovaNumeric *n, int scale)
 	return len;
 }
 
+/* value * 10^scale, cut off, if it surely fits; false: it may not. */
+static inline bool
+nova_numeric_small(int64_t *v, const NovaNumeric *n, int scale)
+{
+	static const uint32_t power[] = {1, 10, 100, 1000, 10000};
+	int whole = n->weight + 1 + scale / 4;
+	int rest = scale % 4;
+	uint64_t sum = 0;
+
+	if (scale < 0 || (n->weight + 1) * 4 + scale > 18)
+		return false;
+	for (int i = 0; i < whole; i++)
+		sum = sum * 10000 + nova_numeric_digit(n, i);
+	/* a digit before the first counts as none */
+	if (rest > 0)
+		sum = sum * power[rest] + nova_numeric_digit(n, whole) / power[4 - rest];
+	*v = n->negative ? -(int64_t) sum : (int64_t) sum;
+	return true;
+}
+
+/* The fewest big-endian bytes of two's complement: room for 8. */
+static inline size_t
+nova_int64_bytes(unsigned char *dst, int64_t v)
+{
+	uint64_t magnitude = (uint64_t) (v < 0 ? ~v : v);
+	size_t len = 1;
+
+	for (uint64_t rest = magnitude >> 7; rest != 0; rest >>= 8)
+		len++;
+	for (size_t i = 0; i < len; i++)
+		dst[i] = (unsigned char) ((uint64_t) v >> (8 * (len - 1 - i)));
+	return len;
+}
+
 /*
  * The integer value * 10^scale in the fewest big-endian bytes of two's
  * complement (java.math.BigInteger.toByteArray()).  Decimals beyond the scale
@@ -436,8 +476,12 @@ nova_numeric_magnitude(unsigned char *dst, const NovaNumeric *n, int scale)
 static inline size_t
 nova_numeric_unscaled(unsigned char *dst, const NovaNumeric *n, int scale)
 {
-	size_t len = nova_numeric_magnitude(dst, n, scale);
+	int64_t small;
+	size_t len;
 
+	if (nova_numeric_small(&small, n, scale))
+		return nova_int64_bytes(dst, small);
+	len = nova_numeric_magnitude(dst, n, scale);
 	if (n->negative)
 	{
 		uint32_t carry = 1;

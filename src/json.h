@@ -103,12 +103,19 @@ nova_json_is_short(Size len)
 
 #define NOVA_QUOTED_ROOM(len) (NOVA_ESCAPE_ROOM(len) + 2)
 
+/* Such a text as the inside of a JSON string, into room that is there. */
+static inline char *
+nova_json_escaped(const NovaOut *out, char *p, const char *s, Size len)
+{
+	return out->java ? nova_escape_java(p, s, len) : nova_escape(p, s, len);
+}
+
 /* Such a text as a JSON string, into room that is there; returns where to go on. */
 static inline char *
 nova_json_quoted(const NovaOut *out, char *p, const char *s, Size len)
 {
 	*p++ = '"';
-	p = out->java ? nova_escape_java(p, s, len) : nova_escape(p, s, len);
+	p = nova_json_escaped(out, p, s, len);
 	*p++ = '"';
 	return p;
 }

@@ -57,14 +57,14 @@ static const struct
 
 /* Encoders that write strings; some of them also write bytes, by the mode. */
 static const NovaEncoder string_encoders[] = {
-	nova_encode_text,         nova_encode_char,       nova_encode_name,
-	nova_encode_uuid,         nova_encode_output,     nova_encode_enum,
-	nova_encode_base64,       nova_encode_base64_url, nova_encode_hex,
-	nova_encode_date,         nova_encode_time,       dbz_encode_decimal_string,
-	dbz_encode_money_string,  dbz_encode_date_iso,    dbz_encode_time_iso,
-	dbz_encode_timestamp_iso, dbz_encode_timetz,      dbz_encode_timestamptz,
-	dbz_encode_interval_iso,  dbz_encode_hstore_json, dbz_encode_unknown,
-	dbz_encode_unknown_hex,
+	nova_encode_text,          nova_encode_char,         nova_encode_name,
+	nova_encode_uuid,          nova_encode_output,       nova_encode_enum,
+	nova_encode_jsonb_text,    nova_encode_base64,       nova_encode_base64_url,
+	nova_encode_hex,           nova_encode_date,         nova_encode_time,
+	dbz_encode_decimal_string, dbz_encode_money_string,  dbz_encode_date_iso,
+	dbz_encode_time_iso,       dbz_encode_timestamp_iso, dbz_encode_timetz,
+	dbz_encode_timestamptz,    dbz_encode_interval_iso,  dbz_encode_hstore_json,
+	dbz_encode_unknown,        dbz_encode_unknown_hex,
 };
 
 /*

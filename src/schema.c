@@ -113,6 +113,7 @@ static const EncoderSchema encoder_schemas[] = {
 	{nova_encode_name, STRING},
 	{nova_encode_char, STRING},
 	{nova_encode_output, STRING},
+	{nova_encode_jsonb_text, STRING},
 	{nova_encode_uuid, STRING, NAMED("io.debezium.data.Uuid")},
 	{nova_encode_date, STRING},
 	{nova_encode_time, STRING},

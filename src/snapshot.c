@@ -95,6 +95,7 @@ typedef struct NovaSnapshot
 	int nread;
 	int *varlenas; /* places of columns that may lie out of line */
 	int nvarlenas;
+	bool lacks_columns; /* some are not read */
 
 	/* Debezium's marks, as JSON */
 	const char *mark;
@@ -206,30 +207,51 @@ set_mark(NovaSnapshot *s, const char *mark)
 	nova_headers_begin(&s->emitter.headers);
 }
 
-/* Values that lie out of line, which the encoder would take for unavailable. */
-static void
-fetch_values(NovaSnapshot *s)
+/* Does a value lie out of line, which the encoder would take for unavailable? */
+static inline bool
+is_outside(const TupleTableSlot *slot, int at)
 {
+	return !slot->tts_isnull[at] && VARATT_IS_EXTERNAL(DatumGetPointer(slot->tts_values[at]));
+}
+
+/* The row with such values fetched, and with a null behind it. */
+static pg_noinline NovaRow
+fetched_row(NovaSnapshot *s, const TupleTableSlot *slot)
+{
+	memcpy(s->values, slot->tts_values, s->nread * sizeof(Datum));
+	memcpy(s->nulls, slot->tts_isnull, s->nread * sizeof(bool));
 	for (int i = 0; i < s->nvarlenas; i++)
 	{
 		int at = s->varlenas[i];
 
-		if (!s->nulls[at] && VARATT_IS_EXTERNAL(DatumGetPointer(s->values[at])))
-			s->values[at] =
-				PointerGetDatum(detoast_attr((struct varlena *) DatumGetPointer(s->values[at])));
+		if (is_outside(slot, at))
+			s->values[at] = PointerGetDatum(
+				detoast_attr((struct varlena *) DatumGetPointer(slot->tts_values[at])));
 	}
+	return (NovaRow){.values = s->values, .nulls = s->nulls};
+}
+
+/* Mostly the row as the slot has it, and no copy. */
+static inline NovaRow
+readable_row(NovaSnapshot *s, const TupleTableSlot *slot)
+{
+	bool whole = !s->lacks_columns;
+
+	for (int i = 0; i < s->nvarlenas && whole; i++)
+		whole = !is_outside(slot, s->varlenas[i]);
+	if (unlikely(!whole))
+		return fetched_row(s, slot);
+	return (NovaRow){.values = slot->tts_values, .nulls = slot->tts_isnull};
 }
 
 static void
 write_row(NovaSnapshot *s, TupleTableSlot *slot, bool last)
 {
 	MemoryContext old = MemoryContextSwitchTo(s->row_context);
-	NovaRow row = {.values = s->values, .nulls = s->nulls};
+	NovaRow row;
 
 	slot_getallattrs(slot);
-	memcpy(s->values, slot->tts_values, s->nread * sizeof(Datum));
-	memcpy(s->nulls, slot->tts_isnull, s->nread * sizeof(bool));
-	fetch_values(s);
+	row = readable_row(s, slot);
 	set_mark(s, row_mark(s, last));
 	nova_emit_read(&s->emitter, &s->entry, &row);
 	s->rows++;
@@ -427,6 +449,16 @@ shows_marks(const NovaSnapshot *s)
 		   nova_fields_show_mark(s->options->headers);
 }
 
+/* A column can be one of the key's and an added field as well. */
+static bool
+is_listed(const NovaSnapshot *s, int varlena)
+{
+	for (int i = 0; i < s->nvarlenas; i++)
+		if (s->varlenas[i] == varlena)
+			return true;
+	return false;
+}
+
 /* Point columns at their places in the row; those not read at a null behind it. */
 static void
 place_columns(NovaSnapshot *s, NovaColumn *columns, int n)
@@ -440,7 +472,8 @@ place_columns(NovaSnapshot *s, NovaColumn *columns, int n)
 			continue;
 		at = s->scan->columns[columns[i].attidx];
 		columns[i].attidx = at < 0 ? s->nread : at;
-		if (columns[i].varlena && at >= 0)
+		s->lacks_columns |= at < 0;
+		if (columns[i].varlena && at >= 0 && !is_listed(s, at))
 			s->varlenas[s->nvarlenas++] = at;
 	}
 }

@@ -327,7 +327,8 @@ by_mode(Oid type, int scale, const NovaOptions *options)
 		case JSONOID:
 			return options->json_mode == NOVA_JSON_TEXT ? nova_encode_text : nova_encode_json;
 		case JSONBOID:
-			return options->json_mode == NOVA_JSON_TEXT ? nova_encode_output : nova_encode_jsonb;
+			return options->json_mode == NOVA_JSON_TEXT ? nova_encode_jsonb_text
+														: nova_encode_jsonb;
 		default:
 			return NULL;
 	}

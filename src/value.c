@@ -17,6 +17,7 @@
 #include "utils/cash.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -116,8 +117,8 @@ numeric_special(const NovaNumeric *n)
 	return n->negative ? "\"-Infinity\"" : "\"Infinity\"";
 }
 
-/* The JSON of a numeric's bytes behind its length word. */
-static void
+/* The JSON of a numeric's bytes behind its length word; inline for the constant quote. */
+static inline void
 append_numeric(NovaOut *out, const NovaColumn *col, const char *data, int size, const char *quote)
 {
 	NovaNumeric n;
@@ -352,7 +353,7 @@ next_jsonb_item(JsonbItems *items)
 	return item;
 }
 
-static void write_jsonb_container(NovaOut *out, const char *container);
+static void write_jsonb_container(NovaOut *out, const char *container, bool spaced);
 
 static void
 write_jsonb_numeric(NovaOut *out, const JsonbItem *item)
@@ -363,15 +364,52 @@ write_jsonb_numeric(NovaOut *out, const JsonbItem *item)
 	append_numeric(out, &bare, item->data + head, (int) item->len - head, "");
 }
 
+/*
+ * A string within the text of a document, which is one itself: its quotes are
+ * escaped.  What needs an escape in it needs two, and the server writes the first.
+ */
+static void
+write_jsonb_text(NovaOut *out, const char *s, Size len)
+{
+	StringInfoData json;
+	char *copy;
+
+	if (likely(nova_json_is_short(len)))
+	{
+		char *p = nova_out_reserve(out, NOVA_QUOTED_ROOM(len) + 2);
+		char *end;
+
+		memcpy(p, "\\\"", 2);
+		end = nova_json_escaped(out, p + 2, s, len);
+		if (likely(end == p + 2 + len))
+		{
+			memcpy(end, "\\\"", 2);
+			nova_out_advance(out, end + 2);
+			return;
+		}
+	}
+	initStringInfo(&json);
+	copy = pnstrdup(s, len);
+	escape_json(&json, copy);
+	nova_json_text(out, json.data, json.len);
+	pfree(json.data);
+	pfree(copy);
+}
+
 static inline void
-write_jsonb_item(NovaOut *out, const JsonbItem *item)
+write_jsonb_item(NovaOut *out, const JsonbItem *item, bool spaced)
 {
 	if (JBE_ISSTRING(item->entry))
-		nova_json_string(out, item->data, item->len);
+	{
+		if (spaced)
+			write_jsonb_text(out, item->data, item->len);
+		else
+			nova_json_string(out, item->data, item->len);
+	}
 	else if (JBE_ISNUMERIC(item->entry))
 		write_jsonb_numeric(out, item);
 	else if (JBE_ISCONTAINER(item->entry))
-		write_jsonb_container(out, item->data);
+		write_jsonb_container(out, item->data, spaced);
 	else if (JBE_ISNULL(item->entry))
 		nova_out_bytes(out, "null", 4);
 	else if (JBE_ISBOOL_TRUE(item->entry))
@@ -381,8 +419,17 @@ write_jsonb_item(NovaOut *out, const JsonbItem *item)
 	nova_out_pressure(out);
 }
 
+/* A comma or colon; in the server's text a blank stands behind it. */
+static inline void
+write_jsonb_separator(NovaOut *out, char separator, bool spaced)
+{
+	nova_out_char(out, separator);
+	if (spaced)
+		nova_out_char(out, ' ');
+}
+
 static void
-write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n)
+write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n, bool spaced)
 {
 	JsonbItems values = {keys.entry + n * sizeof(uint32), keys.base, 0};
 
@@ -395,16 +442,16 @@ write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n)
 		JsonbItem value = next_jsonb_item(&values);
 
 		if (i > 0)
-			nova_out_char(out, ',');
-		write_jsonb_item(out, &key);
-		nova_out_char(out, ':');
-		write_jsonb_item(out, &value);
+			write_jsonb_separator(out, ',', spaced);
+		write_jsonb_item(out, &key, spaced);
+		write_jsonb_separator(out, ':', spaced);
+		write_jsonb_item(out, &value, spaced);
 	}
 	nova_out_char(out, '}');
 }
 
 static void
-write_jsonb_container(NovaOut *out, const char *container)
+write_jsonb_container(NovaOut *out, const char *container, bool spaced)
 {
 	uint32 header = jsonb_word(container);
 	uint32 n = header & JB_CMASK;
@@ -415,18 +462,21 @@ write_jsonb_container(NovaOut *out, const char *container)
 	items.base = items.entry + (header & JB_FOBJECT ? 2 * n : n) * sizeof(uint32);
 	if (header & JB_FOBJECT)
 	{
-		write_jsonb_object(out, items, n);
+		write_jsonb_object(out, items, n, spaced);
 		return;
 	}
-	nova_out_bytes(out, "[", !bare);
+	if (!bare)
+		nova_out_char(out, '[');
 	for (uint32 i = 0; i < n; i++)
 	{
 		JsonbItem item = next_jsonb_item(&items);
 
-		nova_out_bytes(out, ",", i > 0);
-		write_jsonb_item(out, &item);
+		if (i > 0)
+			write_jsonb_separator(out, ',', spaced);
+		write_jsonb_item(out, &item, spaced);
 	}
-	nova_out_bytes(out, "]", !bare);
+	if (!bare)
+		nova_out_char(out, ']');
 }
 
 /* A jsonb as compact JSON, item by item, so that no text is built aside. */
@@ -436,7 +486,19 @@ nova_encode_jsonb(NovaOut *out, const NovaColumn *col, Datum value)
 	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
 
 	nova_column_prefix(out, col);
-	write_jsonb_container(out, VARDATA_ANY(v));
+	write_jsonb_container(out, VARDATA_ANY(v), false);
+}
+
+/* A jsonb's text as a string: what jsonb_out() gives, without building it aside. */
+void
+nova_encode_jsonb_text(NovaOut *out, const NovaColumn *col, Datum value)
+{
+	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
+
+	nova_column_prefix(out, col);
+	nova_out_char(out, '"');
+	write_jsonb_container(out, VARDATA_ANY(v), true);
+	nova_out_char(out, '"');
 }
 
 void

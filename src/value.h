@@ -31,6 +31,7 @@ extern void nova_encode_time(NovaOut *out, const NovaColumn *col, Datum value);
 extern void nova_encode_timestamp(NovaOut *out, const NovaColumn *col, Datum value);
 extern void nova_encode_json(NovaOut *out, const NovaColumn *col, Datum value);
 extern void nova_encode_jsonb(NovaOut *out, const NovaColumn *col, Datum value);
+extern void nova_encode_jsonb_text(NovaOut *out, const NovaColumn *col, Datum value);
 extern void nova_encode_base64(NovaOut *out, const NovaColumn *col, Datum value);
 extern void nova_encode_base64_url(NovaOut *out, const NovaColumn *col, Datum value);
 extern void nova_encode_hex(NovaOut *out, const NovaColumn *col, Datum value);

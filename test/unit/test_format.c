@@ -406,6 +406,10 @@ unscaled_values(void **state)
 	check_unscaled("100000000000000000000", 0, "056bc75e2d63100000");
 	check_unscaled("0.0001", 4, "01");
 	check_unscaled("10000.0001", 4, "05f5e101");
+	check_unscaled("0.00000001", 8, "01");
+	check_unscaled("12345.678", 1, "01e240");
+	check_unscaled("999999999999999999", 0, "0de0b6b3a763ffff");
+	check_unscaled("-9999999999.99999999", 8, "f21f494c589c0001");
 }
 
 /*
