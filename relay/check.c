@@ -202,6 +202,33 @@ check_connection(Check *check)
 	return res != NULL;
 }
 
+/* False when it is one that cannot decode: what else there is to see would mislead. */
+static bool
+check_standby(Check *check)
+{
+	char detail[256];
+
+	if (!pgstream_on_standby(check->conn))
+		return true;
+	snprintf(detail, sizeof(detail), "%s:%s is a standby (in recovery)", PQhost(check->conn),
+			 PQport(check->conn));
+	if (PQserverVersion(check->conn) < 160000)
+	{
+		failed(check, "standby", "point database.hostname at the primary",
+			   "%s, and version %s cannot decode changes there, only 16 and later can", detail,
+			   PQparameterStatus(check->conn, "server_version"));
+		return false;
+	}
+	ok("standby",
+	   "%s; making the slot waits for a record of the primary, which SELECT "
+	   "pg_log_standby_snapshot() there writes at once; the primary, too, needs wal_level logical",
+	   detail);
+	if (check->cfg->heartbeat_action_query != NULL && check->cfg->heartbeat_interval_ms > 0)
+		warn(check, "standby", "remove heartbeat.action.query, or let it read only",
+			 "heartbeat.action.query can write nothing there");
+	return true;
+}
+
 /* May this role open a replication connection to this database? */
 static void
 check_replication_connection(Check *check)
@@ -533,7 +560,7 @@ check_identities(Check *check)
 static void
 check_postgres(Check *check)
 {
-	if (check_connection(check))
+	if (check_connection(check) && check_standby(check))
 	{
 		check_wal_level(check);
 		check_role(check);

@@ -26,8 +26,9 @@
 /* Seconds between the Unix epoch and PostgreSQL's, 2000-01-01. */
 #define PG_EPOCH_SECONDS   946684800
 
-#define CONNECT_TIMEOUT_S  10    /* unless connect_timeout says otherwise */
-#define QUERY_TIMEOUT_MS   30000 /* a catalog query that takes longer hangs */
+#define CONNECT_TIMEOUT_S  10     /* unless connect_timeout says otherwise */
+#define QUERY_TIMEOUT_MS   30000  /* a catalog query that takes longer hangs */
+#define DECODING_STANDBY   160000 /* from this version on a standby can decode */
 #define MAX_CONNECT_PARAMS 96
 
 typedef enum PgStep
@@ -95,6 +96,8 @@ static const PgAdvice advices[] = {
 	 "give the role the right to replicate: ALTER ROLE <user> REPLICATION"},
 	{STEP_NONE, "58P01", "nova_decoder", PG_STOP,
 	 "install the nova_decoder extension package on the database server"},
+	{STEP_NONE, "55000", "on the primary", PG_STOP,
+	 "run on the primary: ALTER SYSTEM SET wal_level = logical; and restart it"},
 	{STEP_NONE, "55000", "wal_level", PG_STOP,
 	 "run: ALTER SYSTEM SET wal_level = logical; and restart the server"},
 	{STEP_NONE, "53400", "replication slots", PG_STOP,
@@ -283,7 +286,7 @@ build_create(PgStream *pg, QueryText *q)
 {
 	fputs("CREATE_REPLICATION_SLOT ", q->out);
 	query_quoted(q, pg->cfg->slot_name, '"');
-	if (pg->cfg->slot_failover && pg->server.version_num >= 170000)
+	if (pg->cfg->slot_failover && pg->server.version_num >= 170000 && !pg->server.standby)
 		fprintf(q->out, " LOGICAL nova_decoder (SNAPSHOT '%s', FAILOVER true)",
 				pg->export_snapshot ? "export" : "nothing");
 	else
@@ -333,6 +336,20 @@ parse_lsn(const char *text, uint64_t *lsn)
 	return true;
 }
 
+/* Before version 16 a slot can be neither made nor read there, whatever one waits for. */
+static PgStatus
+check_standby(PgStream *pg)
+{
+	pg->server.standby = pgstream_on_standby(pg->conn);
+	if (!pg->server.standby || pg->server.version_num >= DECODING_STANDBY)
+		return PG_AGAIN;
+	return fail_plainly(pg, PG_STOP,
+						"%s:%s is a standby (in recovery), and version %s cannot decode changes "
+						"there, only 16 and later can: point database.hostname at the primary",
+						PQhost(pg->conn), PQport(pg->conn),
+						PQparameterStatus(pg->conn, "server_version"));
+}
+
 static PgStatus
 answer_identify(PgStream *pg, const PGresult *res)
 {
@@ -345,7 +362,7 @@ answer_identify(PgStream *pg, const PGresult *res)
 	snprintf(pg->server.database, sizeof(pg->server.database), "%s", PQgetvalue(res, 0, 3));
 	pg->server.version_num = PQserverVersion(pg->conn);
 	pg->step = pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT;
-	return PG_AGAIN;
+	return check_standby(pg);
 }
 
 static PgStatus
@@ -609,6 +626,14 @@ pgstream_connect_start(const RelayConfig *cfg, bool replication)
 	names[n] = NULL;
 	values[n] = NULL;
 	return PQconnectStartParams(names, values, 0);
+}
+
+bool
+pgstream_on_standby(const PGconn *conn)
+{
+	const char *text = PQparameterStatus(conn, "in_hot_standby");
+
+	return text != NULL && strcmp(text, "on") == 0;
 }
 
 static int64_t

@@ -52,6 +52,7 @@ typedef struct PgServer
 	char timeline[16];
 	char database[64];
 	int version_num; /* as PQserverVersion() */
+	bool standby;    /* in recovery: nothing can be written, slots wait for the primary */
 	SlotFound slot;
 	uint64_t confirmed_lsn; /* the slot's */
 	bool slot_created;      /* by this connection */
@@ -122,6 +123,12 @@ extern const char *pgstream_error(const PgStream *pg);
  */
 struct pg_conn;
 extern struct pg_conn *pgstream_connect_start(const RelayConfig *cfg, bool replication);
+
+/*
+ * Is the server of this connection in recovery?  It says so by itself, from
+ * version 14 on.
+ */
+extern bool pgstream_on_standby(const struct pg_conn *conn);
 
 /* Copy text as one line: line ends become "; ".  Always terminated. */
 extern void pgstream_one_line(char *out, size_t size, const char *text);

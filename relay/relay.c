@@ -68,6 +68,7 @@
 #define BACKOFF_SHIFTS       16
 #define LONGEST_WAIT_MS      60000
 
+#define SLOT_WAIT_MS         2000  /* a slot that takes longer to make waits for somebody */
 #define SNAPSHOT_PROGRESS_MS 5000  /* between two progress lines of a snapshot */
 #define STATUS_LINE_MS       200   /* the same on a terminal */
 #define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
@@ -127,6 +128,7 @@ typedef struct Relay
 	int64_t snapshot_began;
 	int64_t next_snapshot_line;
 	int64_t next_status_line;
+	int64_t next_wait_line;  /* of a slot that takes its time */
 	uint64_t snapshot_bytes; /* the delivery's count at the beginning */
 	int64_t stream_not_before;
 
@@ -568,7 +570,10 @@ log_new_slot(const Relay *r)
 
 	log_info("created slot %s at LSN " LSN_FORMAT, r->cfg->slot_name,
 			 LSN_ARGS(server->confirmed_lsn));
-	if (r->cfg->slot_failover && server->version_num < 170000)
+	if (r->cfg->slot_failover && server->standby)
+		log_warn("slot.failover has no effect on a standby: slot %s stays on this server",
+				 r->cfg->slot_name);
+	else if (r->cfg->slot_failover && server->version_num < 170000)
 		log_warn(
 			"slot.failover needs PostgreSQL 17; slot %s will not be there on a promoted standby",
 			r->cfg->slot_name);
@@ -779,6 +784,23 @@ turn_begin(Relay *r)
 		enter(r, STATE_CREATE);
 }
 
+/* The server says nothing while it waits, and it may be for long. */
+static void
+tell_waiting(Relay *r)
+{
+	if (r->now >= r->next_wait_line)
+	{
+		log_info("slot %s: still being made, %s", r->cfg->slot_name,
+				 pgstream_server(r->pg)->standby
+					 ? "for this server is a standby and waits for its primary to log which "
+					   "transactions run: run there SELECT pg_log_standby_snapshot()"
+					 : "which waits for the end of every transaction that has written and is "
+					   "open: see backend_xid in pg_stat_activity, and pg_prepared_xacts");
+		r->next_wait_line = r->now + PROGRESS_MS;
+	}
+	wake_by(r, r->next_wait_line);
+}
+
 static void
 turn_create(Relay *r)
 {
@@ -786,12 +808,15 @@ turn_create(Relay *r)
 	PgStatus status;
 
 	if (!r->working)
+	{
+		r->next_wait_line = r->now + SLOT_WAIT_MS;
 		pgstream_create(r->pg, snapshot, r->now);
+	}
 	r->working = true;
 	beat(r);
 	status = pgstream_advance(r->pg, r->now);
 	if (status == PG_AGAIN)
-		wake_by(r, pgstream_deadline(r->pg));
+		tell_waiting(r);
 	else if (status != PG_READY)
 		judge(r, status);
 	else
@@ -1005,9 +1030,10 @@ begin_stream(Relay *r)
 	r->last_status = r->now;
 	r->next_heartbeat = r->now;
 	log_info("streaming from slot %s at LSN " LSN_FORMAT
-			 ", database %s, server %d, system %s, timeline %s, replication protocol of nova %d",
+			 ", database %s, server %d%s, system %s, timeline %s, replication protocol of nova %d",
 			 r->cfg->slot_name, LSN_ARGS(delivery_safe_lsn(r->delivery)), server->database,
-			 server->version_num, server->system_id, server->timeline, NOVA_PROTOCOL_VERSION);
+			 server->version_num, server->standby ? " (a standby)" : "", server->system_id,
+			 server->timeline, NOVA_PROTOCOL_VERSION);
 }
 
 /* Take messages until there are none, the sink is full or the turn is over. */

@@ -112,7 +112,7 @@ static const SnapAdvice advices[] = {
 	{"42501", NULL, PG_STOP,
 	 "run: GRANT SELECT ON the table TO <database.user>, or leave it out with "
 	 "snapshot.include.collection.list"},
-	{"55000", "rewritten or truncated", PG_RETRY, "a new snapshot is begun"},
+	{"55000", "after this snapshot was taken", PG_RETRY, "a new snapshot is begun"},
 	{"28", NULL, PG_STOP, "check database.user, database.password and pg_hba.conf"},
 	{"3D000", NULL, PG_STOP, "check database.dbname"},
 	{"22023", "invalid snapshot identifier", PG_RETRY, "a new snapshot is begun"},
@@ -125,7 +125,12 @@ static const SnapAdvice advices[] = {
 	 "correct the option, or the query of snapshot.select.statement.overrides, in the connector "
 	 "configuration"},
 	{"53300", NULL, PG_RETRY, "lower snapshot.max.threads or raise max_connections if this lasts"},
-	{"72000", NULL, PG_RETRY, "a new snapshot is begun; raise old_snapshot_threshold"},
+	{"72000", NULL, PG_RETRY,
+	 "a new snapshot is begun; if this happens again, raise old_snapshot_threshold above the time "
+	 "that a snapshot takes"},
+	{"40001", "conflict with recovery", PG_RETRY,
+	 "a new snapshot is begun; if this happens again, set hot_standby_feedback = on on this "
+	 "standby, or raise its max_standby_streaming_delay above the time that a snapshot takes"},
 	{"", NULL, PG_RETRY, NULL},
 };
 

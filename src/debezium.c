@@ -629,7 +629,7 @@ dbz_encode_interval_iso(NovaOut *out, const NovaColumn *col, Datum value)
 				 i->month / MONTHS_PER_YEAR, i->month % MONTHS_PER_YEAR, i->day,
 				 i->time / USECS_PER_HOUR, i->time / USECS_PER_MINUTE % MINS_PER_HOUR,
 				 rest < 0 && rest > -USECS_PER_SEC ? "-" : "", rest / USECS_PER_SEC,
-				 (int) Abs(rest % USECS_PER_SEC));
+				 abs((int) (rest % USECS_PER_SEC)));
 	while (shown[n - 1] == '0')
 		n--;
 	if (shown[n - 1] == '.')

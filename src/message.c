@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "replication/message.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -148,6 +149,7 @@ nova_publish(PG_FUNCTION_ARGS)
 	StringInfoData buf;
 	text *topic;
 
+	PreventCommandDuringRecovery("nova.publish()");
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(4))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("topic and transactional must not be null")));

@@ -258,6 +258,7 @@ write_signal(const char *type, const char *id, const char *data)
 	char *content;
 	char *end;
 
+	PreventCommandDuringRecovery("nova.signal() or nova.watermark()");
 	nova_json_setup();
 	signal.type = utf8_bytes(type);
 	signal.id = utf8_bytes(id);

@@ -527,16 +527,18 @@ begin_writes(NovaSnapshot *s, const ReturnSetInfo *rsinfo)
 /*
  * The file of a table whose rows this snapshot can see is the one it had when
  * the snapshot was taken.  A rewrite or a truncation gives it another, which
- * looks empty, or whose blocks are others.
+ * looks empty, or whose blocks are others.  Under another name, its rows would
+ * go to another topic than their changes.
  */
 static void
-check_not_rewritten(Relation rel)
+check_same_table(Relation rel)
 {
 	Relation catalog = table_open(RelationRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
 	bool same = true;
+	bool same_name = true;
 
 	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(RelationGetRelid(rel)));
@@ -544,7 +546,13 @@ check_not_rewritten(Relation rel)
 	tuple = systable_getnext(scan);
 	/* a table that is newer than the snapshot has no rows for it */
 	if (HeapTupleIsValid(tuple))
-		same = ((Form_pg_class) GETSTRUCT(tuple))->relfilenode == rel->rd_rel->relfilenode;
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		same = form->relfilenode == rel->rd_rel->relfilenode;
+		same_name = form->relnamespace == RelationGetNamespace(rel) &&
+					strcmp(NameStr(form->relname), RelationGetRelationName(rel)) == 0;
+	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	if (!same)
@@ -553,6 +561,11 @@ check_not_rewritten(Relation rel)
 				 errmsg("table \"%s\" was rewritten or truncated after this snapshot was taken",
 						RelationGetRelationName(rel)),
 				 errhint("Begin a new snapshot.")));
+	if (!same_name)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("table \"%s\" was renamed after this snapshot was taken",
+							   RelationGetRelationName(rel)),
+						errhint("Begin a new snapshot.")));
 }
 
 bool
@@ -593,7 +606,7 @@ nova_snapshot_open(Oid relid)
 						RelationGetRelationName(rel), GetUserNameFromId(GetUserId(), false)),
 				 errhint("Give the role BYPASSRLS, or take the snapshot as the table's "
 						 "owner.")));
-	check_not_rewritten(rel);
+	check_same_table(rel);
 	return rel;
 }
 

@@ -12,6 +12,9 @@ status update, in decimal.  Ends when its standard input is closed.
 The one good transaction that comes first has a record for the topic of
 $E2E_TOPIC and ends at GOOD_LSN; what follows it is bad.  So a relay that
 confirms more than GOOD_LSN confirms what it never had.
+
+In the scenario "standby" it is one of version 16, has no slot, and makes none:
+it waits for its primary.
 """
 
 import os
@@ -83,6 +86,7 @@ def wal(payload, lsn=BAD_LSN):
 # What comes after the good transaction, or instead of it (None for "good").
 SCENARIOS = {
     "good": (GOOD, []),
+    "standby": (None, []),
     "corrupt": (GOOD, [wal(b"Z" + record())]),
     "cut-frame": (GOOD, [wal(record()[:-3])]),
     "impossible-length": (GOOD, [wal(b"R" + b"c" + struct.pack("!HII", 0, 0, 0x7FFFFFFF))]),
@@ -107,6 +111,7 @@ SCENARIOS = {
 class Connection:
     def __init__(self, sock, scenario, log):
         self.sock = sock
+        self.standby = scenario == "standby"
         self.file = sock.makefile("rb")
         self.good, self.bad = SCENARIOS[scenario]
         self.log = log
@@ -122,7 +127,9 @@ class Connection:
                 break
             self.sock.sendall(b"N")  # neither TLS nor GSS
         self.send(b"R", struct.pack("!I", 0))
-        for name, value in ((b"server_version", b"15.20"), (b"client_encoding", b"UTF8"),
+        for name, value in ((b"server_version", b"16.2" if self.standby else b"15.20"),
+                            (b"in_hot_standby", b"on" if self.standby else b"off"),
+                            (b"client_encoding", b"UTF8"),
                             (b"standard_conforming_strings", b"on")):
             self.send(b"S", name + b"\0" + value + b"\0")
         self.send(b"K", struct.pack("!II", 1, 1))
@@ -143,6 +150,13 @@ class Connection:
     def query(self, text):
         if text.startswith("IDENTIFY_SYSTEM"):
             self.row(systemid="7000000000000000001", timeline="1", xlogpos="0/1000", dbname="fake")
+        elif self.standby and "pg_replication_slots" in text:
+            self.send(b"T", struct.pack("!H", 0))
+            self.send(b"C", b"SELECT 0\0")
+            self.send(b"Z", b"I")
+        elif self.standby and text.startswith("CREATE_REPLICATION_SLOT"):
+            self.log.write(text + "\n")
+            self.log.flush()
         elif "pg_replication_slots" in text:
             self.row(slot_type="logical", plugin="nova_decoder", database="fake", active_pid=None,
                      wal_status="reserved", confirmed_flush_lsn=f"0/{SLOT_LSN:X}")
