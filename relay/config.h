@@ -81,6 +81,7 @@ typedef struct RelayConfig
 	ConfigPairs snapshot_overrides; /* schema.table, and the query in its place */
 	int snapshot_delay_ms;
 	int streaming_delay_ms; /* after a snapshot */
+	int chunk_rows;         /* of an incremental snapshot */
 	char *state_topic;
 	char *topic_prefix;
 	int heartbeat_interval_ms; /* 0: off */

@@ -57,7 +57,7 @@
 
 #define UNSUPPORTED "not supported by this version; remove it"
 #define NO_WORKER   "nova-relay is one process without Connect's workers"
-#define NO_SIGNALS  "the relay acts on no signals and takes no incremental snapshots"
+#define NO_SIGNALS  "signals are sent with nova.signal(); no table, topic or file is read for them"
 #define NO_QUEUE    "nova has no such queue; memory is bounded by librdkafka's"
 #define NO_CACHE    "a schema is made once per table"
 #define ONE_TLS     "OpenSSL's defaults apply (TLS 1.2 and later)"
@@ -522,7 +522,16 @@ const Option config_options[] = {
 	REFUSE("snapshot.query.mode.custom.name", "custom Java classes cannot run here; remove it"),
 	REFUSE("snapshot.mode.custom.name", "custom Java classes cannot run here; remove it"),
 	REFUSE("snapshot.locking.mode.custom.name", "custom Java classes cannot run here; remove it"),
-	IGNORE("incremental.snapshot.*", NO_SIGNALS),
+	{.key = "incremental.snapshot.chunk.size",
+	 .type = TYPE_INT,
+	 .deflt = "1024",
+	 .min = 1,
+	 .max = 1000000,
+	 FIELD(chunk_rows),
+	 .help = "Rows of a chunk of an incremental snapshot, which is held in memory."},
+	IGNORE("incremental.snapshot.watermarking.strategy",
+		   "marks are logical messages, and no table is written to"),
+	IGNORE("incremental.snapshot.allow.schema.changes", "schema changes are always allowed"),
 	IGNORE("signal.*", NO_SIGNALS),
 	{.key = "notification.enabled.channels",
 	 .type = TYPE_ENUM,

@@ -42,7 +42,8 @@ typedef struct DeliveryChannel
 	BufferBuilder large; /* headers, key, value so far */
 	NovaRecord large_record;
 	uint64_t records;
-	bool whole; /* a CHUNK came, and nothing after it */
+	bool whole;    /* a CHUNK came, and nothing after it */
+	bool left_out; /* the value that goes on is */
 } DeliveryChannel;
 
 struct Delivery
@@ -65,6 +66,8 @@ struct Delivery
 	DeliveryRoute *routes; /* by the sink's ids */
 	uint32_t nroutes;
 	uint32_t routes_size;
+	DeliveryListener listener;
+	bool watching;
 	uint64_t received_lsn;
 	uint64_t dropped_unknown;
 	bool books_wrong; /* the tracker refused an ack */
@@ -139,6 +142,32 @@ delivery_set_sink(Delivery *d, Sink *sink)
 }
 
 void
+delivery_listen(Delivery *d, DeliveryListener listener)
+{
+	d->listener = listener;
+}
+
+void
+delivery_watch(Delivery *d, bool watching)
+{
+	d->watching = watching;
+}
+
+uint64_t
+delivery_hold(Delivery *d)
+{
+	tracker_sent(&d->tracker, 1);
+	return d->payload->unit;
+}
+
+void
+delivery_release(Delivery *d, uint64_t hold)
+{
+	if (!tracker_acked(&d->tracker, hold, 1))
+		d->books_wrong = true;
+}
+
+void
 delivery_begin(Delivery *d, unsigned channel)
 {
 	DeliveryChannel *c = &d->channels[channel];
@@ -150,6 +179,7 @@ delivery_begin(Delivery *d, unsigned channel)
 	builder_reset(&c->large);
 	c->records = 0;
 	c->whole = false;
+	c->left_out = false;
 }
 
 bool
@@ -421,6 +451,29 @@ take_hello(const Delivery *d, const NovaHello *hello)
 				 hello->server_version_num, hello->protocol);
 }
 
+/* Does the listener take the record out? */
+static bool
+is_left_out(Delivery *d, const NovaRecord *r)
+{
+	return !d->listener.record(d->listener.arg, d->from == &d->channels[DELIVERY_STREAM],
+							   d->routes[d->from->routes[r->route]].topic, r->key);
+}
+
+static void
+take_signal(Delivery *d, const NovaSignal *signal)
+{
+	if (d->listener.signal != NULL && d->from == &d->channels[DELIVERY_STREAM])
+		d->listener.signal(d->listener.arg, signal, d->payload->lsn);
+}
+
+static void
+take_chunk(Delivery *d, const NovaChunk *chunk)
+{
+	d->from->whole = true;
+	if (d->from == &d->channels[DELIVERY_INCREMENT])
+		d->listener.chunk(d->listener.arg, chunk);
+}
+
 /* One frame; the inner loop of everything.  False ends the run. */
 static inline bool
 take_frame(Delivery *d)
@@ -430,6 +483,11 @@ take_frame(Delivery *d)
 	switch (f->type)
 	{
 		case NOVA_FRAME_RECORD:
+			if (d->watching && is_left_out(d, &f->u.record))
+			{
+				d->from->left_out = (f->u.record.flags & NOVA_RF_MORE) != 0;
+				return true;
+			}
 			if (f->u.record.flags & NOVA_RF_MORE)
 				break;
 			d->run[d->run_len] = f->u.record;
@@ -441,12 +499,16 @@ take_frame(Delivery *d)
 		case NOVA_FRAME_DROPPED:
 			take_dropped(d, &f->u.dropped);
 			return true;
+		case NOVA_FRAME_MORE:
+			if (!d->from->left_out)
+				break;
+			d->from->left_out = !f->u.more.last;
+			return true;
 		case NOVA_FRAME_SIGNAL:
-			log_warn("a signal of %u bytes is ignored: this relay acts on none",
-					 (unsigned) f->u.signal.data.len);
+			take_signal(d, &f->u.signal);
 			return true;
 		case NOVA_FRAME_CHUNK:
-			d->from->whole = true;
+			take_chunk(d, &f->u.chunk);
 			return true;
 		case NOVA_FRAME_HELLO:
 			take_hello(d, &f->u.hello);

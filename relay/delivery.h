@@ -15,6 +15,11 @@
  * COPYs of a snapshot, whose frames have their own HELLO, checksum and route
  * ids, and whose chunks end with a CHUNK in place of commits.
  *
+ * Chunks of an incremental snapshot have a channel of their own, and come between
+ * the stream's payloads.  A listener is told of signals, and while it asks for
+ * it, of every record, which it may take out.  A signal that must not be
+ * confirmed yet is held: it counts as a record that is not acknowledged.
+ *
  * Traps: one payload at a time; take the next only after pump said
  * DELIVERY_IDLE.  A value that comes in parts is held in memory up to the
  * sink's largest record, and belongs to the unit it is completed in.  A new
@@ -52,9 +57,22 @@ typedef struct DeliveryCounts
 
 typedef struct Delivery Delivery;
 
-/* Channels: the stream, and a snapshot's connections. */
-#define DELIVERY_STREAM   0
-#define DELIVERY_CHANNELS 17
+/* Channels: the stream, a snapshot's connections, and an incremental snapshot's. */
+#define DELIVERY_STREAM    0
+#define DELIVERY_INCREMENT 17
+#define DELIVERY_CHANNELS  18
+
+/* Who wants to know.  Nothing of what is told may be kept. */
+typedef struct DeliveryListener
+{
+	void *arg;
+	/* A SIGNAL in the stream, at its place behind the records before it. */
+	void (*signal)(void *arg, const NovaSignal *signal, uint64_t lsn);
+	/* A record that is about to go to the sink, if watching; false: it does not. */
+	bool (*record)(void *arg, bool of_stream, const char *topic, NovaBytes key);
+	/* The end of an incremental snapshot's chunk. */
+	void (*chunk)(void *arg, const NovaChunk *chunk);
+} DeliveryListener;
 
 /* NULL when out of memory. */
 extern Delivery *delivery_new(void);
@@ -65,6 +83,15 @@ extern void delivery_free(Delivery *d);
 /* What to open the sink with, and the sink once it is open. */
 extern SinkEvents delivery_events(Delivery *d);
 extern void delivery_set_sink(Delivery *d, Sink *sink);
+
+extern void delivery_listen(Delivery *d, DeliveryListener listener);
+
+/* Tell the listener of records, or no more. */
+extern void delivery_watch(Delivery *d, bool watching);
+
+/* From within signal(): what it is in is not safe before delivery_release(). */
+extern uint64_t delivery_hold(Delivery *d);
+extern void delivery_release(Delivery *d, uint64_t hold);
 
 /* A new connection or COPY: HELLO comes again, route ids mean something new. */
 extern void delivery_begin(Delivery *d, unsigned channel);

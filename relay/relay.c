@@ -48,6 +48,7 @@
 #include "copydata.h"
 #include "delivery.h"
 #include "heartbeat.h"
+#include "increment.h"
 #include "log.h"
 #include "pgstream.h"
 #include "sink.h"
@@ -69,6 +70,7 @@
 #define LONGEST_WAIT_MS      60000
 
 #define SLOT_WAIT_MS         2000  /* a slot that takes longer to make waits for somebody */
+#define SNAPSHOT_SAVE_MS     2000  /* between two records of how far a snapshot came */
 #define SNAPSHOT_PROGRESS_MS 5000  /* between two progress lines of a snapshot */
 #define STATUS_LINE_MS       200   /* the same on a terminal */
 #define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
@@ -107,6 +109,7 @@ typedef struct Relay
 	PgStream *pg;
 	Heartbeat *heartbeat; /* NULL without a query */
 	Snapshot *snapshot;
+	Increment *increment;
 	StateStore *store; /* NULL with standard output: then only this process remembers */
 
 	/* connection */
@@ -119,6 +122,11 @@ typedef struct Relay
 	bool working;  /* the state's work was begun */
 	bool locked;   /* nobody else takes the snapshot: what is looked up now stays true */
 	StateRecord remembered;
+	char *progress; /* that was written to it last, or is being written */
+	char *jobs;     /* the same */
+	bool loaded;    /* the incremental snapshots know what is remembered */
+	bool saving;    /* the state topic is written to while the work goes on */
+	int64_t next_save;
 	SnapAction action;   /* what was decided */
 	bool snapshot_taken; /* by this process */
 	bool forgetting;     /* the state topic is told to */
@@ -281,6 +289,7 @@ reconnect_later(Relay *r, const char *reason)
 	log_retry(r, reason, wait);
 	pgstream_disconnect(r->pg);
 	snapshot_close(r->snapshot);
+	increment_interrupt(r->increment);
 	log_status(NULL);
 	/* whoever else was at it may have finished it */
 	if (r->state == STATE_CHECK || r->state == STATE_LOOK)
@@ -513,14 +522,32 @@ store_ready(Relay *r)
 	}
 }
 
-/* What the runs before left in the state topic; what this one did it knows itself. */
+/* Incremental snapshots that are not done go on; an initial one is another matter. */
+static void
+load_jobs(Relay *r)
+{
+	if (r->loaded)
+		return;
+	r->loaded = true;
+	if (!increment_load(r->increment, r->remembered.jobs))
+		log_warn("state topic %s: what it says of incremental snapshots cannot be read, and is "
+				 "not done; send the signals again",
+				 r->cfg->state_topic);
+}
+
+/*
+ * What the runs before left in the state topic; what this one did it knows itself.
+ * Without an initial snapshot it need not be there.
+ */
 static void
 turn_recall(Relay *r)
 {
-	if (r->store != NULL && !r->recalled && r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
+	if (r->saving)
+		return;
+	if (r->store != NULL && !r->recalled)
 	{
 		if (!r->working)
-			state_read(r->store);
+			state_read(r->store, r->cfg->snapshot_mode != SNAPSHOT_NO_DATA);
 		r->working = true;
 		if (!store_ready(r))
 			return;
@@ -528,7 +555,65 @@ turn_recall(Relay *r)
 		state_close(r->store);
 	}
 	r->recalled = true;
+	load_jobs(r);
 	enter(r, STATE_DECIDE);
+}
+
+/*
+ * Into the state topic while the work goes on: what incremental snapshots have
+ * still to read, and how far the initial one came.
+ */
+
+/* Texts that are written stay until the next ones are. */
+static void
+begin_save(Relay *r, char **text, char *fresh, const char **member)
+{
+	free(*text);
+	*text = fresh;
+	*member = fresh != NULL && *fresh != '\0' ? fresh : NULL;
+	if (r->store != NULL)
+		state_write(r->store, &r->remembered);
+	r->saving = true;
+}
+
+static void
+save_jobs(Relay *r)
+{
+	if (r->saving || !increment_unsaved(r->increment, r->now))
+		return;
+	begin_save(r, &r->jobs, increment_text(r->increment), &r->remembered.jobs);
+}
+
+/* Once it is known how far it came, a snapshot that is cut off can go on. */
+static void
+save_progress(Relay *r)
+{
+	char *text;
+
+	if (r->store == NULL || r->action == ACTION_BESIDE || r->cfg->slot_drop_on_stop ||
+		r->cfg->snapshot_mode == SNAPSHOT_INITIAL_ONLY)
+		return;
+	if (r->saving || r->now < r->next_save)
+	{
+		wake_by(r, r->next_save);
+		return;
+	}
+	text = snapshot_progress(r->snapshot);
+	if (text == NULL)
+		return;
+	r->next_save = r->now + SNAPSHOT_SAVE_MS;
+	begin_save(r, &r->progress, text, &r->remembered.progress);
+}
+
+static void
+advance_save(Relay *r)
+{
+	if (!r->saving || (r->store != NULL && !store_ready(r)))
+		return;
+	r->saving = false;
+	if (r->state == STATE_SNAPSHOT && r->remembered.progress != NULL)
+		r->undo_slot = false;
+	increment_saved(r->increment, r->now);
 }
 
 /* An LSN means something in one cluster only. */
@@ -609,8 +694,19 @@ start_stream(Relay *r)
 	if (pgstream_server(r->pg)->confirmed_lsn > safe)
 		(void) delivery_adopt(r->delivery, pgstream_server(r->pg)->confirmed_lsn);
 	r->confirmed_lsn = pgstream_server(r->pg)->confirmed_lsn;
+	increment_begin(r->increment, pgstream_server(r->pg)->publication);
 	pgstream_start(r->pg, delivery_safe_lsn(r->delivery), r->now);
 	enter(r, STATE_STREAM);
+}
+
+static SnapPhase
+phase_found(const Relay *r)
+{
+	if (r->slot_known && r->remembered.phase == PHASE_NONE)
+		return PHASE_DONE;
+	if (r->remembered.phase == PHASE_BEGIN && r->remembered.progress != NULL)
+		return PHASE_PART;
+	return r->remembered.phase;
 }
 
 /* "always" means every start, not every connection. */
@@ -627,10 +723,30 @@ decide(const Relay *r)
 	/* no snapshot can make up for what a slot that we had has lost */
 	if (mode == SNAPSHOT_NO_DATA && r->slot_known && server->slot == SLOT_MISSING)
 		return snapshot_decide(SNAPSHOT_INITIAL, SLOT_MISSING, PHASE_DONE, true);
-	return snapshot_decide(mode, server->slot,
-						   r->slot_known && r->remembered.phase == PHASE_NONE ? PHASE_DONE
-																			  : r->remembered.phase,
-						   same);
+	return snapshot_decide(mode, server->slot, phase_found(r), same);
+}
+
+/*
+ * The slot is where the snapshot was taken: changes since then come from it, and
+ * the rows that were not read are read while they do.
+ */
+static void
+resume_snapshot(Relay *r)
+{
+	if (!increment_resume(r->increment, r->remembered.progress))
+	{
+		log_warn("state topic %s: how far the snapshot came cannot be read: it begins again from "
+				 "zero, and rows repeat",
+				 r->cfg->state_topic);
+		r->remembered.progress = NULL;
+		enter(r, STATE_DECIDE);
+		return;
+	}
+	r->remembered.phase = PHASE_DONE;
+	r->remembered.progress = NULL;
+	r->remembered.lsn = pgstream_server(r->pg)->confirmed_lsn;
+	r->snapshot_taken = true;
+	start_stream(r);
 }
 
 static void
@@ -643,6 +759,18 @@ log_decision(const Relay *r, const SnapDecision *d)
 		log_warn("slot %s: %s", r->cfg->slot_name, d->reason);
 	else
 		log_info("slot %s: %s", r->cfg->slot_name, d->reason);
+}
+
+/* What was decided, now that no other relay can come in between. */
+static void
+begin_action(Relay *r)
+{
+	if (r->action == ACTION_RESUME)
+		resume_snapshot(r);
+	else
+		enter(r, r->action == ACTION_BESIDE  ? STATE_SNAPSHOT
+				 : r->action == ACTION_AGAIN ? STATE_DROP
+											 : STATE_BEGIN);
 }
 
 static void
@@ -671,12 +799,10 @@ turn_decide(Relay *r)
 			fail(r, "PostgreSQL: slot \"%s\": %s", r->cfg->slot_name, d.reason);
 			break;
 		default:
-			if (!r->locked)
-				enter(r, STATE_CHECK);
+			if (r->locked)
+				begin_action(r);
 			else
-				enter(r, d.action == ACTION_BESIDE  ? STATE_SNAPSHOT
-						 : d.action == ACTION_AGAIN ? STATE_DROP
-													: STATE_BEGIN);
+				enter(r, STATE_CHECK);
 			break;
 	}
 }
@@ -763,9 +889,11 @@ remember(Relay *r, SnapPhase phase)
 {
 	const PgServer *server = pgstream_server(r->pg);
 
+	if (r->saving)
+		return false;
 	if (!r->working)
 	{
-		r->remembered = (StateRecord){.phase = phase};
+		r->remembered = (StateRecord){.phase = phase, .jobs = r->remembered.jobs};
 		snprintf(r->remembered.system_id, sizeof(r->remembered.system_id), "%s", server->system_id);
 		snprintf(r->remembered.timeline, sizeof(r->remembered.timeline), "%s", server->timeline);
 		r->remembered.lsn = phase == PHASE_DONE ? server->confirmed_lsn : 0;
@@ -881,6 +1009,7 @@ begin_snapshot(Relay *r)
 	r->next_snapshot_line = r->now + SNAPSHOT_PROGRESS_MS;
 	r->next_status_line = r->now + STATUS_LINE_MS;
 	r->snapshot_bytes = delivery_counts(r->delivery)->bytes;
+	r->next_save = r->now;
 	log_info("snapshot begins%s, with up to %d connection(s)",
 			 exported ? " at the slot's position" : " beside the slot that is there",
 			 r->cfg->snapshot_threads);
@@ -942,15 +1071,19 @@ turn_snapshot(Relay *r)
 		return;
 	if (status == PG_READY)
 	{
-		if (pump(r) && delivery_idle(r->delivery))
+		/* the last record of how far it came must not overtake that it is complete */
+		if (pump(r) && delivery_idle(r->delivery) && !r->saving)
 			end_snapshot(r);
 	}
 	else if (status == PG_AGAIN)
 		wake_by(r, snapshot_deadline(r->snapshot));
 	else
 		judge_snapshot(r, status);
-	if (r->state == STATE_SNAPSHOT)
-		log_snapshot(r);
+	if (r->state != STATE_SNAPSHOT)
+		return;
+	log_snapshot(r);
+	if (status == PG_AGAIN)
+		save_progress(r);
 }
 
 /* Everything is safe: say so where the next start finds it, and go on. */
@@ -1051,6 +1184,8 @@ read_stream(Relay *r)
 		r->blocked = !pump(r);
 		if (r->blocked)
 			return;
+		if (increment_emit(r->increment))
+			continue;
 		status = pgstream_receive(r->pg, &message, &len);
 		if (status == PG_AGAIN)
 			return;
@@ -1076,6 +1211,11 @@ turn_stream(Relay *r)
 	}
 	read_stream(r);
 	if (r->state == STATE_STREAM)
+	{
+		increment_advance(r->increment, r->now);
+		wake_by(r, increment_deadline(r->increment));
+	}
+	if (r->state == STATE_STREAM)
 		send_status_if_due(r);
 	if (r->state == STATE_STREAM)
 		beat(r);
@@ -1088,8 +1228,13 @@ begin_drain(Relay *r, const char *why)
 		return;
 	log_info("%s: no more reading, waiting for %" PRIu64 " records to be acknowledged", why,
 			 delivery_in_flight(r->delivery));
+	if (r->state == STATE_SNAPSHOT && !r->undo_slot && r->action != ACTION_BESIDE)
+		log_info("the snapshot is not complete: slot %s stays and keeps WAL, and the next start "
+				 "goes on where this one was",
+				 r->cfg->slot_name);
 	r->drain_until = r->now + r->cfg->shutdown_timeout_ms;
 	snapshot_close(r->snapshot);
+	increment_interrupt(r->increment);
 	enter(r, STATE_DRAIN);
 }
 
@@ -1313,6 +1458,7 @@ enum
 	FD_SINK,
 	FD_PG,
 	FD_HEARTBEAT,
+	FD_INCREMENT,
 	FD_SNAPSHOT, /* the first of several */
 	FD_COUNT = FD_SNAPSHOT + SNAPSHOT_MAX_THREADS
 };
@@ -1344,6 +1490,8 @@ wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
 	fds[FD_PG] = pg_pollfd(r);
 	fds[FD_HEARTBEAT] =
 		r->heartbeat != NULL ? heartbeat_pollfd(r->heartbeat) : (struct pollfd){.fd = -1};
+	fds[FD_INCREMENT] =
+		r->state == STATE_STREAM ? increment_pollfd(r->increment) : (struct pollfd){.fd = -1};
 	n = FD_SNAPSHOT;
 	/* in other states nobody would read what there is to read */
 	if (r->state == STATE_CHECK || r->state == STATE_SNAPSHOT)
@@ -1354,6 +1502,7 @@ wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
 		for (size_t i = 0; i < n; i++)
 			fds[i].revents = 0; /* EINTR: the signal's byte is there next time */
 	snapshot_polled(r->snapshot, fds + FD_SNAPSHOT, n - FD_SNAPSHOT);
+	increment_polled(r->increment, &fds[FD_INCREMENT]);
 }
 
 static void
@@ -1376,8 +1525,11 @@ relay_turn(Relay *r)
 	if (r->state != r->told)
 		log_debug("%s: %s", states[r->state].name, states[r->state].explanation);
 	r->told = r->state;
+	advance_save(r);
 	if (r->state != STATE_END)
 		states[r->state].turn(r);
+	if (r->state == STATE_STREAM || r->state == STATE_DRAIN || r->state == STATE_CONNECT)
+		save_jobs(r);
 	if (r->state != STATE_END)
 		log_progress(r);
 }
@@ -1417,9 +1569,10 @@ relay_open(Relay *r)
 	r->delivery = delivery_new();
 	r->pg = pgstream_new(r->cfg);
 	r->snapshot = snapshot_new(r->cfg, r->delivery);
+	r->increment = r->delivery != NULL ? increment_new(r->cfg, r->delivery) : NULL;
 	if (r->cfg->heartbeat_action_query != NULL && r->cfg->heartbeat_interval_ms > 0)
 		r->heartbeat = heartbeat_new(r->cfg);
-	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL)
+	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL || r->increment == NULL)
 		;
 	else if (!install_signals())
 		snprintf(err, sizeof(err), "cannot install signal handlers: %s", strerror(errno));
@@ -1452,6 +1605,9 @@ relay_close(Relay *r)
 		sink_close(r->sink);
 	heartbeat_free(r->heartbeat);
 	snapshot_free(r->snapshot);
+	increment_free(r->increment);
+	free(r->progress);
+	free(r->jobs);
 	pgstream_free(r->pg);
 	delivery_free(r->delivery);
 	if (signal_pipe[0] >= 0)

@@ -17,7 +17,7 @@
 #define ESTIMATE_AFTER_MS  2000
 #define ESTIMATE_PER_MILLE 5
 
-bool
+SnapTable *
 snapplan_add(SnapPlan *plan, uint32_t oid, const char *schema, const char *name, uint64_t blocks,
 			 int64_t row_estimate, const char *query)
 {
@@ -29,7 +29,7 @@ snapplan_add(SnapPlan *plan, uint32_t oid, const char *schema, const char *name,
 		SnapTable *grown = realloc(plan->tables, capacity * sizeof(*grown));
 
 		if (grown == NULL)
-			return false;
+			return NULL;
 		plan->tables = grown;
 		plan->capacity = capacity;
 	}
@@ -41,10 +41,10 @@ snapplan_add(SnapPlan *plan, uint32_t oid, const char *schema, const char *name,
 	{
 		free(t->schema);
 		free(t->name);
-		return false;
+		return NULL;
 	}
 	plan->ntables++;
-	return true;
+	return t;
 }
 
 static int
@@ -91,7 +91,8 @@ snapplan_arrange(SnapPlan *plan, int workers)
 		size = CHUNK_BLOCKS_MIN;
 	if (size > CHUNK_BLOCKS_MAX)
 		size = CHUNK_BLOCKS_MAX;
-	plan->chunk_blocks = workers > 1 ? size : UINT64_MAX;
+	/* one worker would not need pieces, but goes on behind the last one if it is cut off */
+	plan->chunk_blocks = workers > 1 ? size : CHUNK_BLOCKS_MAX;
 	if (plan->ntables > 0)
 		qsort(plan->tables, plan->ntables, sizeof(SnapTable), workers > 1 ? by_size : by_name);
 	for (size_t i = 0; i < plan->ntables; i++)
@@ -111,7 +112,8 @@ snapplan_next(SnapPlan *plan, SnapChunk *chunk)
 						 .first = t->begun == 0,
 						 .last = t->begun + 1 == t->chunks,
 						 .first_table = plan->next == 0,
-						 .last_table = plan->next + 1 == plan->ntables};
+						 .last_table = plan->next + 1 == plan->ntables,
+						 .number = t->begun};
 	if (!chunk->whole)
 		chunk->first_block = t->begun * plan->chunk_blocks;
 	if (!chunk->last)
@@ -264,6 +266,18 @@ static const struct
 	  "the last snapshot was interrupted: its slot is dropped, it begins again from zero, and "
 	  "rows repeat",
 	  true}},
+	{SNAPSHOT_INITIAL_ONLY,
+	 SLOT_PRESENT,
+	 PHASE_PART,
+	 {ACTION_AGAIN,
+	  "the last snapshot was interrupted: its slot is dropped, it begins again from zero, and "
+	  "rows repeat",
+	  true}},
+	{ANY_MODE,
+	 SLOT_PRESENT,
+	 PHASE_PART,
+	 {ACTION_RESUME,
+	  "the last snapshot was interrupted: it goes on where it was, while changes stream", false}},
 	{ANY_MODE,
 	 SLOT_PRESENT,
 	 PHASE_NONE,
@@ -302,6 +316,9 @@ snapshot_decide(SnapshotMode mode, SlotFound slot, SnapPhase phase, bool same_cl
 			return (SnapDecision){ACTION_REFUSE, OTHER_CLUSTER, false};
 		phase = PHASE_NONE;
 	}
+	/* only where the slot is there does it matter how far it came */
+	if (phase == PHASE_PART && slot != SLOT_PRESENT)
+		phase = PHASE_BEGIN;
 	while ((decisions[i].mode != ANY_MODE && decisions[i].mode != (int) mode) ||
 		   (decisions[i].slot != ANY_SLOT && decisions[i].slot != (int) slot) ||
 		   (decisions[i].phase != ANY_PHASE && decisions[i].phase != (int) phase))

@@ -9,7 +9,7 @@
  *	while (snapplan_next(&plan, &chunk))	whoever has nothing to do takes one
  *	snapplan_progress(&plan, …), snapplan_finish(&plan, &chunk, …)
  *
- * One worker takes whole tables in the order of their names, as Debezium does.
+ * One worker takes tables in the order of their names, as Debezium does.
  * Several take ranges of blocks, of the largest table first.
  *
  * snapshot_decide() says what a start means, from the mode, the slot and what
@@ -42,6 +42,9 @@ typedef struct SnapTable
 	uint32_t begun;       /* chunks given out */
 	uint32_t chunks;      /* of it */
 	uint32_t finished;
+	uint32_t safe;     /* from the beginning on, and acknowledged */
+	uint32_t filenode; /* of the file that the blocks are of */
+	bool keyed;        /* rows can be read in the order of a key */
 } SnapTable;
 
 typedef struct SnapChunk
@@ -54,6 +57,7 @@ typedef struct SnapChunk
 	bool last;
 	bool first_table;
 	bool last_table;
+	uint32_t number; /* of the table's chunks */
 } SnapChunk;
 
 typedef struct SnapPlan
@@ -69,9 +73,9 @@ typedef struct SnapPlan
 	uint64_t rows_done;   /* of finished chunks */
 } SnapPlan;
 
-/* False when out of memory. */
-extern bool snapplan_add(SnapPlan *plan, uint32_t oid, const char *schema, const char *name,
-						 uint64_t blocks, int64_t row_estimate, const char *query);
+/* The table added, for what else is known of it; NULL when out of memory. */
+extern SnapTable *snapplan_add(SnapPlan *plan, uint32_t oid, const char *schema, const char *name,
+							   uint64_t blocks, int64_t row_estimate, const char *query);
 
 extern void snapplan_arrange(SnapPlan *plan, int workers);
 
@@ -110,7 +114,8 @@ typedef enum SnapPhase
 {
 	PHASE_NONE,  /* nothing */
 	PHASE_BEGIN, /* a snapshot was begun and not finished */
-	PHASE_DONE
+	PHASE_DONE,
+	PHASE_PART /* begun, and how far it came is known; not a phase of the state topic */
 } SnapPhase;
 
 typedef enum SnapAction
@@ -119,6 +124,7 @@ typedef enum SnapAction
 	ACTION_CREATE,   /* a slot, and stream from it */
 	ACTION_SNAPSHOT, /* a new slot and its snapshot, then stream */
 	ACTION_AGAIN,    /* drop the slot first */
+	ACTION_RESUME,   /* stream, and read the rest while streaming */
 	ACTION_BESIDE,   /* a snapshot beside the slot that is there */
 	ACTION_NOTHING,  /* there is nothing to do: end */
 	ACTION_REFUSE    /* changes are lost; the reason says what to do */

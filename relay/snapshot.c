@@ -16,11 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
 #include <libpq-fe.h>
 
 #include "copybin.h"
 #include "copydata.h"
 #include "log.h"
+#include "sqltext.h"
 
 #define CONNECT_TIMEOUT_MS 30000
 #define NAMES_IN_ERROR     3
@@ -65,6 +67,14 @@ typedef struct Worker
 	size_t value_len;
 } Worker;
 
+/* A chunk that was read to its end, in the order of the reading. */
+typedef struct SentChunk
+{
+	SnapTable *table;
+	uint32_t number;
+	uint64_t mark; /* of the delivery, behind its last record */
+} SentChunk;
+
 struct Snapshot
 {
 	const RelayConfig *cfg;
@@ -80,7 +90,11 @@ struct Snapshot
 	uint64_t lsn;
 	char *moment; /* when it was taken, as timestamptz */
 	char *txid;
+	uint64_t xmin; /* all before it had ended */
 	SnapPlan plan;
+	SentChunk *sent; /* finished, not known to be safe */
+	size_t nsent;
+	size_t sent_size;
 	int64_t began;
 	PgStatus failure;
 	char error[1024];
@@ -208,58 +222,11 @@ fail_result(Snapshot *s, const Worker *w, const PGresult *res)
  */
 
 static void
-put_escaped(FILE *out, const char *text)
-{
-	for (; *text != '\0'; text++)
-	{
-		if (*text == '\'')
-			putc('\'', out);
-		putc(*text, out);
-	}
-}
-
-static void
-put_literal(FILE *out, const char *text)
-{
-	putc('\'', out);
-	put_escaped(out, text);
-	putc('\'', out);
-}
-
-/* The stream's options. */
-static void
-put_options(const Snapshot *s, FILE *out)
-{
-	const ConfigPairs *options = &s->cfg->plugin;
-	const char *comma = "";
-
-	fputs("ARRAY[", out);
-	for (size_t i = 0; i < options->count; i++)
-	{
-		if (!config_option_applies(&options->items[i], s->publication))
-			continue;
-		fprintf(out, "%s'", comma);
-		put_escaped(out, options->items[i].name);
-		putc('=', out);
-		put_escaped(out, options->items[i].value);
-		putc('\'', out);
-		comma = ",";
-	}
-	fputs("]::text[]", out);
-}
-
-/* Also the settings of the role and the database must not disturb a long read. */
-static void
 build_settings(const Snapshot *s, const Worker *w, FILE *out)
 {
 	(void) s;
 	(void) w;
-	fputs("SELECT pg_catalog.set_config(n, v, false) FROM (VALUES "
-		  "('client_encoding', 'UTF8'), ('standard_conforming_strings', 'on'), "
-		  "('statement_timeout', '0'), ('idle_in_transaction_session_timeout', '0'), "
-		  "('transaction_timeout', '0'), ('idle_session_timeout', '0')) t (n, v) "
-		  "WHERE EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = n)",
-		  out);
+	sql_settings(out, "");
 }
 
 static void
@@ -269,7 +236,7 @@ build_lock(const Snapshot *s, const Worker *w, FILE *out)
 	fputs("SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('nova snapshot'), "
 		  "pg_catalog.hashtext(",
 		  out);
-	put_literal(out, s->cfg->slot_name);
+	sql_literal(out, s->cfg->slot_name);
 	fputs("))", out);
 }
 
@@ -279,11 +246,12 @@ build_tables(const Snapshot *s, const Worker *w, FILE *out)
 	(void) w;
 	fputs("SELECT t.relation::oid, n.nspname, c.relname, t.blocks, "
 		  "coalesce(t.row_estimate, -1), t.readable, t.row_security, "
-		  "current_user FROM nova.snapshot_tables(",
+		  "current_user, pg_catalog.pg_relation_filenode(t.relation), "
+		  "t.order_key IS NOT NULL FROM nova.snapshot_tables(",
 		  out);
-	put_options(s, out);
+	sql_options(out, s->cfg, s->publication);
 	fputs(", ", out);
-	put_literal(out, s->cfg->snapshot_include != NULL ? s->cfg->snapshot_include : "");
+	sql_literal(out, s->cfg->snapshot_include != NULL ? s->cfg->snapshot_include : "");
 	fputs(") t JOIN pg_catalog.pg_class c ON c.oid = t.relation "
 		  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
 		  out);
@@ -305,7 +273,7 @@ build_begin(const Snapshot *s, const Worker *w, FILE *out)
 	if (s->name == NULL)
 		return;
 	fputs("; SET TRANSACTION SNAPSHOT ", out);
-	put_literal(out, s->name);
+	sql_literal(out, s->name);
 }
 
 static void
@@ -323,7 +291,8 @@ build_moment(const Snapshot *s, const Worker *w, FILE *out)
 	(void) w;
 	fputs("SELECT pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', "
 		  "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "
-		  "pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()), ",
+		  "pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()), "
+		  "pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()), ",
 		  out);
 	fputs(s->name != NULL ? "NULL, NULL"
 						  : "pg_catalog.pg_export_snapshot(), CASE WHEN "
@@ -339,18 +308,18 @@ build_copy(const Snapshot *s, const Worker *w, FILE *out)
 	const SnapChunk *c = &w->chunk;
 
 	fprintf(out, "COPY (SELECT nova.snapshot_frames(%" PRIu32 "::oid::regclass, ", c->table->oid);
-	put_options(s, out);
+	sql_options(out, s->cfg, s->publication);
 	if (c->table->query != NULL)
 	{
 		fputs(", query => ", out);
-		put_literal(out, c->table->query);
+		sql_literal(out, c->table->query);
 	}
 	if (!c->whole)
 		fprintf(out, ", first_block => %" PRIu64, c->first_block);
 	if (!c->last)
 		fprintf(out, ", end_block => %" PRIu64, c->end_block);
 	fputs(", at => ", out);
-	put_literal(out, s->moment);
+	sql_literal(out, s->moment);
 	fprintf(out, ", lsn => '" LSN_FORMAT "', txid => %s", LSN_ARGS(s->lsn), s->txid);
 	if (c->first)
 		fprintf(out, ", first_mark => '%s'", c->first_table ? "first" : "first_in_data_collection");
@@ -471,12 +440,13 @@ answer_moment(Snapshot *s, Worker *w, const PGresult *res)
 	free(s->txid);
 	s->moment = strdup(PQgetvalue(res, 0, 0));
 	s->txid = strdup(PQgetvalue(res, 0, 1));
+	s->xmin = strtoull(PQgetvalue(res, 0, 2), NULL, 10);
 	if (s->name == NULL)
 	{
-		s->name = strdup(PQgetvalue(res, 0, 2));
+		s->name = strdup(PQgetvalue(res, 0, 3));
 		if (s->name == NULL)
 			return fail_memory(s);
-		if (sscanf(PQgetvalue(res, 0, 3), "%X/%X", &hi, &lo) == 2)
+		if (sscanf(PQgetvalue(res, 0, 4), "%X/%X", &hi, &lo) == 2)
 			s->lsn = (uint64_t) hi << 32 | lo;
 	}
 	if (s->moment == NULL || s->txid == NULL)
@@ -507,12 +477,18 @@ static bool
 add_table(Snapshot *s, const PGresult *res, int i)
 {
 	char name[256];
+	SnapTable *t;
 
 	snprintf(name, sizeof(name), "%s.%s", PQgetvalue(res, i, 1), PQgetvalue(res, i, 2));
-	return snapplan_add(
+	t = snapplan_add(
 		&s->plan, (uint32_t) strtoul(PQgetvalue(res, i, 0), NULL, 10), PQgetvalue(res, i, 1),
 		PQgetvalue(res, i, 2), strtoull(PQgetvalue(res, i, 3), NULL, 10),
 		strtoll(PQgetvalue(res, i, 4), NULL, 10), config_pair(&s->cfg->snapshot_overrides, name));
+	if (t == NULL)
+		return false;
+	t->filenode = (uint32_t) strtoul(PQgetvalue(res, i, 8), NULL, 10);
+	t->keyed = PQgetvalue(res, i, 9)[0] == 't';
+	return true;
 }
 
 static PgStatus
@@ -561,11 +537,11 @@ typedef struct WorkerQuery
 static const WorkerQuery queries[WORKER_STEPS] = {
 	[WORKER_SETTINGS] = {build_settings, PGRES_TUPLES_OK, answer_settings, 1, false},
 	[WORKER_LOCK] = {build_lock, PGRES_TUPLES_OK, answer_lock, 1, true},
-	[WORKER_CHECK] = {build_tables, PGRES_TUPLES_OK, answer_check, 8, false},
+	[WORKER_CHECK] = {build_tables, PGRES_TUPLES_OK, answer_check, 10, false},
 	[WORKER_ROLLBACK] = {build_rollback, PGRES_COMMAND_OK, answer_nothing, 0, false},
 	[WORKER_BEGIN] = {build_begin, PGRES_COMMAND_OK, answer_begin, 0, false},
-	[WORKER_MOMENT] = {build_moment, PGRES_TUPLES_OK, answer_moment, 4, true},
-	[WORKER_TABLES] = {build_tables, PGRES_TUPLES_OK, answer_tables, 8, false},
+	[WORKER_MOMENT] = {build_moment, PGRES_TUPLES_OK, answer_moment, 5, true},
+	[WORKER_TABLES] = {build_tables, PGRES_TUPLES_OK, answer_tables, 10, false},
 	[WORKER_COPY] = {build_copy, PGRES_COPY_OUT, answer_copy, 0, false},
 	[WORKER_RELEASE] = {build_release, PGRES_COMMAND_OK, answer_nothing, 0, false},
 };
@@ -741,6 +717,23 @@ advance_query(Snapshot *s, Worker *w)
 	return PG_AGAIN;
 }
 
+static bool
+note_sent(Snapshot *s, const SnapChunk *chunk)
+{
+	if (s->nsent == s->sent_size)
+	{
+		size_t size = s->sent_size > 0 ? 2 * s->sent_size : 64;
+		SentChunk *grown = realloc(s->sent, size * sizeof(*grown));
+
+		if (grown == NULL)
+			return false;
+		s->sent = grown;
+		s->sent_size = size;
+	}
+	s->sent[s->nsent++] = (SentChunk){chunk->table, chunk->number, delivery_mark(s->delivery)};
+	return true;
+}
+
 /* The COPY has sent all its data; was that all? */
 static PgStatus
 advance_rows_end(Snapshot *s, Worker *w)
@@ -769,6 +762,8 @@ advance_rows_end(Snapshot *s, Worker *w)
 								"of one release",
 								w->chunk.table->schema, w->chunk.table->name, rows);
 		snapplan_finish(&s->plan, &w->chunk, rows);
+		if (!note_sent(s, &w->chunk))
+			return fail_memory(s);
 		w->has_chunk = false;
 		w->step = WORKER_IDLE;
 		break;
@@ -860,6 +855,7 @@ snapshot_close(Snapshot *s)
 	free(s->name);
 	free(s->moment);
 	free(s->txid);
+	free(s->sent);
 	*s = (Snapshot){.cfg = s->cfg, .delivery = s->delivery};
 }
 
@@ -1114,6 +1110,75 @@ snapshot_counts(const Snapshot *s, int64_t now)
 	}
 	counts.left_ms = snapplan_left_ms(&s->plan, running, now - s->began);
 	return counts;
+}
+
+/* What was sent and acknowledged from a table's beginning on, without a hole. */
+static void
+settle_sent(Snapshot *s)
+{
+	bool again = true;
+
+	while (again)
+	{
+		size_t left = 0;
+
+		again = false;
+		for (size_t i = 0; i < s->nsent; i++)
+		{
+			const SentChunk *c = &s->sent[i];
+
+			if (c->number != c->table->safe || !delivery_reached(s->delivery, c->mark))
+				s->sent[left++] = *c;
+			else
+			{
+				c->table->safe++;
+				again = true;
+			}
+		}
+		s->nsent = left;
+	}
+}
+
+static bool
+add_progress(cJSON *tables, const SnapTable *t, uint64_t chunk_blocks)
+{
+	cJSON *item = cJSON_CreateObject();
+	char blocks[32];
+	char filenode[32];
+
+	snprintf(blocks, sizeof(blocks), "%" PRIu64, t->safe * chunk_blocks);
+	snprintf(filenode, sizeof(filenode), "%" PRIu32, t->filenode);
+	cJSON_AddStringToObject(item, "schema", t->schema);
+	cJSON_AddStringToObject(item, "table", t->name);
+	cJSON_AddStringToObject(item, "blocks", blocks);
+	cJSON_AddStringToObject(item, "filenode", filenode);
+	if (!t->keyed)
+		cJSON_AddStringToObject(item, "by", "blocks");
+	return cJSON_AddItemToArray(tables, item);
+}
+
+char *
+snapshot_progress(Snapshot *s)
+{
+	cJSON *root;
+	cJSON *tables;
+	char xmin[32];
+	char *text;
+
+	/* a query of one's own cannot be read in parts, nor can the other tables' parts help then */
+	if (!s->planned || s->cfg->snapshot_overrides.count > 0)
+		return NULL;
+	settle_sent(s);
+	root = cJSON_CreateObject();
+	snprintf(xmin, sizeof(xmin), "%" PRIu64, s->xmin);
+	cJSON_AddStringToObject(root, "txid", xmin);
+	tables = cJSON_AddArrayToObject(root, "tables");
+	for (size_t i = 0; i < s->plan.ntables; i++)
+		if (s->plan.tables[i].safe < s->plan.tables[i].chunks)
+			(void) add_progress(tables, &s->plan.tables[i], s->plan.chunk_blocks);
+	text = cJSON_PrintUnformatted(root);
+	cJSON_Delete(root);
+	return text;
 }
 
 const char *

@@ -74,6 +74,14 @@ extern void snapshot_polled(Snapshot *s, const struct pollfd *fds, size_t n);
 extern int64_t snapshot_deadline(const Snapshot *s);
 
 extern SnapshotCounts snapshot_counts(const Snapshot *s, int64_t now);
+/*
+ * What is left to read if it is cut off now, as jobs_resume() takes it; the caller
+ * frees it.  NULL: it could only begin again from zero.
+ *
+ *	{"txid":"740","tables":[{"schema":"public","table":"users","blocks":"65536","filenode":"16384"}]}
+ */
+extern char *snapshot_progress(Snapshot *s);
+
 extern const char *snapshot_error(const Snapshot *s);
 
 #endif /* NOVA_RELAY_SNAPSHOT_H */

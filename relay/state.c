@@ -46,6 +46,10 @@ struct StateStore
 	rd_kafka_queue_t *queue; /* the producer's */
 	int64_t until;           /* 0: not set yet */
 	rd_kafka_resp_err_t trouble;
+	bool make;       /* the topic, if it is missing */
+	bool made;       /* it was tried */
+	char *unwritten; /* value that waits until then; NULL: none */
+	bool removes;    /* a null value does */
 	StateRecord record;
 	char error[1024];
 };
@@ -57,16 +61,23 @@ static const char *const phase_names[] = {
  * The record
  */
 
-void
-state_format(const StateRecord *record, char *out, size_t size)
+char *
+state_format(const StateRecord *record)
 {
 	char lsn[32] = "null";
+	char *out;
 
 	if (record->lsn != 0)
 		snprintf(lsn, sizeof(lsn), "\"" LSN_FORMAT "\"", LSN_ARGS(record->lsn));
-	snprintf(out, size,
-			 "{\"version\":%d,\"phase\":\"%s\",\"system\":\"%s\",\"timeline\":\"%s\",\"lsn\":%s}",
-			 STATE_VERSION, phase_names[record->phase], record->system_id, record->timeline, lsn);
+	if (asprintf(&out,
+				 "{\"version\":%d,\"phase\":\"%s\",\"system\":\"%s\",\"timeline\":\"%s\","
+				 "\"lsn\":%s%s%s%s%s}",
+				 STATE_VERSION, phase_names[record->phase], record->system_id, record->timeline,
+				 lsn, record->progress ? ",\"progress\":" : "",
+				 record->progress ? record->progress : "", record->jobs ? ",\"jobs\":" : "",
+				 record->jobs ? record->jobs : "") < 0)
+		return NULL;
+	return out;
 }
 
 static const char *
@@ -75,6 +86,27 @@ text_member(const cJSON *root, const char *name)
 	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, name));
 
 	return text != NULL ? text : "";
+}
+
+static bool
+parse_phase(const char *name, SnapPhase *phase)
+{
+	for (int i = PHASE_NONE; i <= PHASE_DONE; i++)
+		if (strcmp(name, phase_names[i]) == 0)
+		{
+			*phase = (SnapPhase) i;
+			return true;
+		}
+	return false;
+}
+
+/* A member's JSON, or NULL. */
+static char *
+json_member(const cJSON *root, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, name);
+
+	return cJSON_IsObject(item) ? cJSON_PrintUnformatted(item) : NULL;
 }
 
 static bool
@@ -87,14 +119,24 @@ parse_members(const cJSON *root, StateRecord *record)
 
 	if (!cJSON_IsNumber(version) || version->valueint != STATE_VERSION)
 		return false;
-	if (strcmp(phase, phase_names[PHASE_BEGIN]) != 0 && strcmp(phase, phase_names[PHASE_DONE]) != 0)
+	if (!parse_phase(phase, &record->phase))
 		return false;
-	record->phase = strcmp(phase, phase_names[PHASE_DONE]) == 0 ? PHASE_DONE : PHASE_BEGIN;
 	snprintf(record->system_id, sizeof(record->system_id), "%s", text_member(root, "system"));
 	snprintf(record->timeline, sizeof(record->timeline), "%s", text_member(root, "timeline"));
 	if (sscanf(text_member(root, "lsn"), "%X/%X", &hi, &lo) == 2)
 		record->lsn = (uint64_t) hi << 32 | lo;
-	return true;
+	record->progress = json_member(root, "progress");
+	record->jobs = json_member(root, "jobs");
+	/* without a snapshot only incremental ones make a record */
+	return record->phase != PHASE_NONE || record->jobs != NULL;
+}
+
+void
+state_forget(StateRecord *record)
+{
+	free((void *) (uintptr_t) record->progress);
+	free((void *) (uintptr_t) record->jobs);
+	*record = (StateRecord){0};
 }
 
 bool
@@ -105,6 +147,8 @@ state_parse(const char *value, size_t len, StateRecord *record)
 
 	*record = (StateRecord){0};
 	ok = root != NULL && parse_members(root, record);
+	if (!ok)
+		state_forget(record);
 	cJSON_Delete(root);
 	return ok;
 }
@@ -131,6 +175,18 @@ on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 		log_line(level <= 4 ? LOG_WARN : level <= 6 ? LOG_INFO : LOG_DEBUG, "kafka: %s", text);
 }
 
+/* That a topic is missing comes this way only. */
+static void
+on_error(rd_kafka_t *rk, int err, const char *reason, void *arg)
+{
+	StateStore *s = arg;
+
+	(void) rk;
+	s->trouble = (rd_kafka_resp_err_t) err;
+	if (s->make)
+		log_debug("kafka: state topic %s: %s", s->cfg->state_topic, reason);
+}
+
 static rd_kafka_t *
 open_client(StateStore *s, rd_kafka_type_t type)
 {
@@ -152,10 +208,17 @@ open_client(StateStore *s, rd_kafka_type_t type)
 	(void) rd_kafka_conf_set(conf, "linger.ms", "0", text, sizeof(text));
 	(void) rd_kafka_conf_set(conf, "message.timeout.ms", "0", text, sizeof(text));
 	(void) rd_kafka_conf_set(conf, "enable.partition.eof", "true", text, sizeof(text));
+	/* a topic that need not be there is not waited for */
+	if (!s->make)
+		(void) rd_kafka_conf_set(conf, "topic.metadata.propagation.max.ms", "0", text,
+								 sizeof(text));
 	/* a start waits for the end of the topic */
 	(void) rd_kafka_conf_set(conf, "fetch.wait.max.ms", "10", text, sizeof(text));
 	(void) rd_kafka_conf_set(conf, "fetch.error.backoff.ms", "20", text, sizeof(text));
 	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set_opaque(conf, s);
+	if (type == RD_KAFKA_CONSUMER)
+		rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
 	rk = rd_kafka_new(type, conf, text, sizeof(text));
 	if (rk == NULL)
@@ -198,6 +261,9 @@ state_close(StateStore *s)
 		rd_kafka_destroy(s->producer);
 	s->queue = NULL;
 	s->producer = NULL;
+	free(s->unwritten);
+	s->unwritten = NULL;
+	s->removes = false;
 	s->step = STORE_IDLE;
 }
 
@@ -245,12 +311,14 @@ begin_reading(StateStore *s)
 					"correct nova.state.topic");
 		return;
 	}
-	s->record = (StateRecord){0};
+	state_forget(&s->record);
 	s->until = 0;
 	s->step = STORE_READING;
 }
 
-/* Whether it is there now, reading tells. */
+static void produce(StateStore *s);
+
+/* Whether it is there now, reading or writing tells. */
 static StoreStatus
 advance_create(StateStore *s)
 {
@@ -286,7 +354,11 @@ advance_create(StateStore *s)
 			if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
 				log_warn("state topic %s: could not be made: %s", s->cfg->state_topic,
 						 text != NULL ? text : rd_kafka_err2str(err));
-			begin_reading(s);
+			s->made = true;
+			if (s->unwritten != NULL || s->removes)
+				produce(s);
+			else
+				begin_reading(s);
 		}
 	}
 	rd_kafka_event_destroy(event);
@@ -303,11 +375,9 @@ take_message(StateStore *s, const rd_kafka_message_t *m)
 	if (m->key_len != strlen(s->cfg->slot_name) ||
 		memcmp(m->key, s->cfg->slot_name, m->key_len) != 0)
 		return true;
+	state_forget(&s->record);
 	if (m->payload == NULL)
-	{
-		s->record = (StateRecord){0};
 		return true;
-	}
 	if (state_parse(m->payload, m->len, &s->record))
 		return true;
 	(void) fail(s, "its record of this slot cannot be read", "it is of another version, or damaged",
@@ -339,6 +409,24 @@ still_waiting(StateStore *s, int64_t now)
 	return STORE_AGAIN;
 }
 
+/* A topic that need not be there is not: nothing is remembered. */
+static bool
+is_missing(const StateStore *s)
+{
+	return !s->make && (s->trouble == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+						s->trouble == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+						s->trouble == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+						s->trouble == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+}
+
+static StoreStatus
+end_reading(StateStore *s)
+{
+	close_consumer(s);
+	s->step = STORE_IDLE;
+	return STORE_READY;
+}
+
 static StoreStatus
 advance_read(StateStore *s, int64_t now)
 {
@@ -348,8 +436,10 @@ advance_read(StateStore *s, int64_t now)
 		bool end;
 		bool ok = true;
 
-		if (m == NULL)
+		if (m == NULL && !is_missing(s))
 			return still_waiting(s, now);
+		if (m == NULL)
+			return end_reading(s);
 		end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
 		if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			ok = take_message(s, m);
@@ -359,11 +449,7 @@ advance_read(StateStore *s, int64_t now)
 		if (!ok)
 			return STORE_FAILED;
 		if (end)
-		{
-			close_consumer(s);
-			s->step = STORE_IDLE;
-			return STORE_READY;
-		}
+			return end_reading(s);
 	}
 	return STORE_AGAIN;
 }
@@ -394,28 +480,38 @@ advance_write(StateStore *s)
 								   : STORE_AGAIN;
 }
 
-void
-state_write(StateStore *s, const StateRecord *record)
+static void
+produce(StateStore *s)
 {
-	char value[256];
-	rd_kafka_resp_err_t err;
-
-	s->record = *record;
-	if (!open_producer(s))
-		return;
-	state_format(record, value, sizeof(value));
-	err = rd_kafka_producev(
+	const size_t len = s->unwritten != NULL ? strlen(s->unwritten) : 0;
+	rd_kafka_resp_err_t err = rd_kafka_producev(
 		s->producer, RD_KAFKA_V_TOPIC(s->cfg->state_topic), RD_KAFKA_V_PARTITION(0),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 		RD_KAFKA_V_KEY((void *) (uintptr_t) s->cfg->slot_name, strlen(s->cfg->slot_name)),
-		RD_KAFKA_V_VALUE(record->phase != PHASE_NONE ? value : NULL,
-						 record->phase != PHASE_NONE ? strlen(value) : 0),
-		RD_KAFKA_V_END);
+		RD_KAFKA_V_VALUE(s->unwritten, len), RD_KAFKA_V_END);
+
+	free(s->unwritten);
+	s->unwritten = NULL;
+	s->removes = false;
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		s->step = STORE_WRITING;
 	else
 		(void) fail(s, "it takes no record", rd_kafka_err2str(err),
 					"correct the Kafka settings, and start again");
+}
+
+void
+state_write(StateStore *s, const StateRecord *record)
+{
+	s->removes = record->phase == PHASE_NONE && record->jobs == NULL;
+	if (!open_producer(s))
+		return;
+	if (!s->removes && (s->unwritten = state_format(record)) == NULL)
+		(void) fail(s, "it takes no record", "out of memory", "start again");
+	else if (s->brokers == NULL && !s->made)
+		begin_create(s);
+	else
+		produce(s);
 }
 
 /*
@@ -441,16 +537,18 @@ state_free(StateStore *s)
 	if (s == NULL)
 		return;
 	state_close(s);
+	state_forget(&s->record);
 	free(s);
 }
 
 void
-state_read(StateStore *s)
+state_read(StateStore *s, bool make)
 {
 	state_close(s);
+	s->make = make;
 	s->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
 	/* the embedded broker does not know how to make topics when asked */
-	if (s->brokers != NULL)
+	if (s->brokers != NULL || !make)
 		begin_reading(s);
 	else
 		begin_create(s);

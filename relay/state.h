@@ -9,8 +9,9 @@
  *	value	{"version":1,"phase":"begin","system":"7…","timeline":"1","lsn":null}
  *
  * "begin" is there before the slot is, and "done" after the last row is safe, so
- * that a slot whose snapshot was cut off is known for one.  More members may be
- * added: whoever does not know them leaves them alone.
+ * that a slot whose snapshot was cut off is known for one.  "progress" says how
+ * far that one had come, and "jobs" what incremental snapshots have still to
+ * read.  More members may be added: whoever does not know them leaves them alone.
  *
  *	state_read(store);					from the beginning of the topic to its end
  *	state_write(store, &record);		acknowledged by all in-sync replicas
@@ -45,10 +46,12 @@ typedef enum StoreStatus
 
 typedef struct StateRecord
 {
-	SnapPhase phase; /* PHASE_NONE: no record */
+	SnapPhase phase; /* PHASE_NONE: no snapshot was taken; with nothing else, no record */
 	char system_id[32];
 	char timeline[16];
-	uint64_t lsn; /* of the slot's beginning; 0: not known yet */
+	uint64_t lsn;         /* of the slot's beginning; 0: not known yet */
+	const char *progress; /* of a snapshot that was begun: snapshot_progress()'s, or NULL */
+	const char *jobs;     /* incremental snapshots: jobs_text()'s, or NULL */
 } StateRecord;
 
 typedef struct StateStore StateStore;
@@ -58,19 +61,26 @@ extern StateStore *state_new(const RelayConfig *cfg, const char *brokers);
 
 extern void state_free(StateStore *s);
 
-extern void state_read(StateStore *s);
+/* make: the topic, if it is not there; else a missing one remembers nothing. */
+extern void state_read(StateStore *s, bool make);
 
-/* PHASE_NONE removes the record. */
+/* A record of nothing removes what is there.  Makes the topic if need be. */
 extern void state_write(StateStore *s, const StateRecord *record);
 
 extern StoreStatus state_advance(StateStore *s, int64_t now);
 extern void state_close(StateStore *s);
 
+/* As it was last read; its texts live until it is read again. */
 extern const StateRecord *state_record(const StateStore *s);
 extern const char *state_error(const StateStore *s);
 
-/* The value of a record, and back; false if it is none that this version reads. */
-extern void state_format(const StateRecord *record, char *out, size_t size);
+/*
+ * The value of a record (the caller frees it; NULL when out of memory), and back,
+ * with texts that state_forget() frees; false if it is none that this version
+ * reads.
+ */
+extern char *state_format(const StateRecord *record);
 extern bool state_parse(const char *value, size_t len, StateRecord *record);
+extern void state_forget(StateRecord *record);
 
 #endif /* NOVA_RELAY_STATE_H */

@@ -84,7 +84,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'nova_signal';
 
 COMMENT ON FUNCTION nova.signal(text, jsonb, text) IS
-'Tells the relay something with this transaction''s commit: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot or log, with data as in Debezium''s signals. nova-relay of this version only logs that one came.';
+'Tells the relay something with this transaction''s commit: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot or log, with data as in Debezium''s signals.';
 
 CREATE FUNCTION nova.watermark(id text)
 RETURNS pg_lsn
@@ -95,6 +95,14 @@ COMMENT ON FUNCTION nova.watermark(text) IS
 'Puts a mark into the stream with this transaction''s commit, by which the relay knows what was changed before and after it.';
 
 -- Who may signal can have any captured table sent again.
+CREATE FUNCTION nova.snapshot_settle()
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'nova_snapshot_settle';
+
+COMMENT ON FUNCTION nova.snapshot_settle() IS
+'Waits until every transaction whose commit is in the WAL is visible to new snapshots; between nova.watermark() and the reading of rows.';
+
 REVOKE ALL ON FUNCTION nova.signal(text, jsonb, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION nova.watermark(text) FROM PUBLIC;
 

@@ -20,6 +20,8 @@
 #include "replication/logical.h"
 #include "replication/message.h"
 #include "replication/output_plugin.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -186,6 +188,28 @@ nova_log_message(const char *prefix, const char *content, Size size, bool transa
 	return LogLogicalMessage(prefix, content, size, transactional, false);
 #else
 	return LogLogicalMessage(prefix, content, size, transactional);
+#endif
+}
+
+/* Transactions whose commit record may be written, but not noted yet; palloc'd. */
+static inline VirtualTransactionId *
+nova_committing(int *n)
+{
+#if PG_VERSION_NUM >= 150000
+	return GetVirtualXIDsDelayingChkpt(n, DELAY_CHKPT_START);
+#else
+	return GetVirtualXIDsDelayingChkpt(n);
+#endif
+}
+
+/* Is one of these still? */
+static inline bool
+nova_still_committing(VirtualTransactionId *committing, int n)
+{
+#if PG_VERSION_NUM >= 150000
+	return HaveVirtualXIDsDelayingChkpt(committing, n, DELAY_CHKPT_START);
+#else
+	return HaveVirtualXIDsDelayingChkpt(committing, n);
 #endif
 }
 

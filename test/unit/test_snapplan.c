@@ -25,7 +25,7 @@ test_one_worker(void **state)
 	assert_true(snapplan_add(&plan, 2, "a", "z", 0, 0, NULL));
 	assert_true(snapplan_add(&plan, 3, "a", "y", 5, 10, NULL));
 	snapplan_arrange(&plan, 1);
-	/* by name, as Debezium, and whole, with the marks of the whole */
+	/* by name, as Debezium, and large ones in pieces, to go on behind them if it is cut off */
 	assert_true(snapplan_next(&plan, &c));
 	assert_string_equal(c.table->name, "y");
 	assert_true(c.whole && c.first && c.last && c.first_table && !c.last_table);
@@ -34,7 +34,11 @@ test_one_worker(void **state)
 	assert_string_equal(c.table->name, "z");
 	assert_true(snapplan_next(&plan, &c));
 	assert_string_equal(c.table->schema, "b");
-	assert_true(c.whole && !c.first_table && c.last_table);
+	assert_true(!c.whole && c.first && !c.last && c.number == 0 && !c.first_table && c.last_table);
+	assert_true(c.end_block == 65536);
+	for (uint32_t i = 1; i < 16; i++)
+		assert_true(snapplan_next(&plan, &c) && c.number == i && c.first_block == 65536 * i);
+	assert_true(c.last && c.end_block == 0);
 	assert_false(snapplan_next(&plan, &c));
 	snapplan_free(&plan);
 }
@@ -175,6 +179,24 @@ test_decisions(void **state)
 						expected[mode][slot][phase]);
 }
 
+/* How far it came matters only where the slot is, and where it may stream. */
+static void
+test_partly_read(void **state)
+{
+	(void) state;
+	for (int mode = 0; mode < 5; mode++)
+		for (int slot = 0; slot < 3; slot++)
+		{
+			SnapAction begun =
+				snapshot_decide((SnapshotMode) mode, (SlotFound) slot, PHASE_BEGIN, true).action;
+			bool resumes =
+				slot == SLOT_PRESENT && begun == ACTION_AGAIN && mode != SNAPSHOT_INITIAL_ONLY;
+
+			decides((SnapshotMode) mode, (SlotFound) slot, PHASE_PART,
+					resumes ? ACTION_RESUME : begun);
+		}
+}
+
 /* What is remembered of another cluster must not pass for a snapshot of this one. */
 static void
 test_other_cluster(void **state)
@@ -202,10 +224,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_worker),    cmocka_unit_test(test_no_tables),
-		cmocka_unit_test(test_cover),         cmocka_unit_test(test_query_is_not_cut),
-		cmocka_unit_test(test_estimates),     cmocka_unit_test(test_decisions),
-		cmocka_unit_test(test_other_cluster),
+		cmocka_unit_test(test_one_worker),  cmocka_unit_test(test_no_tables),
+		cmocka_unit_test(test_cover),       cmocka_unit_test(test_query_is_not_cut),
+		cmocka_unit_test(test_estimates),   cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_partly_read), cmocka_unit_test(test_other_cluster),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

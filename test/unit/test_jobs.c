@@ -1,0 +1,204 @@
+/*
+ * test_jobs.c
+ *		What is left for incremental snapshots: signals, positions, and the text of it all.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "jobs.h"
+
+static NovaBytes
+bytes(const char *text)
+{
+	return (NovaBytes){text, (uint32_t) strlen(text)};
+}
+
+static JobsChange
+signal(Jobs *j, const char *type, const char *data, const char *id)
+{
+	NovaSignal s = {.type = bytes(type), .id = bytes(id), .data = bytes(data)};
+
+	return jobs_signal(j, &s, 0x17);
+}
+
+static void
+expect_text(const Jobs *j, const char *expected)
+{
+	char *text = jobs_text(j);
+
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+#define USERS "{\"data-collections\":[\"public\\\\.users\"]}"
+
+/* A request from its signal to its end, and back from its text at every step. */
+static void
+test_life(void **state)
+{
+	Jobs *j = jobs_new();
+	JobTable t;
+	char *text;
+
+	(void) state;
+	assert_true(jobs_empty(j));
+	assert_int_equal(signal(j, "execute-snapshot", USERS, "a"), JOBS_ADDED);
+	assert_int_equal(signal(j, "execute-snapshot", USERS, "a"), JOBS_SAME);
+	assert_false(jobs_resolved(j));
+	assert_false(jobs_table(j, &t));
+	assert_true(jobs_resolve(j));
+	assert_true(jobs_add_table(j, "public", "users", "id > 7", false));
+	assert_true(jobs_add_table(j, "public", "nokey", NULL, true));
+	assert_true(jobs_set_upto(j, "{9}"));
+	assert_true(jobs_advance(j, "{8}", 3));
+	assert_true(jobs_advance(j, "{9}", 4));
+	text = jobs_text(j);
+	assert_true(jobs_load(j, text));
+	free(text);
+	assert_true(jobs_table(j, &t));
+	assert_string_equal(t.name, "users");
+	assert_string_equal(t.condition, "id > 7");
+	assert_string_equal(t.after, "{9}");
+	assert_string_equal(t.upto, "{9}");
+	assert_true(t.rows == 7 && !t.by_blocks);
+	jobs_end_table(j);
+	assert_true(jobs_table(j, &t));
+	assert_true(t.by_blocks && t.after == NULL && t.upto == NULL && t.condition == NULL);
+	jobs_end_table(j);
+	assert_false(jobs_table(j, &t));
+	assert_true(jobs_resolved(j));
+	jobs_end_request(j);
+	assert_true(jobs_empty(j));
+	jobs_free(j);
+}
+
+static void
+test_pause_and_stop(void **state)
+{
+	Jobs *j = jobs_new();
+
+	(void) state;
+	assert_int_equal(signal(j, "stop-snapshot", "", ""), JOBS_SAME);
+	assert_int_equal(signal(j, "pause-snapshot", "", ""), JOBS_CHANGED);
+	assert_int_equal(signal(j, "pause-snapshot", "", ""), JOBS_SAME);
+	assert_true(jobs_paused(j));
+	assert_int_equal(signal(j, "execute-snapshot", USERS, ""), JOBS_ADDED);
+	/* without an id the position is one */
+	assert_string_equal(jobs_id(j), "0/17");
+	assert_int_equal(signal(j, "stop-snapshot", "{\"data-collections\":[\"public.u\"]}", ""),
+					 JOBS_SAME);
+	assert_int_equal(signal(j, "stop-snapshot", USERS, ""), JOBS_STOPPED);
+	assert_true(jobs_empty(j));
+	assert_int_equal(signal(j, "execute-snapshot", USERS, "b"), JOBS_ADDED);
+	assert_true(jobs_resolve(j));
+	assert_true(jobs_add_table(j, "public", "users", NULL, false));
+	assert_true(jobs_add_table(j, "public", "other", NULL, false));
+	assert_int_equal(signal(j, "stop-snapshot", USERS, ""), JOBS_STOPPED);
+	assert_int_equal(jobs_tables(j), 1);
+	assert_int_equal(signal(j, "stop-snapshot", "{}", ""), JOBS_STOPPED);
+	assert_true(jobs_empty(j));
+	assert_int_equal(signal(j, "resume-snapshot", "", ""), JOBS_CHANGED);
+	expect_text(j, "{\"paused\":false,\"requests\":[]}");
+	jobs_free(j);
+}
+
+/* Anybody may write a signal. */
+static void
+test_bad_signals(void **state)
+{
+	static const char *const cases[][2] = {
+		{"execute-snapshot", ""},
+		{"execute-snapshot", "{"},
+		{"execute-snapshot", "[]"},
+		{"execute-snapshot", "7"},
+		{"execute-snapshot", "{\"data-collections\":[]}"},
+		{"execute-snapshot", "{\"data-collections\":\"a\"}"},
+		{"execute-snapshot", "{\"data-collections\":[7]}"},
+		{"execute-snapshot", "{\"data-collections\":[\"\"]}"},
+		{"execute-snapshot", "{\"data-collections\":[\"a\"],\"additional-conditions\":[{}]}"},
+		{"execute-snapshot", "{\"data-collections\":[\"a\"],\"additional-conditions\":7}"},
+		{"stop-snapshot", "{\"data-collections\":[null]}"},
+		{"log", "{\"message\":7}"},
+		{"", "{}"},
+		{"execute", "{}"},
+	};
+	Jobs *j = jobs_new();
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(signal(j, cases[i][0], cases[i][1], "x"), JOBS_SAME);
+	assert_true(jobs_empty(j));
+	jobs_free(j);
+}
+
+static void
+test_bad_texts(void **state)
+{
+	static const char *const cases[] = {
+		"",
+		"{",
+		"[]",
+		"{}",
+		"{\"paused\":0,\"requests\":[]}",
+		"{\"paused\":true,\"requests\":{}}",
+		"{\"paused\":true,\"requests\":[{}]}",
+		"{\"paused\":true,\"requests\":[{\"id\":\"a\",\"collections\":[7],\"conditions\":[]}]}",
+		"{\"paused\":true,\"requests\":[{\"id\":\"a\",\"collections\":[],\"conditions\":[],"
+		"\"tables\":[{\"schema\":\"a\"}]}]}",
+	};
+	Jobs *j = jobs_new();
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_false(jobs_load(j, cases[i]));
+	assert_true(jobs_empty(j));
+	jobs_free(j);
+}
+
+/* What was not read of a table, or is younger than the snapshot, or was rewritten. */
+static void
+test_resume(void **state)
+{
+	Jobs *j = jobs_new();
+	JobTable t;
+
+	(void) state;
+	assert_true(jobs_resume(
+		j, "{\"txid\":\"4294967300\",\"tables\":["
+		   "{\"schema\":\"s\",\"table\":\"a\",\"blocks\":\"2048\",\"filenode\":\"16384\"},"
+		   "{\"schema\":\"s\",\"table\":\"b\",\"blocks\":\"0\",\"filenode\":\"0\",\"by\":"
+		   "\"blocks\"}]}"));
+	assert_true(jobs_table(j, &t));
+	assert_string_equal(t.condition,
+						"(ctid >= '(2048,0)'::pg_catalog.tid OR pg_catalog.age(xmin) <= "
+						"pg_catalog.age('4'::pg_catalog.xid) OR "
+						"pg_catalog.pg_relation_filenode(tableoid) <> '16384'::pg_catalog.oid)");
+	assert_false(t.by_blocks);
+	assert_true(jobs_resumed(j));
+	jobs_end_table(j);
+	assert_true(jobs_table(j, &t));
+	assert_true(t.by_blocks && t.condition == NULL);
+	assert_false(jobs_resume(j, "{\"txid\":\"7\",\"tables\":[{\"schema\":\"s\"}]}"));
+	assert_true(jobs_empty(j));
+	assert_false(jobs_resume(j, "{}"));
+	jobs_free(j);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life),        cmocka_unit_test(test_pause_and_stop),
+		cmocka_unit_test(test_bad_signals), cmocka_unit_test(test_bad_texts),
+		cmocka_unit_test(test_resume),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
