@@ -239,6 +239,9 @@ fail(Relay *r, const char *fmt, ...)
 	va_end(args);
 	log_error("stopping: %s", text);
 	r->exit_status = EXIT_FAILED;
+	/* the next start will have another configuration or other tables: from zero */
+	if (r->state == STATE_SNAPSHOT && r->action != ACTION_BESIDE)
+		r->undo_slot = true;
 	enter(r, STATE_FAILED);
 }
 
@@ -317,6 +320,8 @@ judge(Relay *r, PgStatus status)
 static void
 judge_snapshot(Relay *r, PgStatus status)
 {
+	if (status == PG_RETRY && snapshot_is_void(r->snapshot))
+		r->remembered.progress = NULL;
 	if (status == PG_RETRY)
 		reconnect_later(r, snapshot_error(r->snapshot));
 	else if (status == PG_STOP)

@@ -97,6 +97,7 @@ struct Snapshot
 	size_t sent_size;
 	int64_t began;
 	PgStatus failure;
+	bool anew; /* what was read is of no use after it */
 	char error[1024];
 };
 
@@ -110,6 +111,7 @@ typedef struct SnapAdvice
 	const char *text;
 	PgStatus status;
 	const char *advice;
+	bool anew; /* what was read is of no use */
 } SnapAdvice;
 
 /* The first row that fits applies. */
@@ -126,11 +128,11 @@ static const SnapAdvice advices[] = {
 	{"42501", NULL, PG_STOP,
 	 "run: GRANT SELECT ON the table TO <database.user>, or leave it out with "
 	 "snapshot.include.collection.list"},
-	{"55000", "after this snapshot was taken", PG_RETRY, "a new snapshot is begun"},
+	{"55000", "after this snapshot was taken", PG_RETRY, "a new snapshot is begun", true},
 	{"28", NULL, PG_STOP, "check database.user, database.password and pg_hba.conf"},
 	{"3D000", NULL, PG_STOP, "check database.dbname"},
-	{"22023", "invalid snapshot identifier", PG_RETRY, "a new snapshot is begun"},
-	{"42704", "snapshot", PG_RETRY, "a new snapshot is begun"},
+	{"22023", "invalid snapshot identifier", PG_RETRY, "a new snapshot is begun", true},
+	{"42704", "snapshot", PG_RETRY, "a new snapshot is begun", true},
 	{"2201B", NULL, PG_STOP, "correct this expression in the connector configuration"},
 	{"22", NULL, PG_STOP,
 	 "correct the option, or the query of snapshot.select.statement.overrides, in the connector "
@@ -141,10 +143,12 @@ static const SnapAdvice advices[] = {
 	{"53300", NULL, PG_RETRY, "lower snapshot.max.threads or raise max_connections if this lasts"},
 	{"72000", NULL, PG_RETRY,
 	 "a new snapshot is begun; if this happens again, raise old_snapshot_threshold above the time "
-	 "that a snapshot takes"},
+	 "that a snapshot takes",
+	 true},
 	{"40001", "conflict with recovery", PG_RETRY,
 	 "a new snapshot is begun; if this happens again, set hot_standby_feedback = on on this "
-	 "standby, or raise its max_standby_streaming_delay above the time that a snapshot takes"},
+	 "standby, or raise its max_standby_streaming_delay above the time that a snapshot takes",
+	 true},
 	{"", NULL, PG_RETRY, NULL},
 };
 
@@ -174,6 +178,7 @@ fail_with(Snapshot *s, const Worker *w, const char *sqlstate, const char *text)
 	snprintf(s->error, sizeof(s->error), "%s%s%s%s%s%s%s", work, line,
 			 *sqlstate ? " (SQLSTATE " : "", sqlstate, *sqlstate ? ")" : "", a->advice ? "; " : "",
 			 a->advice ? a->advice : "");
+	s->anew = a->anew;
 	return s->failure = a->status;
 }
 
@@ -1155,6 +1160,12 @@ add_progress(cJSON *tables, const SnapTable *t, uint64_t chunk_blocks)
 	if (!t->keyed)
 		cJSON_AddStringToObject(item, "by", "blocks");
 	return cJSON_AddItemToArray(tables, item);
+}
+
+bool
+snapshot_is_void(const Snapshot *s)
+{
+	return s->anew;
 }
 
 char *

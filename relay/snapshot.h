@@ -82,6 +82,9 @@ extern SnapshotCounts snapshot_counts(const Snapshot *s, int64_t now);
  */
 extern char *snapshot_progress(Snapshot *s);
 
+/* After a failure: must it begin again from zero? */
+extern bool snapshot_is_void(const Snapshot *s);
+
 extern const char *snapshot_error(const Snapshot *s);
 
 #endif /* NOVA_RELAY_SNAPSHOT_H */
