@@ -118,29 +118,36 @@ typedef struct SnapAdvice
 static const SnapAdvice advices[] = {
 	{"3F000", "nova", PG_STOP,
 	 "a snapshot needs the extension: run CREATE EXTENSION nova_decoder in this database, or set "
-	 "snapshot.mode to no_data"},
+	 "snapshot.mode to no_data",
+	 false},
 	{"42883", "nova.snapshot_", PG_STOP,
 	 "the extension is missing or of another release: run ALTER EXTENSION nova_decoder UPDATE, or "
-	 "CREATE EXTENSION nova_decoder"},
-	{"42501", "schema nova", PG_STOP, "run: GRANT USAGE ON SCHEMA nova TO <database.user>"},
+	 "CREATE EXTENSION nova_decoder",
+	 false},
+	{"42501", "schema nova", PG_STOP, "run: GRANT USAGE ON SCHEMA nova TO <database.user>", false},
 	{"42501", "row security", PG_STOP,
-	 "give the role BYPASSRLS, or leave the table out with snapshot.include.collection.list"},
+	 "give the role BYPASSRLS, or leave the table out with snapshot.include.collection.list",
+	 false},
 	{"42501", NULL, PG_STOP,
 	 "run: GRANT SELECT ON the table TO <database.user>, or leave it out with "
-	 "snapshot.include.collection.list"},
+	 "snapshot.include.collection.list",
+	 false},
 	{"55000", "after this snapshot was taken", PG_RETRY, "a new snapshot is begun", true},
-	{"28", NULL, PG_STOP, "check database.user, database.password and pg_hba.conf"},
-	{"3D000", NULL, PG_STOP, "check database.dbname"},
+	{"28", NULL, PG_STOP, "check database.user, database.password and pg_hba.conf", false},
+	{"3D000", NULL, PG_STOP, "check database.dbname", false},
 	{"22023", "invalid snapshot identifier", PG_RETRY, "a new snapshot is begun", true},
 	{"42704", "snapshot", PG_RETRY, "a new snapshot is begun", true},
-	{"2201B", NULL, PG_STOP, "correct this expression in the connector configuration"},
+	{"2201B", NULL, PG_STOP, "correct this expression in the connector configuration", false},
 	{"22", NULL, PG_STOP,
 	 "correct the option, or the query of snapshot.select.statement.overrides, in the connector "
-	 "configuration"},
+	 "configuration",
+	 false},
 	{"42", NULL, PG_STOP,
 	 "correct the option, or the query of snapshot.select.statement.overrides, in the connector "
-	 "configuration"},
-	{"53300", NULL, PG_RETRY, "lower snapshot.max.threads or raise max_connections if this lasts"},
+	 "configuration",
+	 false},
+	{"53300", NULL, PG_RETRY, "lower snapshot.max.threads or raise max_connections if this lasts",
+	 false},
 	{"72000", NULL, PG_RETRY,
 	 "a new snapshot is begun; if this happens again, raise old_snapshot_threshold above the time "
 	 "that a snapshot takes",
@@ -149,7 +156,7 @@ static const SnapAdvice advices[] = {
 	 "a new snapshot is begun; if this happens again, set hot_standby_feedback = on on this "
 	 "standby, or raise its max_standby_streaming_delay above the time that a snapshot takes",
 	 true},
-	{"", NULL, PG_RETRY, NULL},
+	{"", NULL, PG_RETRY, NULL, false},
 };
 
 /* The chunk that a failure is about, or nothing. */
