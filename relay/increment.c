@@ -1155,6 +1155,9 @@ increment_load(Increment *inc, const char *jobs)
 	JobTable table;
 	bool ok = jobs == NULL || jobs_load(inc->jobs, jobs);
 
+	/* a request that came before is not the first one any more */
+	if (jobs != NULL)
+		increment_interrupt(inc);
 	set_after(inc, jobs_table(inc->jobs, &table) ? table.after : NULL);
 	if (ok && !jobs_empty(inc->jobs))
 		log_info("incremental snapshot \"%s\" goes on where it was%s", jobs_id(inc->jobs),

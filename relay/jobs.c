@@ -135,6 +135,28 @@ is_request(const cJSON *item)
 		   (tables == NULL || all_of(tables, is_table));
 }
 
+static cJSON *
+find_request(const cJSON *requests, const char *id)
+{
+	cJSON *request;
+
+	cJSON_ArrayForEach(request,
+					   requests) if (strcmp(text_of(request, "id"), id) == 0) return request;
+	return NULL;
+}
+
+/* Requests that came before the list was known follow those in it. */
+static void
+append_requests(cJSON *requests, cJSON *more)
+{
+	for (cJSON *r = more->child, *next; r != NULL; r = next)
+	{
+		next = r->next;
+		if (find_request(requests, text_of(r, "id")) == NULL)
+			cJSON_AddItemToArray(requests, cJSON_DetachItemViaPointer(more, r));
+	}
+}
+
 bool
 jobs_load(Jobs *j, const char *text)
 {
@@ -142,9 +164,11 @@ jobs_load(Jobs *j, const char *text)
 
 	if (root != NULL && cJSON_IsBool(member(root, "paused")) &&
 		all_of(member(root, "requests"), is_request))
+	{
+		append_requests(member(root, "requests"), j->requests);
 		return adopt(j, root);
+	}
 	cJSON_Delete(root);
-	(void) clear(j);
 	return false;
 }
 
@@ -164,16 +188,6 @@ refuse(const NovaSignal *signal, const char *why)
 	log_warn("signal \"%.*s\" of type %.*s is ignored: %s", (int) signal->id.len, signal->id.data,
 			 (int) signal->type.len, signal->type.data, why);
 	return JOBS_SAME;
-}
-
-static cJSON *
-find_request(const Jobs *j, const char *id)
-{
-	cJSON *request;
-
-	cJSON_ArrayForEach(request,
-					   j->requests) if (strcmp(text_of(request, "id"), id) == 0) return request;
-	return NULL;
 }
 
 static bool
@@ -205,7 +219,7 @@ execute(Jobs *j, const NovaSignal *signal, cJSON *data, const char *id)
 							  "data-collection and filter");
 	if (member(data, "surrogate-key") != NULL)
 		log_warn("signal \"%s\": surrogate-key is not used: tables are read by their own keys", id);
-	if (find_request(j, id) != NULL)
+	if (find_request(j->requests, id) != NULL)
 	{
 		log_info("signal \"%s\" is here already, and goes on", id);
 		return JOBS_SAME;

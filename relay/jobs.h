@@ -57,7 +57,7 @@ typedef enum JobsChange
 extern Jobs *jobs_new(void);
 extern void jobs_free(Jobs *j);
 
-/* What a start finds.  False: not ours, and the list is empty. */
+/* What a start finds; requests that are here follow it.  False: not ours, and not taken. */
 extern bool jobs_load(Jobs *j, const char *text);
 
 /* For the state topic, NULL when out of memory; the caller frees it. */

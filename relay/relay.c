@@ -70,6 +70,7 @@
 #define LONGEST_WAIT_MS      60000
 
 #define SLOT_WAIT_MS         2000  /* a slot that takes longer to make waits for somebody */
+#define LOAD_PATIENCE_MS     5000  /* for the state topic, before the stream is read without it */
 #define SNAPSHOT_SAVE_MS     2000  /* between two records of how far a snapshot came */
 #define SNAPSHOT_PROGRESS_MS 5000  /* between two progress lines of a snapshot */
 #define STATUS_LINE_MS       200   /* the same on a terminal */
@@ -124,6 +125,7 @@ typedef struct Relay
 	StateRecord remembered;
 	char *progress; /* that was written to it last, or is being written */
 	char *jobs;     /* the same */
+	bool loading;   /* it is read while the work goes on */
 	bool loaded;    /* the incremental snapshots know what is remembered */
 	bool saving;    /* the state topic is written to while the work goes on */
 	int64_t next_save;
@@ -540,19 +542,16 @@ load_jobs(Relay *r)
 				 r->cfg->state_topic);
 }
 
-/*
- * What the runs before left in the state topic; what this one did it knows itself.
- * Without an initial snapshot it need not be there.
- */
+/* What the runs before left in the state topic; what this one did it knows itself. */
 static void
 turn_recall(Relay *r)
 {
 	if (r->saving)
 		return;
-	if (r->store != NULL && !r->recalled)
+	if (r->store != NULL && !r->recalled && r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
 	{
 		if (!r->working)
-			state_read(r->store, r->cfg->snapshot_mode != SNAPSHOT_NO_DATA);
+			state_read(r->store, true);
 		r->working = true;
 		if (!store_ready(r))
 			return;
@@ -560,7 +559,8 @@ turn_recall(Relay *r)
 		state_close(r->store);
 	}
 	r->recalled = true;
-	load_jobs(r);
+	if (r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
+		load_jobs(r);
 	enter(r, STATE_DECIDE);
 }
 
@@ -581,10 +581,29 @@ begin_save(Relay *r, char **text, char *fresh, const char **member)
 	r->saving = true;
 }
 
+/*
+ * Without an initial snapshot the stream waits for nothing that is remembered: the
+ * state topic need not be there, nor a broker that answers.
+ */
+static void
+advance_load(Relay *r)
+{
+	if (r->loaded)
+		return;
+	if (!r->loading)
+		state_read(r->store, false);
+	r->loading = true;
+	if (!store_ready(r))
+		return;
+	r->remembered = *state_record(r->store);
+	state_close(r->store);
+	load_jobs(r);
+}
+
 static void
 save_jobs(Relay *r)
 {
-	if (r->saving || !increment_unsaved(r->increment, r->now))
+	if (r->saving || !r->loaded || !increment_unsaved(r->increment, r->now))
 		return;
 	begin_save(r, &r->jobs, increment_text(r->increment), &r->remembered.jobs);
 }
@@ -1214,7 +1233,11 @@ turn_stream(Relay *r)
 			return;
 		begin_stream(r);
 	}
-	read_stream(r);
+	/* signals are about what is remembered; but a broker that is away holds up nothing */
+	if (r->loaded || r->now >= r->stream_began + LOAD_PATIENCE_MS)
+		read_stream(r);
+	else
+		wake_by(r, r->stream_began + LOAD_PATIENCE_MS);
 	if (r->state == STATE_STREAM)
 	{
 		increment_advance(r->increment, r->now);
@@ -1534,7 +1557,10 @@ relay_turn(Relay *r)
 	if (r->state != STATE_END)
 		states[r->state].turn(r);
 	if (r->state == STATE_STREAM || r->state == STATE_DRAIN || r->state == STATE_CONNECT)
+	{
+		advance_load(r);
 		save_jobs(r);
+	}
 	if (r->state != STATE_END)
 		log_progress(r);
 }

@@ -60,8 +60,14 @@ test_life(void **state)
 	assert_true(jobs_advance(j, "{8}", 3));
 	assert_true(jobs_advance(j, "{9}", 4));
 	text = jobs_text(j);
+	jobs_free(j);
+	j = jobs_new();
+	/* what came before it was known follows it, but not twice */
+	assert_int_equal(signal(j, "execute-snapshot", USERS, "b"), JOBS_ADDED);
+	assert_int_equal(signal(j, "execute-snapshot", USERS, "a"), JOBS_ADDED);
 	assert_true(jobs_load(j, text));
 	free(text);
+	assert_string_equal(jobs_id(j), "a");
 	assert_true(jobs_table(j, &t));
 	assert_string_equal(t.name, "users");
 	assert_string_equal(t.condition, "id > 7");
@@ -74,6 +80,8 @@ test_life(void **state)
 	jobs_end_table(j);
 	assert_false(jobs_table(j, &t));
 	assert_true(jobs_resolved(j));
+	jobs_end_request(j);
+	assert_string_equal(jobs_id(j), "b");
 	jobs_end_request(j);
 	assert_true(jobs_empty(j));
 	jobs_free(j);
