@@ -921,47 +921,6 @@ end_chunk(Increment *inc)
 	inc->step = inc->unsafe_end ? INC_SAFE : INC_READY;
 }
 
-bool
-increment_emit(Increment *inc)
-{
-	IncPayload *p;
-
-	if (inc->step == INC_WINDOW && inc->closed)
-	{
-		/* nothing is known of the keys that did not fit */
-		if (inc->keys.overflowed)
-		{
-			drop_chunk(inc);
-			inc->step = INC_READY;
-			return false;
-		}
-		if (inc->unsafe)
-			return false;
-		delivery_begin(inc->delivery, DELIVERY_INCREMENT);
-		inc->step = INC_EMIT;
-	}
-	if (inc->step != INC_EMIT)
-		return false;
-	if (inc->emitted == inc->npayloads)
-	{
-		end_chunk(inc);
-		return false;
-	}
-	p = &inc->payloads[inc->emitted];
-	if (!delivery_take(inc->delivery, DELIVERY_INCREMENT, p->data, free, p->data, p->len,
-					   delivery_received_lsn(inc->delivery)))
-	{
-		fail_with(inc, "", "out of memory");
-		return false;
-	}
-	inc->emitted++;
-	return true;
-}
-
-/*
- * What is next
- */
-
 static void
 log_table_end(Increment *inc)
 {
@@ -993,6 +952,49 @@ settle_chunk(Increment *inc)
 	if (inc->step == INC_SAFE)
 		inc->step = INC_READY;
 }
+
+bool
+increment_emit(Increment *inc)
+{
+	IncPayload *p;
+
+	if (inc->step == INC_WINDOW && inc->closed)
+	{
+		/* nothing is known of the keys that did not fit */
+		if (inc->keys.overflowed)
+		{
+			drop_chunk(inc);
+			inc->step = INC_READY;
+			return false;
+		}
+		/* an acknowledgement of this turn counts: nothing else may come to wake us */
+		settle_chunk(inc);
+		if (inc->unsafe)
+			return false;
+		delivery_begin(inc->delivery, DELIVERY_INCREMENT);
+		inc->step = INC_EMIT;
+	}
+	if (inc->step != INC_EMIT)
+		return false;
+	if (inc->emitted == inc->npayloads)
+	{
+		end_chunk(inc);
+		return false;
+	}
+	p = &inc->payloads[inc->emitted];
+	if (!delivery_take(inc->delivery, DELIVERY_INCREMENT, p->data, free, p->data, p->len,
+					   delivery_received_lsn(inc->delivery)))
+	{
+		fail_with(inc, "", "out of memory");
+		return false;
+	}
+	inc->emitted++;
+	return true;
+}
+
+/*
+ * What is next
+ */
 
 static void
 begin_connect(Increment *inc)
@@ -1252,8 +1254,6 @@ increment_deadline(const Increment *inc)
 		deadline = inc->deadline;
 	else if (inc->step == INC_NONE && !is_idle(inc))
 		deadline = inc->retry_at;
-	else if (inc->step == INC_READY)
-		deadline = 0;
 	if (inc->dirty && inc->saved_at + SAVE_EVERY_MS < deadline)
 		deadline = inc->saved_at + SAVE_EVERY_MS;
 	return deadline;
