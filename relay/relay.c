@@ -588,7 +588,8 @@ begin_save(Relay *r, char **text, char *fresh, const char **member)
 static void
 advance_load(Relay *r)
 {
-	if (r->loaded)
+	/* else RECALL has it, or will */
+	if (r->loaded || r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
 		return;
 	if (!r->loading)
 		state_read(r->store, false);
