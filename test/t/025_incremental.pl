@@ -198,7 +198,7 @@ is($relay->term, 0, 'it stops in order');
 #
 $prefix = topic_prefix();
 sql('INSERT INTO users SELECT g, 1, NULL FROM generate_series(1, 6000) g ON CONFLICT DO NOTHING');
-$relay = streaming('kill', $prefix, 'incremental.snapshot.chunk.size' => 50);
+$relay = streaming('kill', $prefix, 'incremental.snapshot.chunk.size' => 10);
 $writers = start_writers();
 execute('killed', 'public.users');
 my $kills = 0;
@@ -209,7 +209,7 @@ for (1 .. 4)
 	last if $relay->log_text =~ /"killed" is complete/;
 	$relay->kill9;
 	$kills++;
-	$relay = streaming('kill', $prefix, 'incremental.snapshot.chunk.size' => 50);
+	$relay = streaming('kill', $prefix, 'incremental.snapshot.chunk.size' => 10);
 }
 $relay->wait_for_line(qr/incremental snapshot "killed" is complete/);
 stop_writers($writers);
