@@ -114,6 +114,7 @@ bench-snapshot-decode: deps-bench all
 
 bench-snapshot: deps-bench deps-test all
 	@test/kafka/kafka fetch
+	@test/lib/stage bench/snapshot
 	@test/lib/stage bench/snapshot_relay
 
 lint: deps-lint

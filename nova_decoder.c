@@ -124,19 +124,23 @@ emit_change(NovaState *state, NovaRelEntry *entry, ReorderBufferChange *change, 
 		nova_emit_insert(&state->emitter, entry, &after);
 }
 
-/* The same with a publication that does not let everything through. */
+/* The same with a publication that does not let everything through, and for signals. */
 static pg_noinline void
-emit_published_change(NovaState *state, NovaRelEntry *entry, Relation relation,
+emit_inspected_change(NovaState *state, NovaRelEntry *entry, Relation relation,
 					  ReorderBufferChange *change)
 {
 	NovaPlan *plan = entry->plan;
 	bool old = nova_old_tuple(change) != NULL;
 	bool new = nova_new_tuple(change) != NULL;
-	char op;
+	char op = change_op(change);
 
 	deform(plan, relation, change);
-	op = nova_publication_op(plan->publication, change_op(change), old ? plan->old_values : NULL,
-							 plan->old_nulls, new ? plan->values : NULL, plan->nulls);
+	if (plan->publication)
+		op = nova_publication_op(plan->publication, op, old ? plan->old_values : NULL,
+								 plan->old_nulls, new ? plan->values : NULL, plan->nulls);
+	if (plan->signals && op == NOVA_OP_CREATE && change->action == REORDER_BUFFER_CHANGE_INSERT)
+		nova_emit_signal(&state->emitter, plan,
+						 &(NovaRow){.values = plan->values, .nulls = plan->nulls});
 	if (op && !nova_is_skipped(state->options, op))
 		emit_change(state, entry, change, op);
 }
@@ -161,8 +165,8 @@ nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relatio
 	char op = change_op(change);
 
 	state->meta.lsn = change->lsn;
-	if (unlikely(entry->plan->publication))
-		emit_published_change(state, entry, relation, change);
+	if (unlikely(entry->plan->inspected))
+		emit_inspected_change(state, entry, relation, change);
 	else if (entry->plan->captured && !nova_is_skipped(state->options, op))
 	{
 		deform(entry->plan, relation, change);

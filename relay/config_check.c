@@ -26,6 +26,16 @@ config_check_topic_prefix(Ctx *ctx, const char *key, const char *value)
 }
 
 bool
+config_check_table(Ctx *ctx, const char *key, const char *value)
+{
+	const char *dot = strchr(value, '.');
+
+	if (dot == NULL || dot == value || dot[1] == '\0')
+		return config_fail(ctx, "%s: \"%.80s\" is not valid; expected schema.table", key, value);
+	return true;
+}
+
+bool
 config_check_slot_name(Ctx *ctx, const char *key, const char *value)
 {
 	if (strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(value) ||

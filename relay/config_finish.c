@@ -455,6 +455,23 @@ finish_publication(Ctx *ctx)
 	}
 }
 
+/* Debezium asks the channels for signals, and the table is one of them. */
+static void
+finish_signals(Ctx *ctx)
+{
+	const char *table = config_value(ctx, "signal.data.collection");
+	const char *channels = config_value(ctx, "signal.enabled.channels");
+
+	if (table == NULL)
+		return;
+	if (channels == NULL || list_has(ctx, channels, "source"))
+		config_plugin_set(ctx, "signal.data.collection", table, "signal.data.collection");
+	else
+		log_warn("%s: signal.data.collection: its rows are no signals, because "
+				 "signal.enabled.channels does not have source",
+				 ctx->label);
+}
+
 static void
 finish_fields(Ctx *ctx)
 {
@@ -617,6 +634,7 @@ config_finish(Ctx *ctx)
 	finish_profile(ctx);
 	finish_key_forms(ctx);
 	finish_publication(ctx);
+	finish_signals(ctx);
 	return finish_masks(ctx) && finish_schemas(ctx) && finish_overrides(ctx) &&
 		   config_finish_transforms(ctx) && finish_context_headers(ctx) && finish_stores(ctx) &&
 		   finish_jaas(ctx) && config_finish_groups(ctx);

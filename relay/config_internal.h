@@ -248,6 +248,7 @@ extern const cJSON *config_inner_map(Ctx *ctx, const cJSON *root, const cJSON **
  */
 
 extern bool config_check_topic_prefix(Ctx *ctx, const char *key, const char *value);
+extern bool config_check_table(Ctx *ctx, const char *key, const char *value);
 extern bool config_check_slot_name(Ctx *ctx, const char *key, const char *value);
 extern bool config_check_operations(Ctx *ctx, const char *key, const char *value);
 extern bool config_check_placeholder(Ctx *ctx, const char *key, const char *value);

@@ -57,7 +57,8 @@
 
 #define UNSUPPORTED "not supported by this version; remove it"
 #define NO_WORKER   "nova-relay is one process without Connect's workers"
-#define NO_SIGNALS  "signals are sent with nova.signal(); no table, topic or file is read for them"
+#define NO_SIGNALS                                                                                 \
+	"signals are rows of signal.data.collection and nova.signal(); no topic or file is read"
 #define NO_QUEUE    "nova has no such queue; memory is bounded by librdkafka's"
 #define NO_CACHE    "a schema is made once per table"
 #define ONE_TLS     "OpenSSL's defaults apply (TLS 1.2 and later)"
@@ -532,6 +533,14 @@ const Option config_options[] = {
 	IGNORE("incremental.snapshot.watermarking.strategy",
 		   "marks are logical messages, and no table is written to"),
 	IGNORE("incremental.snapshot.allow.schema.changes", "schema changes are always allowed"),
+	{.key = "signal.data.collection",
+	 .check = config_check_table,
+	 .help = "The schema.table whose inserted rows (id, type, data) are signals, as those of "
+			 "nova.signal() are. Nothing is written to it."},
+	{.key = "signal.enabled.channels",
+	 .type = TYPE_LIST,
+	 .help = "Only source means something here: without it the rows of signal.data.collection are "
+			 "no signals."},
 	IGNORE("signal.*", NO_SIGNALS),
 	{.key = "notification.enabled.channels",
 	 .type = TYPE_ENUM,

@@ -91,6 +91,39 @@ SELECT pg_logical_emit_message(false, 'nova.signal', '\x01000161000000000000'::b
 INSERT INTO sig VALUES (4);
 SELECT data, data::json IS NOT NULL AS valid FROM take('signals') data;
 
+-- rows of a table, as Debezium has it; captured whatever the lists say, and not read by a snapshot
+CREATE SCHEMA s;
+CREATE TABLE s.signal (id varchar(42) PRIMARY KEY, type varchar(32), data varchar(2048));
+CREATE TABLE s.four (id text, type text, data text, more text);
+CREATE FUNCTION from_table(VARIADIC options text[] DEFAULT '{}') RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT data FROM peek('signals', VARIADIC ARRAY['table.include.list', 'public[.].*', 'signal.data.collection', 's.signal'] || $1) data
+$$;
+INSERT INTO s.signal VALUES ('ad-hoc-1', 'execute-snapshot', '{"data-collections": ["public.users"], "type": "incremental"}'), ('é"', 'log', NULL), ('', NULL, 'no JSON');
+UPDATE s.signal SET data = '{}' WHERE type = 'log';
+DELETE FROM s.signal WHERE id = '';
+SELECT from_table();
+SELECT from_table('profile', 'debezium', 'skipped.operations', 'c,u,d');
+SELECT from_table('column.exclude.list', 's.signal.data', 'skipped.operations', 'none');
+SELECT count(*) FROM take('signals');
+INSERT INTO s.four VALUES ('a', 'log', '{}', 'x');
+SELECT data FROM peek('signals', 'signal.data.collection', 's.four') data;
+SELECT data FROM peek('signals', 'signal.data.collection', 's.four', 'column.exclude.list', 's.four.more') data;
+SELECT count(*) FROM take('signals');
+CREATE PUBLICATION logs FOR TABLE s.signal WHERE (type = 'log');
+INSERT INTO s.signal VALUES ('1', 'log', '{}'), ('2', 'stop-snapshot', '{}');
+SELECT from_table('publication.names', 'logs');
+SELECT count(*) FROM take('signals');
+INSERT INTO s.signal VALUES ('long', 'log', '');
+ALTER TABLE s.signal ALTER data TYPE text, ALTER id TYPE text, ALTER id SET STORAGE EXTERNAL;
+INSERT INTO s.signal SELECT 'long2', 'log', repeat('x', 1048577);
+SELECT data FROM from_table('skipped.operations', 'c') data;
+SELECT count(*) FROM take('signals');
+SELECT relation FROM nova.snapshot_tables('{"table.include.list=s[.].*", "signal.data.collection=s.signal"}');
+DROP PUBLICATION logs;
+SET client_min_messages = warning;
+DROP SCHEMA s CASCADE;
+RESET client_min_messages;
+
 -- not for everybody
 CREATE ROLE nova_nobody;
 GRANT USAGE ON SCHEMA nova TO nova_nobody;
@@ -103,4 +136,4 @@ DROP ROLE nova_nobody;
 
 SELECT pg_drop_replication_slot('signals');
 DROP TABLE sig;
-DROP FUNCTION signalled(text, jsonb, text), raw(bytea);
+DROP FUNCTION signalled(text, jsonb, text), raw(bytea), from_table(text[]);

@@ -11,6 +11,9 @@
 #include "schema.h"
 #include "outbox.h"
 
+/* Longer data of a signal is no request that anybody wrote. */
+#define SIGNAL_DATA_MAX (1024 * 1024)
+
 static const NovaBytes no_headers = {NULL, 0};
 
 /* A change takes its place in its transaction, if that is counted. */
@@ -155,6 +158,25 @@ nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row)
 		return;
 	}
 	emit_record(e, entry, NOVA_OP_CREATE, NULL, row, NULL);
+}
+
+/* A column's text; empty for a null, and for what is no text of a signal any more. */
+static NovaBytes
+signal_text(const NovaEmitter *e, const NovaColumn *col, const NovaRow *row, Size limit)
+{
+	StringInfo s = nova_column_text(col, row, limit, e->options->profile == NOVA_PROFILE_DEBEZIUM);
+
+	return s && (Size) s->len <= limit ? (NovaBytes){s->data, (uint32) s->len} : (NovaBytes){"", 0};
+}
+
+void
+nova_emit_signal(NovaEmitter *e, const NovaPlan *plan, const NovaRow *row)
+{
+	NovaSignal signal = {.id = signal_text(e, &plan->columns[0], row, UINT16_MAX),
+						 .type = signal_text(e, &plan->columns[1], row, UINT16_MAX),
+						 .data = signal_text(e, &plan->columns[2], row, SIGNAL_DATA_MAX)};
+
+	nova_batch_signal(e->batch, &signal);
 }
 
 void

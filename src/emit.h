@@ -31,6 +31,9 @@ typedef struct NovaEmitter
 
 extern void nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);
 
+/* An inserted row of the table of signals, to the relay. */
+extern void nova_emit_signal(NovaEmitter *e, const NovaPlan *plan, const NovaRow *row);
+
 /* A row that a snapshot has read. */
 extern void nova_emit_read(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);
 

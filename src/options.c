@@ -131,6 +131,9 @@ static const OptionRow option_table[] = {
 	{"message.key.columns", OPTION_STRING, "", NULL, 0, 0, NULL, AT(key_columns),
 	 "Keys of your own: schema.table:column,column;… all regular "
 	 "expressions; where none matches, the table's own key."},
+	{"signal.data.collection", OPTION_STRING, "", NULL, 0, 0, NULL, AT(signal_table),
+	 "The schema.table whose inserted rows are signals to the relay, by their three columns: id, "
+	 "type, data. It is captured whatever the lists say."},
 	{"publish.via.partition.root", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(via_root),
 	 "Filter and name the topic of a partition by its topmost partitioned table."},
 	{"publication.names", OPTION_STRING, "", NULL, 0, 0, NULL, AT(publication_names),

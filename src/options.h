@@ -236,6 +236,7 @@ typedef struct NovaOptions
 	NovaRegexes *column_include;
 	NovaRegexes *column_exclude;
 	char *key_columns;
+	char *signal_table; /* schema.table, or empty */
 	NovaMasks *masks[NOVA_MASK_KINDS];
 	bool skip_unchanged;
 	bool key_schemas;

@@ -145,11 +145,13 @@ plan_route(NovaPlan *plan, Relation rel, const NovaPublished *published, const N
 	if (schema == NULL || table == NULL)
 		return;
 	plan->full_name = psprintf("%s.%s", schema, table);
+	plan->signals = strcmp(plan->full_name, options->signal_table) == 0;
 	plan->captured = (published == NULL || published->any) &&
-					 is_captured(schema, table, plan->full_name, options);
+					 (plan->signals || is_captured(schema, table, plan->full_name, options));
 	if (!plan->captured)
 	{
 		plan->publication = NULL;
+		plan->signals = false;
 		return;
 	}
 	plan->schema = utf8_copy(schema);
@@ -511,6 +513,20 @@ plan_shape(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 	plan->by_row = plan->topic_column != NULL;
 }
 
+/* As Debezium: a signal has three columns, and those that the options leave count. */
+static void
+plan_signals(NovaPlan *plan)
+{
+	if (!plan->signals || plan->ncolumns == NOVA_SIGNAL_COLUMNS)
+		return;
+	plan->signals = false;
+	ereport(
+		WARNING,
+		(errmsg("table %s gives no signals: it shows %d columns", plan->full_name, plan->ncolumns),
+		 errhint("A signal has %d: id, type, data; all of text or varchar, in this order.",
+				 NOVA_SIGNAL_COLUMNS)));
+}
+
 NovaPlan *
 nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 {
@@ -538,6 +554,8 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 		plan_value(plan, RelationGetDescr(rel), options);
 		plan_fields(plan, RelationGetDescr(rel), options);
 		plan_shape(plan, RelationGetDescr(rel), options);
+		plan_signals(plan);
+		plan->inspected = plan->publication || plan->signals;
 		nova_schema_plan(plan, rel, options);
 		plan->key_shaped |= plan->key_schema.data != NULL;
 		plan->plain = plan->flat && plan->value_schema.data == NULL;

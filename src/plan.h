@@ -32,6 +32,9 @@
 #include "type.h"
 #include "wire.h"
 
+/* id, type, data */
+#define NOVA_SIGNAL_COLUMNS 3
+
 typedef struct NovaPlan
 {
 	MemoryContext context;
@@ -45,6 +48,8 @@ typedef struct NovaPlan
 	char *table;
 	char *record_name;            /* the topic before topic.regex, after which schemas are named */
 	NovaPublication *publication; /* NULL: every row of every operation */
+	bool signals;                 /* its inserted rows are signals: id, type, data */
+	bool inspected;               /* one of these two: a change is looked at before it is taken */
 	bool identity_full;           /* old tuples hold every column */
 	NovaColumn *all;              /* in root's attribute order */
 	int nall;

@@ -3,7 +3,8 @@
  * signals.h
  *		nova.signal() and nova.watermark(): words to the relay, through the WAL.
  *
- * Both write a logical decoding message with the prefix NOVA_SIGNAL_PREFIX, which
+ * A row inserted into the table of signal.data.collection is one, too; that is
+ * emit.h's.  Both functions write a logical decoding message with the prefix NOVA_SIGNAL_PREFIX, which
  * the plugin forwards as a SIGNAL frame at its place in the stream: what was
  * committed before the message comes before the frame, what comes later after.
  * Its content, in the integers and byte strings of wire.h, always UTF-8:

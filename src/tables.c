@@ -103,6 +103,16 @@ fill_row(TableRow *row, Relation rel, const NovaPlan *plan, TupleDesc desc)
 	*v = BoolGetDatum(nova_snapshot_row_security(rel));
 }
 
+/* As Debezium: signals that are in their table already are no rows to read. */
+static bool
+is_planned(Relation rel, const NovaPlan *plan, const NovaOptions *options,
+		   const NovaRegexes *include)
+{
+	return plan->captured && nova_snapshot_readable(rel) &&
+		   strcmp(plan->full_name, options->signal_table) != 0 &&
+		   (include->n == 0 || nova_regexes_match(include, plan->full_name));
+}
+
 /* The row of a table, or NULL if it is not captured, or gone. */
 static TableRow *
 table_row(Oid relid, const NovaOptions *options, const NovaRegexes *include, TupleDesc desc)
@@ -114,8 +124,7 @@ table_row(Oid relid, const NovaOptions *options, const NovaRegexes *include, Tup
 	if (rel == NULL)
 		return NULL;
 	plan = nova_plan_build(CurrentMemoryContext, rel, options);
-	if (plan->captured && nova_snapshot_readable(rel) &&
-		(include->n == 0 || nova_regexes_match(include, plan->full_name)))
+	if (is_planned(rel, plan, options, include))
 	{
 		row = palloc0(sizeof(TableRow));
 		fill_row(row, rel, plan, desc);

@@ -27,12 +27,14 @@ sql(qq{
 	CREATE TABLE nokey (id int, ver int);
 	INSERT INTO nokey SELECT g, 1 FROM generate_series(1, 1000) g;
 	CREATE TABLE empty (id int PRIMARY KEY, ver int);
+	CREATE TABLE debezium_signal (id varchar(42) PRIMARY KEY, type varchar(32), data varchar(2048));
 });
 
 sub config
 {
 	my ($prefix, %more) = @_;
 	return { 'topic.prefix' => $prefix, 'snapshot.mode' => 'no_data', 'table.include.list' => 'public[.].*',
+		'signal.data.collection' => 'public.debezium_signal',
 		'slot.retry.delay.ms' => 50, 'retriable.restart.connector.wait.ms' => 500,
 		'incremental.snapshot.chunk.size' => 100, %more };
 }
@@ -173,6 +175,17 @@ signal('stop-snapshot', undef, 'nothing');
 $relay->wait_for_line(qr/warn: signal "nothing" of type stop-snapshot is ignored: no incremental snapshot is being taken/);
 signal('log', { message => 'hello there' }, 'said');
 $relay->wait_for_line(qr/info: signal "said": hello there/);
+
+# Debezium's table of signals; what Debezium itself writes there is passed over.
+sql(q{INSERT INTO debezium_signal VALUES ('w', 'snapshot-window-open', NULL), ('row', 'execute-snapshot',
+	'{"data-collections": ["public.empty", "public.debezium_signal"], "type": "INCREMENTAL"}'), ('bad', 'execute-snapshot', '[]')});
+$relay->wait_for_line(qr/signal "row": an incremental snapshot is to be taken/);
+$relay->wait_for_line(qr/warn: signal "bad" of type execute-snapshot is ignored: its data is no JSON object/);
+$relay->wait_for_line(qr/incremental snapshot "row" begins: 1 tables/);
+$relay->wait_for_line(qr/incremental snapshot "row" is complete/);
+unlike($relay->log_text, qr/signal "w"/, 'a row that Debezium writes is none');
+wait_confirmed($node, 'nova_inc');
+is(scalar(() = records($prefix, 'debezium_signal')), 3, 'the signals are records, too');
 
 # Pause, go on, stop.
 signal('pause-snapshot');
