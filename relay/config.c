@@ -398,6 +398,19 @@ printable_key(Ctx *ctx, const Option *opt, const char *key)
 	return arena_printf(ctx, "%.*s%s********", (int) (at - key), key, salt);
 }
 
+/* As it stands in the file: a placeholder is no secret, what it stands for may be. */
+static void
+keep_given(Ctx *ctx, const cJSON *item, const Setting *setting)
+{
+	const char *value = cJSON_IsString(item) ? item->valuestring : setting->value;
+	bool secret = (setting->opt->flags & OPT_SECRET) || config_is_secret(setting->origin);
+	bool placeholder = strncmp(value, "${", 2) == 0 && value[strcspn(value, "}") + 1] == '\0';
+
+	if (secret && !(value[0] != '\0' && placeholder))
+		value = "********";
+	config_pairs_add(ctx, &ctx->cfg->given, setting->origin, value, setting->origin);
+}
+
 static bool
 collect(Ctx *ctx, const cJSON *item)
 {
@@ -432,6 +445,7 @@ collect(Ctx *ctx, const cJSON *item)
 		return false;
 	if (!repeated)
 		ctx->settings[ctx->nsettings++] = setting;
+	keep_given(ctx, item, &setting);
 	return true;
 }
 

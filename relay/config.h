@@ -64,8 +64,10 @@ typedef enum SnapshotMode
 
 typedef struct RelayConfig
 {
-	char *name;     /* connector name */
-	ConfigPairs pg; /* libpq keywords: host, port, user, … */
+	char *name;        /* connector name */
+	ConfigPairs given; /* the connector JSON as it was given, secrets masked */
+	char *listeners;   /* of HTTP, as config_next_listener() takes them apart; NULL: none */
+	ConfigPairs pg;    /* libpq keywords: host, port, user, … */
 	char *slot_name;
 	bool slot_drop_on_stop;
 	bool slot_failover;
@@ -108,6 +110,14 @@ extern RelayConfig *config_parse(const char *json, size_t len, const char *label
 								 size_t errsize);
 
 extern void config_free(RelayConfig *cfg);
+
+#define CONFIG_HOST_MAX 256
+
+/*
+ * The next of "http://host:port,…", or false; host is empty for all addresses.
+ * What was wrong with one has been refused.
+ */
+extern bool config_next_listener(const char **list, char host[CONFIG_HOST_MAX], int *port);
 
 /* The group that applies to a topic; never NULL. */
 extern const TopicGroup *config_topic_group(const RelayConfig *cfg, const char *topic);

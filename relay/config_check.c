@@ -7,7 +7,9 @@
  */
 #include "config_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "log.h"
 
@@ -22,6 +24,50 @@ config_check_topic_prefix(Ctx *ctx, const char *key, const char *value)
 			"%s: is not valid in a topic name; expected at most 200 of letters, digits, "
 			"'.', '_' and '-'",
 			key);
+	return true;
+}
+
+bool
+config_next_listener(const char **list, char host[CONFIG_HOST_MAX], int *port)
+{
+	static const char scheme[] = "http://";
+	const char *at = *list + strspn(*list, ", ");
+	size_t len = strcspn(at, ", ");
+	const char *end = at + len;
+	const char *colon = memrchr(at, ':', len);
+	char *rest;
+	size_t n;
+
+	*list = end;
+	if (len <= sizeof(scheme) - 1 || strncasecmp(at, scheme, sizeof(scheme) - 1) != 0)
+		return false;
+	at += sizeof(scheme) - 1;
+	if (colon == NULL || colon < at || colon + 1 == end)
+		return false;
+	*port = (int) strtol(colon + 1, &rest, 10);
+	/* an IPv6 address comes in brackets */
+	n = (size_t) (colon - at) - (*at == '[' && colon[-1] == ']' ? 2 : 0);
+	if (rest != end || *port < 0 || *port > 65535 || n >= CONFIG_HOST_MAX)
+		return false;
+	memcpy(host, at + (*at == '[' ? 1 : 0), n);
+	host[n] = '\0';
+	return true;
+}
+
+bool
+config_check_listeners(Ctx *ctx, const char *key, const char *value)
+{
+	char host[CONFIG_HOST_MAX];
+	const char *list = value;
+	int port;
+
+	while (list[strspn(list, ", ")] != '\0')
+		if (!config_next_listener(&list, host, &port))
+			return config_fail(ctx,
+							   "%s: \"%.80s\" is not valid; expected http://host:port (several "
+							   "separated by commas), or nothing; TLS is not served: put a proxy "
+							   "in front of it",
+							   key, value);
 	return true;
 }
 

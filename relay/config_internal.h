@@ -248,6 +248,7 @@ extern const cJSON *config_inner_map(Ctx *ctx, const cJSON *root, const cJSON **
  */
 
 extern bool config_check_topic_prefix(Ctx *ctx, const char *key, const char *value);
+extern bool config_check_listeners(Ctx *ctx, const char *key, const char *value);
 extern bool config_check_table(Ctx *ctx, const char *key, const char *value);
 extern bool config_check_slot_name(Ctx *ctx, const char *key, const char *value);
 extern bool config_check_operations(Ctx *ctx, const char *key, const char *value);
@@ -266,6 +267,9 @@ extern bool config_check_added_fields(Ctx *ctx, const char *key, const char *val
 extern const char *config_known_fields(Ctx *ctx, const char *key, const char *list);
 extern bool config_check_password(Ctx *ctx, const char *key, const char *value);
 extern bool config_check_retries(Ctx *ctx, const char *key, const char *value);
+
+/* Which values are masked goes by the name: kafka.* passes names the table does not know. */
+extern bool config_is_secret(const char *name);
 
 /*
  * What settings come to: config_finish.c, config_transforms.c, config_topics.c

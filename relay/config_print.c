@@ -11,12 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * Which values are masked goes by the name, because kafka.* passes names that
- * the table does not know.
- */
-static bool
-is_secret(const char *name)
+bool
+config_is_secret(const char *name)
 {
 	static const char *const parts[] = {
 		"password", "secret", "jaas", "key.pem", "token", "basic.auth", "oauthbearer.config"};
@@ -46,7 +42,7 @@ static void
 print_line(FILE *out, const char *where, const char *name, const char *value, const char *origin)
 {
 	fprintf(out, "%-8s %s = ", where, name);
-	if (is_secret(name) || is_secret(origin))
+	if (config_is_secret(name) || config_is_secret(origin))
 		fputs("********", out);
 	else if (starts_with(name, "column.mask.hash"))
 		print_salted(out, value);

@@ -886,8 +886,15 @@ const Option config_options[] = {
 	IGNORE("config.providers.*", "${env:…} and ${file:…} are built in"),
 	IGNORE("group.id", NO_WORKER),
 	IGNORE("plugin.path", NO_WORKER),
-	IGNORE("listeners", "this version serves no HTTP"),
-	IGNORE("rest.*", "this version serves no HTTP"),
+	{.key = "listeners",
+	 .type = TYPE_LIST,
+	 .deflt = "http://127.0.0.1:8083",
+	 .check = config_check_listeners,
+	 FIELD(listeners),
+	 .help = "Where status, metrics and health are served: http://host:port; http://:port is every "
+			 "address of the machine; port 0 is a free one; empty serves none. If it is not given "
+			 "and its port is taken, the relay goes on without."},
+	IGNORE("rest.*", "nova serves where listeners says"),
 
 	HEADING("How topics should look"),
 	IGNORE("topic.creation.enable", "topic.creation.* says how topics should look, always"),

@@ -331,6 +331,7 @@ take_commit(Delivery *d, const NovaCommit *commit)
 {
 	tracker_commit(&d->tracker, commit->end_lsn);
 	d->counts.transactions++;
+	d->counts.commit_time = commit->commit_time;
 	if (commit->end_lsn > d->received_lsn)
 		d->received_lsn = commit->end_lsn;
 }

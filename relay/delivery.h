@@ -53,6 +53,7 @@ typedef struct DeliveryCounts
 	uint64_t bytes;        /* payload bytes received */
 	uint64_t transactions; /* commits received */
 	uint64_t dropped;      /* changes the plugin could not make records of */
+	int64_t commit_time;   /* of the last commit; µs since 1970, 0: none yet */
 } DeliveryCounts;
 
 typedef struct Delivery Delivery;

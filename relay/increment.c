@@ -1224,6 +1224,12 @@ increment_saved(Increment *inc, int64_t now)
 	inc->saving = 0;
 }
 
+bool
+increment_running(const Increment *inc)
+{
+	return !jobs_empty(inc->jobs) && !jobs_paused(inc->jobs);
+}
+
 struct pollfd
 increment_pollfd(const Increment *inc)
 {

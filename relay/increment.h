@@ -71,6 +71,9 @@ extern bool increment_unsaved(const Increment *inc, int64_t now);
 extern char *increment_text(Increment *inc); /* the caller frees it; "" for nothing at all */
 extern void increment_saved(Increment *inc, int64_t now);
 
+/* Is there anything left to read? */
+extern bool increment_running(const Increment *inc);
+
 extern struct pollfd increment_pollfd(const Increment *inc);
 extern void increment_polled(Increment *inc, const struct pollfd *fd);
 

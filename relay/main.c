@@ -21,6 +21,7 @@
 
 #include "config.h"
 #include "log.h"
+#include "metrics.h"
 #include "relay.h"
 
 #ifndef NOVA_VERSION
@@ -52,6 +53,7 @@ static int command_run(const CommandLine *line);
 static int command_check(const CommandLine *line);
 static int command_config(const CommandLine *line);
 static int command_options(const CommandLine *line);
+static int command_metrics(const CommandLine *line);
 
 static const Command commands[] = {
 	{"run", "CONFIG.json", true, command_run, "Stream changes until SIGTERM or SIGINT."},
@@ -60,6 +62,7 @@ static const Command commands[] = {
 	{"config", "CONFIG.json", false, command_config,
 	 "Print the effective settings, secrets masked."},
 	{"options", NULL, false, command_options, "Print every option of the JSON, as Markdown."},
+	{"metrics", NULL, false, command_metrics, "Print every metric, as Markdown."},
 };
 
 enum
@@ -221,7 +224,7 @@ parse_command_line(int argc, char **argv, CommandLine *line, const Command **com
 	if (help)
 		return print_help(found);
 	if (found == NULL)
-		return usage_error("a command is missing: run, check, config or options", "");
+		return usage_error("a command is missing: run, check, config, options or metrics", "");
 	if (found->operand != NULL && optind + 1 >= argc)
 		return usage_error("a file is missing after ", found->name);
 	if (argc > optind + 1 + (found->operand != NULL))
@@ -305,6 +308,14 @@ command_config(const CommandLine *line)
 		return EXIT_USAGE;
 	config_print_effective(cfg, stdout);
 	config_free(cfg);
+	return finish_output();
+}
+
+static int
+command_metrics(const CommandLine *line)
+{
+	(void) line;
+	metrics_print_table(stdout);
 	return finish_output();
 }
 

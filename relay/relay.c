@@ -48,8 +48,10 @@
 #include "copydata.h"
 #include "delivery.h"
 #include "heartbeat.h"
+#include "http.h"
 #include "increment.h"
 #include "log.h"
+#include "numbers.h"
 #include "pgstream.h"
 #include "sink.h"
 #include "snapplan.h"
@@ -68,6 +70,8 @@
 #define STEADY_MS            30000 /* a stream that lived so long resets the back-off */
 #define BACKOFF_SHIFTS       16
 #define LONGEST_WAIT_MS      60000
+#define PUBLISH_MS           100  /* between two publications of the numbers */
+#define TABLES_MAX           1000 /* of a snapshot that are published */
 
 #define SLOT_WAIT_MS         2000  /* a slot that takes longer to make waits for somebody */
 #define LOAD_PATIENCE_MS     5000  /* for the state topic, before the stream is read without it */
@@ -113,6 +117,14 @@ typedef struct Relay
 	Increment *increment;
 	StateStore *store; /* NULL with standard output: then only this process remembers */
 
+	/* what others may know */
+	Board *board;
+	HttpServer *http;
+	Numbers numbers;
+	TableNumbers *tables; /* of the last snapshot */
+	size_t ntables;
+	int64_t next_publish;
+
 	/* connection */
 	bool connecting; /* an attempt is under way */
 	bool streaming;  /* START_REPLICATION was answered */
@@ -156,6 +168,7 @@ typedef struct Relay
 	uint64_t ping_lsn;      /* of the last message, if it was a ping to adopt */
 	uint64_t repeated_ping; /* of the last message, if it asked for a reply */
 	uint64_t written_lsn;   /* received */
+	uint64_t server_lsn;    /* the last that the server spoke of */
 	uint64_t confirmed_lsn; /* last flush position sent on this connection */
 	int64_t last_status;
 	bool status_now;
@@ -240,6 +253,7 @@ fail(Relay *r, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	log_error("stopping: %s", text);
+	snprintf(r->numbers.trace, sizeof(r->numbers.trace), "%s", text);
 	r->exit_status = EXIT_FAILED;
 	/* the next start will have another configuration or other tables: from zero */
 	if (r->state == STATE_SNAPSHOT && r->action != ACTION_BESIDE)
@@ -382,6 +396,8 @@ take_ping(Relay *r, const CopyDataMessage *m)
 {
 	bool repeated = m->reply_requested && r->repeated_ping == m->wal_end;
 
+	if (m->wal_end > r->server_lsn)
+		r->server_lsn = m->wal_end;
 	r->repeated_ping = m->reply_requested ? m->wal_end : 0;
 	r->ping_lsn = !m->reply_requested || repeated ? m->wal_end : 0;
 	if (m->reply_requested)
@@ -1481,6 +1497,74 @@ log_progress(Relay *r)
 	wake_by(r, r->next_progress);
 }
 
+/*
+ * Publishing
+ */
+
+static void
+count_snapshot(Relay *r, Numbers *n)
+{
+	SnapshotCounts c = snapshot_counts(r->snapshot, r->now);
+
+	if (r->tables == NULL)
+		r->tables = malloc(TABLES_MAX * sizeof(*r->tables));
+	if (r->tables != NULL)
+		r->ntables = snapshot_tables(r->snapshot, r->tables, TABLES_MAX);
+	n->snapshot_tables = c.tables;
+	n->snapshot_tables_left = c.tables - c.tables_done;
+	n->snapshot_rows = c.rows;
+	n->snapshot_row_estimate = c.row_estimate;
+	n->snapshot_left_ms = c.left_ms;
+	n->snapshot_ms = r->now - r->snapshot_began;
+	n->snapshot_bytes = delivery_counts(r->delivery)->bytes - r->snapshot_bytes;
+}
+
+static void
+count_stream(Relay *r, Numbers *n, int64_t at)
+{
+	const DeliveryCounts *counts = delivery_counts(r->delivery);
+
+	if (counts->transactions > n->transactions)
+	{
+		n->last_event = at;
+		n->behind_ms = at - counts->commit_time / 1000;
+	}
+	n->records = counts->records;
+	n->acked = counts->acked;
+	n->bytes = counts->bytes;
+	n->transactions = counts->transactions;
+	n->dropped = counts->dropped;
+	n->reconnects = r->reconnects;
+	n->in_flight = delivery_in_flight(r->delivery);
+	n->lent_bytes = delivery_lent_bytes(r->delivery);
+	n->received_lsn = r->written_lsn;
+	n->confirmed_lsn = r->confirmed_lsn;
+	n->server_lsn = r->server_lsn > r->written_lsn ? r->server_lsn : r->written_lsn;
+}
+
+static void
+publish(Relay *r, bool now)
+{
+	Numbers *n = &r->numbers;
+
+	if (!now && r->now < r->next_publish)
+		return;
+	r->next_publish = r->now + PUBLISH_MS;
+	n->at = clock_ms(CLOCK_REALTIME);
+	snprintf(n->state, sizeof(n->state), "%s", states[r->state].name);
+	n->failed = r->exit_status == EXIT_FAILED;
+	n->streaming = r->streaming;
+	n->ready = r->streaming || (r->state == STATE_SNAPSHOT && r->working);
+	n->blocked = r->blocked;
+	n->snapshot_running = r->state == STATE_SNAPSHOT && r->working;
+	n->snapshot_completed = r->snapshot_taken;
+	n->increment_running = increment_running(r->increment);
+	count_stream(r, n, n->at);
+	if (n->snapshot_running)
+		count_snapshot(r, n);
+	board_publish(r->board, n, r->tables, r->ntables);
+}
+
 enum
 {
 	FD_SIGNAL,
@@ -1557,6 +1641,7 @@ relay_turn(Relay *r)
 	advance_save(r);
 	if (r->state != STATE_END)
 		states[r->state].turn(r);
+	publish(r, r->state != r->told || r->wake - r->now > PUBLISH_MS);
 	if (r->state == STATE_STREAM || r->state == STATE_DRAIN || r->state == STATE_CONNECT)
 	{
 		advance_load(r);
@@ -1593,6 +1678,25 @@ log_summary(const Relay *r)
 			 usage.ru_maxrss / 1024, LSN_ARGS(r->confirmed_lsn));
 }
 
+/* The default port may be another's, and then nobody asked for it. */
+static bool
+serve_http(Relay *r)
+{
+	char err[512];
+
+	publish(r, true);
+	r->http = http_start(r->cfg, r->board, err, sizeof(err));
+	if (r->http != NULL)
+		return true;
+	if (config_pair(&r->cfg->given, "listeners") == NULL)
+	{
+		log_warn("%s; going on without HTTP: set listeners to another port, or to nothing", err);
+		return true;
+	}
+	log_error("cannot start: %s", err);
+	return false;
+}
+
 static bool
 relay_open(Relay *r)
 {
@@ -1604,7 +1708,9 @@ relay_open(Relay *r)
 	r->increment = r->delivery != NULL ? increment_new(r->cfg, r->delivery) : NULL;
 	if (r->cfg->heartbeat_action_query != NULL && r->cfg->heartbeat_interval_ms > 0)
 		r->heartbeat = heartbeat_new(r->cfg);
-	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL || r->increment == NULL)
+	r->board = board_new();
+	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL || r->increment == NULL ||
+		r->board == NULL)
 		;
 	else if (!install_signals())
 		snprintf(err, sizeof(err), "cannot install signal handlers: %s", strerror(errno));
@@ -1624,12 +1730,15 @@ relay_open(Relay *r)
 		log_error("cannot start: out of memory");
 		return false;
 	}
-	return true;
+	return serve_http(r);
 }
 
 static void
 relay_close(Relay *r)
 {
+	http_stop(r->http);
+	board_free(r->board);
+	free(r->tables);
 	/* it may use the sink's broker */
 	state_free(r->store);
 	/* the producer first: it may hold on to buffers of the delivery */
@@ -1663,6 +1772,8 @@ relay_run(const RelayConfig *cfg, const RelayArgs *args)
 
 	r.now = r.began = r.wake = clock_ms(CLOCK_MONOTONIC);
 	r.next_progress = r.now + PROGRESS_MS;
+	r.numbers.started = clock_ms(CLOCK_REALTIME);
+	r.numbers.snapshot_row_estimate = r.numbers.snapshot_left_ms = r.numbers.snapshot_ms = -1;
 	r.seed = (unsigned) getpid() ^ (unsigned) clock_ms(CLOCK_REALTIME);
 	if (relay_open(&r))
 	{

@@ -135,6 +135,7 @@ void
 snapplan_finish(SnapPlan *plan, const SnapChunk *chunk, uint64_t rows)
 {
 	plan->rows_done += rows;
+	chunk->table->rows += rows;
 	plan->weight_done += snapplan_weight(plan, chunk);
 	if (++chunk->table->finished == chunk->table->chunks)
 		plan->tables_done++;

@@ -44,6 +44,7 @@ typedef struct SnapTable
 	uint32_t finished;
 	uint32_t safe;     /* from the beginning on, and acknowledged */
 	uint32_t filenode; /* of the file that the blocks are of */
+	uint64_t rows;     /* of finished chunks */
 	bool keyed;        /* rows can be read in the order of a key */
 } SnapTable;
 

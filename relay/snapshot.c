@@ -1124,6 +1124,32 @@ snapshot_counts(const Snapshot *s, int64_t now)
 	return counts;
 }
 
+size_t
+snapshot_tables(const Snapshot *s, TableNumbers *tables, size_t max)
+{
+	size_t n = s->plan.ntables < max ? s->plan.ntables : max;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		const SnapTable *t = &s->plan.tables[i];
+
+		tables[i] = (TableNumbers){.rows = t->rows,
+								   .row_estimate = t->row_estimate,
+								   .complete = t->chunks > 0 && t->finished == t->chunks};
+		snprintf(tables[i].name, sizeof(tables[i].name), "%s.%s", t->schema, t->name);
+	}
+	for (int i = 0; i < s->nworkers; i++)
+	{
+		const Worker *w = &s->workers[i];
+
+		if ((w->step == WORKER_ROWS || w->step == WORKER_ROWS_END) &&
+			(size_t) (w->chunk.table - s->plan.tables) < n)
+			tables[w->chunk.table - s->plan.tables].rows +=
+				delivery_channel_records(s->delivery, w->channel);
+	}
+	return n;
+}
+
 /* What was sent and acknowledged from a table's beginning on, without a hole. */
 static void
 settle_sent(Snapshot *s)

@@ -34,6 +34,7 @@
 
 #include "config.h"
 #include "delivery.h"
+#include "numbers.h"
 #include "pgstream.h"
 #include "snapplan.h"
 
@@ -74,6 +75,10 @@ extern void snapshot_polled(Snapshot *s, const struct pollfd *fds, size_t n);
 extern int64_t snapshot_deadline(const Snapshot *s);
 
 extern SnapshotCounts snapshot_counts(const Snapshot *s, int64_t now);
+
+/* At most max of the tables, and what of each is read; returns how many. */
+extern size_t snapshot_tables(const Snapshot *s, TableNumbers *tables, size_t max);
+
 /*
  * What is left to read if it is cut off now, as jobs_resume() takes it; the caller
  * frees it.  NULL: it could only begin again from zero.

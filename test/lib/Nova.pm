@@ -122,7 +122,7 @@ sub topic_prefix
 
 Writes a connector JSON and returns its path.  Given are the connection to
 $node (database postgres), a slot "nova_$name", bootstrap.servers of $kafka,
-topic.prefix "cdc", no snapshot, and what makes Debezium write flat JSON with
+topic.prefix "cdc", no snapshot, no HTTP, and what makes Debezium write flat JSON with
 __op, __source_ts_ms and tombstones; %config adds and overrides, undef removes.
 
 =cut
@@ -140,6 +140,7 @@ sub write_config
 		'snapshot.mode' => 'no_data',
 		'nova.profile' => 'nova',
 		'topic.prefix' => 'cdc',
+		'listeners' => '', # many relays at a time
 		'transforms' => 'unwrap',
 		'transforms.unwrap.type' => 'io.debezium.transforms.ExtractNewRecordState',
 		'transforms.unwrap.drop.tombstones' => 'false',

@@ -41,7 +41,7 @@ like($out, qr/^\|.*`$_`/m, "options has $_") for qw(topic.prefix slot.name table
 
 # Mistakes on the command line: one line, exit 2.
 my @mistakes = (
-	[ [], qr/a command is missing: run, check, config or options/ ],
+	[ [], qr/a command is missing: run, check, config, options or metrics/ ],
 	[ ['start'], qr/unknown command start/ ],
 	[ ['run'], qr/a file is missing after run/ ],
 	[ [ 'run', 'a.json', 'b.json' ], qr/one argument too many: b\.json/ ],

@@ -1256,6 +1256,81 @@ test_load(void **state)
 	assert_non_null(strstr(error_text, "cannot read the configuration: No such file"));
 }
 
+static void
+test_listeners(void **state)
+{
+	RelayConfig *cfg = parse_with("\"listeners\":\"http://a.b:1, HTTP://:0,http://[::1]:8083\"");
+	const char *list = cfg->listeners;
+	char host[CONFIG_HOST_MAX];
+	int port;
+
+	(void) state;
+	assert_true(config_next_listener(&list, host, &port));
+	assert_string_equal(host, "a.b");
+	assert_int_equal(port, 1);
+	assert_true(config_next_listener(&list, host, &port));
+	assert_string_equal(host, "");
+	assert_int_equal(port, 0);
+	assert_true(config_next_listener(&list, host, &port));
+	assert_string_equal(host, "::1");
+	assert_int_equal(port, 8083);
+	assert_false(config_next_listener(&list, host, &port));
+	config_free(cfg);
+	cfg = parse_with("");
+	assert_string_equal(cfg->listeners, "http://127.0.0.1:8083");
+	config_free(cfg);
+	cfg = parse_with("\"listeners\":\"\"");
+	assert_null(cfg->listeners);
+	config_free(cfg);
+	expect_refused("\"listeners\":\"https://:8083\"", "listeners: ");
+	expect_refused("\"listeners\":\"http://h\"", "expected http://host:port");
+	expect_refused("\"listeners\":\"http://h:65536\"", "expected http://host:port");
+	expect_refused("\"listeners\":\"http://h:1,http://h:-1\"", "expected http://host:port");
+	expect_refused("\"listeners\":\"http://h:1x\"", "expected http://host:port");
+	expect_refused("\"listeners\":\"8083\"", "expected http://host:port");
+	expect_refused("\"listeners\":\"http://\"", "expected http://host:port");
+}
+
+static void
+test_signals(void **state)
+{
+	static const char option[] = "signal.data.collection";
+
+	(void) state;
+	expect_plugin("\"signal.data.collection\":\"public.s\"", option, "public.s");
+	expect_plugin("\"signal.data.collection\":\"public.s\","
+				  "\"signal.enabled.channels\":\"kafka, source\"",
+				  option, "public.s");
+	expect_plugin("\"signal.data.collection\":\"public.s\","
+				  "\"signal.enabled.channels\":\"kafka,file\"",
+				  option, NULL);
+	expect_plugin("", option, NULL);
+	expect_refused("\"signal.data.collection\":\"s\"", "expected schema.table");
+	expect_refused("\"signal.data.collection\":\".s\"", "expected schema.table");
+	expect_refused("\"signal.data.collection\":\"s.\"", "expected schema.table");
+}
+
+/* As it stands in the file, without what is secret. */
+static void
+test_given(void **state)
+{
+	RelayConfig *cfg;
+
+	(void) state;
+	setenv("NOVA_TEST_GIVEN", "hunter2", 1);
+	cfg = parse_with("\"database.password\":\"${env:NOVA_TEST_GIVEN}\",\"tasks.max\":1,"
+					 "\"kafka.sasl.password\":\"${env:NOVA_TEST_GIVEN}hunter3\","
+					 "\"kafka.ssl.key.password\":\"hunter4\"");
+	assert_non_null(cfg);
+	expect_pair(&cfg->given, "database.password", "${env:NOVA_TEST_GIVEN}");
+	expect_pair(&cfg->given, "kafka.sasl.password", "********");
+	expect_pair(&cfg->given, "kafka.ssl.key.password", "********");
+	expect_pair(&cfg->given, "tasks.max", "1");
+	expect_pair(&cfg->given, "topic.prefix", "cdc");
+	expect_pair(&cfg->given, "listeners", NULL);
+	config_free(cfg);
+}
+
 int
 main(void)
 {
@@ -1265,6 +1340,9 @@ main(void)
 		cmocka_unit_test(test_value_kinds),
 		cmocka_unit_test(test_snapshot_options),
 		cmocka_unit_test(test_snapshot_modes),
+		cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_given),
 		cmocka_unit_test(test_not_json),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_unknown_keys),

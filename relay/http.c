@@ -1,0 +1,327 @@
+/*-------------------------------------------------------------------------
+ *
+ * http.c
+ *		Answers of rest.h over HTTP, from threads of libmicrohttpd.
+ *
+ * libmicrohttpd would decode the path and cut the query off; both are taken as
+ * they came instead, because a name may hold an encoded slash.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "log.h"
+#include "rest.h"
+
+#define LISTENERS_MAX    8
+#define CONNECTIONS_MAX  64
+#define CONNECTION_BYTES 32768 /* of headers and the like */
+#define IDLE_SECONDS     15
+#define BODY_BYTES_MAX   (16 * 1024 * 1024)
+#define BACKLOG          16
+
+typedef struct HttpListener
+{
+	struct MHD_Daemon *daemon;
+	const struct HttpServer *server;
+	char worker_id[300];
+} HttpListener;
+
+/* A request under way. */
+typedef struct HttpRequest
+{
+	bool begun; /* its headers were seen */
+	size_t body_bytes;
+	char uri[];
+} HttpRequest;
+
+struct HttpServer
+{
+	const RelayConfig *cfg;
+	Board *board;
+	HttpListener listeners[LISTENERS_MAX];
+	size_t n;
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Pages of memory, by proc(5); 0 where that is not mounted. */
+static uint64_t
+resident_bytes(void)
+{
+	FILE *in = fopen("/proc/self/statm", "r");
+	uint64_t size;
+	uint64_t resident = 0;
+
+	if (in == NULL)
+		return 0;
+	if (fscanf(in, "%" SCNu64 " %" SCNu64, &size, &resident) != 2)
+		resident = 0;
+	fclose(in);
+	return resident * (uint64_t) sysconf(_SC_PAGESIZE);
+}
+
+static ProcessNumbers
+process_numbers(void)
+{
+	ProcessNumbers p = {.now = now_ms(), .resident_bytes = resident_bytes()};
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	p.cpu_seconds = (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+					(double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	return p;
+}
+
+/* Hands the body over. */
+static enum MHD_Result
+send_response(struct MHD_Connection *connection, RestResponse *response)
+{
+	struct MHD_Response *reply =
+		MHD_create_response_from_buffer(response->len, response->body, MHD_RESPMEM_MUST_FREE);
+	enum MHD_Result result;
+
+	if (reply == NULL)
+	{
+		rest_forget(response);
+		return MHD_NO;
+	}
+	MHD_add_response_header(reply, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
+	MHD_add_response_header(reply, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	result = MHD_queue_response(connection, response->status, reply);
+	MHD_destroy_response(reply);
+	return result;
+}
+
+/* The URI as it came; libmicrohttpd hands it back as *context. */
+static void *
+begin_request(void *arg, const char *uri, struct MHD_Connection *connection)
+{
+	size_t size = strlen(uri) + 1;
+	HttpRequest *request = malloc(sizeof(*request) + size);
+
+	(void) arg;
+	(void) connection;
+	if (request == NULL)
+		return NULL;
+	request->begun = false;
+	request->body_bytes = 0;
+	memcpy(request->uri, uri, size);
+	return request;
+}
+
+static void
+end_request(void *arg, struct MHD_Connection *connection, void **context,
+			enum MHD_RequestTerminationCode why)
+{
+	(void) arg;
+	(void) connection;
+	(void) why;
+	free(*context);
+	*context = NULL;
+}
+
+static size_t
+leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
+{
+	(void) arg;
+	(void) connection;
+	return strlen(text);
+}
+
+static enum MHD_Result
+answer(const HttpListener *listener, struct MHD_Connection *connection, const char *method,
+	   char *path)
+{
+	char *query = strchr(path, '?');
+	Reading reading;
+	RestSources sources = {.cfg = listener->server->cfg,
+						   .reading = &reading,
+						   .process = process_numbers(),
+						   .worker_id = listener->worker_id};
+	RestResponse response;
+	bool answered;
+
+	if (query != NULL)
+		*query++ = '\0';
+	board_read(listener->server->board, &reading);
+	answered = rest_answer(&sources, method, path, query, &response);
+	board_forget(&reading);
+	return answered ? send_response(connection, &response) : MHD_NO;
+}
+
+static enum MHD_Result
+on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+		   const char *version, const char *body, size_t *body_size, void **context)
+{
+	HttpRequest *request = *context;
+
+	(void) url;
+	(void) version;
+	(void) body;
+	if (request == NULL)
+		return MHD_NO;
+	if (!request->begun)
+	{
+		request->begun = true;
+		return MHD_YES;
+	}
+	if (*body_size == 0)
+		return answer(arg, connection, method, request->uri);
+	/* no route takes a body: it is read and thrown away */
+	request->body_bytes += *body_size;
+	*body_size = 0;
+	return request->body_bytes <= BODY_BYTES_MAX ? MHD_YES : MHD_NO;
+}
+
+__attribute__((format(printf, 2, 0))) static void
+on_error(void *arg, const char *format, va_list args)
+{
+	char text[512];
+
+	(void) arg;
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("HTTP: %s", text);
+}
+
+/* A socket of our own, so that the port is known before anybody can ask. */
+static int
+bound_socket(const struct addrinfo *at)
+{
+	int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
+	int on = 1;
+	int why;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+static int
+port_of(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *) &address, &len) != 0)
+		return 0;
+	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) &address)->sin6_port
+											   : ((struct sockaddr_in *) &address)->sin_port);
+}
+
+/* The daemon owns the socket from here on. */
+static struct MHD_Daemon *
+start_daemon(HttpListener *listener, int fd)
+{
+	return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ERROR_LOG, 0,
+							NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, on_error,
+							NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+							(unsigned) CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+							(size_t) CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+							(unsigned) IDLE_SECONDS, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
+							NULL, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
+							MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL, MHD_OPTION_END);
+}
+
+static bool
+listen_at(HttpServer *server, const char *host, int port, char *err, size_t errsize)
+{
+	HttpListener *listener = &server->listeners[server->n];
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *found = NULL;
+	char service[16];
+	int fd;
+	int rc;
+
+	snprintf(service, sizeof(service), "%d", port);
+	rc = getaddrinfo(host[0] != '\0' ? host : NULL, service, &hints, &found);
+	if (rc != 0)
+	{
+		snprintf(err, errsize, "listeners: cannot resolve %s: %s", host, gai_strerror(rc));
+		return false;
+	}
+	fd = bound_socket(found);
+	rc = errno;
+	freeaddrinfo(found);
+	if (fd >= 0)
+	{
+		listener->server = server;
+		snprintf(listener->worker_id, sizeof(listener->worker_id),
+				 strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d",
+				 host[0] != '\0' ? host : "0.0.0.0", port_of(fd));
+		errno = 0;
+		listener->daemon = start_daemon(listener, fd);
+		rc = errno;
+	}
+	if (listener->daemon == NULL)
+	{
+		snprintf(err, errsize, "listeners: cannot listen on %s port %d: %s", host, port,
+				 rc != 0 ? strerror(rc) : "libmicrohttpd does not start");
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	server->n++;
+	log_info("serving HTTP on http://%s", listener->worker_id);
+	return true;
+}
+
+HttpServer *
+http_start(const RelayConfig *cfg, Board *board, char *err, size_t errsize)
+{
+	HttpServer *server = calloc(1, sizeof(*server));
+	const char *list = cfg->listeners != NULL ? cfg->listeners : "";
+	char host[CONFIG_HOST_MAX];
+	int port;
+
+	snprintf(err, errsize, "out of memory");
+	if (server == NULL)
+		return NULL;
+	server->cfg = cfg;
+	server->board = board;
+	while (server->n < LISTENERS_MAX && config_next_listener(&list, host, &port))
+		if (!listen_at(server, host, port, err, errsize))
+		{
+			http_stop(server);
+			return NULL;
+		}
+	return server;
+}
+
+void
+http_stop(HttpServer *server)
+{
+	if (server == NULL)
+		return;
+	for (size_t i = 0; i < server->n; i++)
+		MHD_stop_daemon(server->listeners[i].daemon);
+	free(server);
+}

@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * numbers.c
+ *		What the relay knows of itself, published for other threads.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "numbers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Board
+{
+	pthread_mutex_t lock;
+	Numbers numbers;
+	TableNumbers *tables;
+	size_t ntables;
+	size_t capacity;
+};
+
+Board *
+board_new(void)
+{
+	Board *board = calloc(1, sizeof(*board));
+
+	if (board != NULL && pthread_mutex_init(&board->lock, NULL) != 0)
+	{
+		free(board);
+		return NULL;
+	}
+	return board;
+}
+
+void
+board_free(Board *board)
+{
+	if (board == NULL)
+		return;
+	pthread_mutex_destroy(&board->lock);
+	free(board->tables);
+	free(board);
+}
+
+void
+board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables, size_t ntables)
+{
+	pthread_mutex_lock(&board->lock);
+	board->numbers = *numbers;
+	if (ntables > board->capacity)
+	{
+		TableNumbers *grown = realloc(board->tables, ntables * sizeof(*grown));
+
+		if (grown != NULL)
+		{
+			board->tables = grown;
+			board->capacity = ntables;
+		}
+	}
+	board->ntables = ntables < board->capacity ? ntables : board->capacity;
+	if (board->ntables > 0)
+		memcpy(board->tables, tables, board->ntables * sizeof(*tables));
+	pthread_mutex_unlock(&board->lock);
+}
+
+void
+board_read(Board *board, Reading *reading)
+{
+	pthread_mutex_lock(&board->lock);
+	reading->numbers = board->numbers;
+	reading->ntables = board->ntables;
+	reading->tables = board->ntables > 0 ? malloc(board->ntables * sizeof(TableNumbers)) : NULL;
+	if (reading->tables != NULL)
+		memcpy(reading->tables, board->tables, board->ntables * sizeof(TableNumbers));
+	else
+		reading->ntables = 0;
+	pthread_mutex_unlock(&board->lock);
+}
+
+void
+board_forget(Reading *reading)
+{
+	free(reading->tables);
+	*reading = (Reading){0};
+}

@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * numbers.h
+ *		What the relay knows of itself, published for other threads.
+ *
+ * The loop fills a Numbers now and then and publishes it; whoever serves HTTP
+ * takes a copy.  Nobody waits for anybody longer than a copy takes.
+ *
+ *	board = board_new();
+ *	board_publish(board, &numbers, tables, ntables);	the loop
+ *	board_read(board, &copy); … board_forget(&copy);	any thread
+ *
+ * Times are milliseconds since 1970, LSNs bytes; 0 stands for "not yet".
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_RELAY_NUMBERS_H
+#define NOVA_RELAY_NUMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Numbers
+{
+	int64_t at;      /* of publishing */
+	int64_t started; /* the process */
+	char state[16];  /* a name of the state table */
+	bool failed;
+	bool streaming;
+	bool ready;       /* streaming, or taking a snapshot: it does what it is there for */
+	char trace[1200]; /* why it failed */
+	;
+
+	uint64_t records;      /* handed to Kafka */
+	uint64_t acked;        /* of these */
+	uint64_t bytes;        /* received */
+	uint64_t transactions; /* received; counted and checksummed, like all of this */
+	uint64_t dropped;      /* changes that could not become records */
+	uint64_t reconnects;
+	uint64_t in_flight;
+	uint64_t lent_bytes;
+	bool blocked; /* Kafka takes no more: nothing is read */
+
+	uint64_t server_lsn; /* the last that the server spoke of */
+	uint64_t received_lsn;
+	uint64_t confirmed_lsn;
+	int64_t last_event; /* when the last commit was received */
+	int64_t behind_ms;  /* its age then */
+
+	bool snapshot_running;
+	bool snapshot_completed; /* by this process */
+	uint64_t snapshot_tables;
+	uint64_t snapshot_tables_left;
+	uint64_t snapshot_rows;
+	int64_t snapshot_row_estimate; /* -1: not known */
+	int64_t snapshot_left_ms;      /* -1: too early to say */
+	int64_t snapshot_ms;           /* how long it has taken */
+	uint64_t snapshot_bytes;
+	bool increment_running;
+} Numbers;
+
+/* A table of the snapshot. */
+typedef struct TableNumbers
+{
+	char name[256]; /* schema.table, cut off at the end */
+	uint64_t rows;
+	int64_t row_estimate; /* -1: not known */
+	bool complete;
+} TableNumbers;
+
+typedef struct Board Board;
+
+typedef struct Reading
+{
+	Numbers numbers;
+	TableNumbers *tables;
+	size_t ntables;
+} Reading;
+
+/* NULL when out of memory. */
+extern Board *board_new(void);
+extern void board_free(Board *board);
+
+/* Copies; tables that there is no memory for are left out. */
+extern void board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables,
+						  size_t ntables);
+
+extern void board_read(Board *board, Reading *reading);
+extern void board_forget(Reading *reading);
+
+#endif /* NOVA_RELAY_NUMBERS_H */
