@@ -20,8 +20,9 @@
 
 /* A transaction of PostgreSQL may make one of Kafka so much larger, and longer. */
 #define BYTES_FACTOR    2
-#define INTERVAL_FACTOR 10
-#define PATIENCE_MS     1000 /* at least */
+#define INTERVAL_FACTOR 9
+#define LONGER_MIN_MS   900
+#define LONGER_MAX_MS   30000
 
 void
 txnplan_begin(TxnPlan *plan, uint64_t records, uint64_t bytes)
@@ -41,12 +42,16 @@ txnplan_note(TxnPlan *plan, uint64_t records, uint64_t bytes, int64_t now)
 	plan->has_bytes = bytes - plan->bytes;
 }
 
-static int64_t
-patience(const TxnPlan *plan)
+int64_t
+txnplan_longest_ms(int64_t interval_ms)
 {
-	int64_t ms = plan->interval_ms * INTERVAL_FACTOR;
+	int64_t longer = interval_ms * INTERVAL_FACTOR;
 
-	return ms > PATIENCE_MS ? ms : PATIENCE_MS;
+	if (longer < LONGER_MIN_MS)
+		longer = LONGER_MIN_MS;
+	if (longer > LONGER_MAX_MS)
+		longer = LONGER_MAX_MS;
+	return interval_ms + longer;
 }
 
 TxnCut
@@ -57,7 +62,7 @@ txnplan_cut(const TxnPlan *plan, TxnPressure pressure, int64_t now)
 	if (plan->has_records == 0 || pressure.held)
 		return TXN_GO_ON;
 	if (pressure.ending || pressure.full || plan->has_bytes >= plan->bytes_max * BYTES_FACTOR ||
-		age >= patience(plan))
+		age >= txnplan_longest_ms(plan->interval_ms))
 		return TXN_CUT_NOW;
 	return age >= plan->interval_ms || plan->has_bytes >= plan->bytes_max ? TXN_CUT_AT_COMMIT
 																		  : TXN_GO_ON;

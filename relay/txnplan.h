@@ -12,8 +12,8 @@
  *	txnplan_note(&plan, counts…, now);		once a turn
  *	switch (txnplan_cut(&plan, …))			now?  at the next commit?  not yet?
  *
- * A transaction of PostgreSQL that goes beyond twice the bytes, or ten times the
- * interval, is cut in the middle.
+ * A transaction of PostgreSQL that goes far beyond that (twice the bytes, ten times
+ * the interval or half a minute more) is cut in the middle.
  *
  * Its last record says how far it goes:
  *
@@ -85,6 +85,9 @@ extern TxnCut txnplan_cut(const TxnPlan *plan, TxnPressure pressure, int64_t now
 
 /* When to ask again; INT64_MAX while there is nothing in it. */
 extern int64_t txnplan_deadline(const TxnPlan *plan);
+
+/* No transaction that can be committed becomes older than that. */
+extern int64_t txnplan_longest_ms(int64_t interval_ms);
 
 /* The text of a position (the caller frees it; NULL when out of memory), and back. */
 extern char *txnplan_format(const TxnPosition *position);

@@ -58,11 +58,13 @@ test_time(void **state)
 	/* a short interval is no reason to tear transactions apart */
 	plan = plan_of(1, 10);
 	plan.interval_ms = 1;
-	assert_int_equal(txnplan_cut(&plan, none, 10999), TXN_CUT_AT_COMMIT);
-	assert_int_equal(txnplan_cut(&plan, none, 11000), TXN_CUT_NOW);
-	plan.interval_ms = 5000;
-	assert_int_equal(txnplan_cut(&plan, none, 59999), TXN_CUT_AT_COMMIT);
-	assert_int_equal(txnplan_cut(&plan, none, 60000), TXN_CUT_NOW);
+	assert_int_equal(txnplan_cut(&plan, none, 10900), TXN_CUT_AT_COMMIT);
+	assert_int_equal(txnplan_cut(&plan, none, 10901), TXN_CUT_NOW);
+	/* and a long one leaves Kafka's patience some room */
+	plan.interval_ms = 60000;
+	assert_int_equal(txnplan_cut(&plan, none, 99999), TXN_CUT_AT_COMMIT);
+	assert_int_equal(txnplan_cut(&plan, none, 100000), TXN_CUT_NOW);
+	assert_int_equal(txnplan_longest_ms(60000), 90000);
 }
 
 static void
@@ -89,9 +91,9 @@ test_pressure(void **state)
 	assert_int_equal(txnplan_cut(&plan, (TxnPressure){.ending = true}, 10000), TXN_CUT_NOW);
 	assert_int_equal(txnplan_cut(&plan, (TxnPressure){.full = true}, 10000), TXN_CUT_NOW);
 	/* a position must not pass what is not written down yet, whatever else there is */
-	assert_int_equal(txnplan_cut(&plan, (TxnPressure){.ending = true, .full = true, .held = true},
-								 99999),
-					 TXN_GO_ON);
+	assert_int_equal(
+		txnplan_cut(&plan, (TxnPressure){.ending = true, .full = true, .held = true}, 99999),
+		TXN_GO_ON);
 }
 
 static bool
@@ -132,16 +134,25 @@ test_position_refused(void **state)
 		"null",
 		"[]",
 		"{}",
-		"{\"version\":2,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/1\",\"records\":0,\"options\":1}",
+		"{\"version\":2,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/"
+		"1\",\"records\":0,\"options\":1}",
 		"{\"version\":1,\"timeline\":\"1\",\"lsn\":\"0/1\",\"records\":0,\"options\":1}",
-		"{\"version\":1,\"system\":\"\",\"timeline\":\"1\",\"lsn\":\"0/1\",\"records\":0,\"options\":1}",
-		"{\"version\":1,\"system\":\"7\",\"timeline\":1,\"lsn\":\"0/1\",\"records\":0,\"options\":1}",
-		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/1x\",\"records\":0,\"options\":1}",
-		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"01\",\"records\":0,\"options\":1}",
-		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/1\",\"records\":-1,\"options\":1}",
-		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/1\",\"records\":1.5,\"options\":1}",
-		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/1\",\"records\":1e300,\"options\":1}",
-		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/1\",\"records\":1,\"options\":4294967296}",
+		"{\"version\":1,\"system\":\"\",\"timeline\":\"1\",\"lsn\":\"0/"
+		"1\",\"records\":0,\"options\":1}",
+		"{\"version\":1,\"system\":\"7\",\"timeline\":1,\"lsn\":\"0/"
+		"1\",\"records\":0,\"options\":1}",
+		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/"
+		"1x\",\"records\":0,\"options\":1}",
+		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"01\",\"records\":0,"
+		"\"options\":1}",
+		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/"
+		"1\",\"records\":-1,\"options\":1}",
+		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/"
+		"1\",\"records\":1.5,\"options\":1}",
+		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/"
+		"1\",\"records\":1e300,\"options\":1}",
+		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/"
+		"1\",\"records\":1,\"options\":4294967296}",
 		"{\"version\":1,\"system\":\"7\",\"timeline\":\"1\",\"lsn\":\"0/1\",\"records\":1}",
 	};
 	TxnPosition position;
