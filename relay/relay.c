@@ -836,7 +836,8 @@ static void
 advance_load(Relay *r)
 {
 	/* else RECALL has it, or will */
-	if (r->loaded || r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
+	if (r->loaded || r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA ||
+		r->cfg->exactly_once)
 		return;
 	if (!r->loading)
 		state_read(r->store, false);
