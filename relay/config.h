@@ -85,6 +85,10 @@ typedef struct RelayConfig
 	int streaming_delay_ms; /* after a snapshot */
 	int chunk_rows;         /* of an incremental snapshot */
 	char *state_topic;
+	bool exactly_once;
+	char *transactional_id; /* the front of it */
+	int txn_interval_ms;
+	int txn_bytes;
 	char *topic_prefix;
 	int heartbeat_interval_ms; /* 0: off */
 	char *heartbeat_topic;

@@ -487,6 +487,36 @@ finish_fields(Ctx *ctx)
 		cfg->retry_backoff_max_ms = cfg->retry_backoff_ms;
 	if (cfg->state_topic == NULL)
 		cfg->state_topic = arena_printf(ctx, "__nova-state.%s", cfg->topic_prefix);
+	if (cfg->transactional_id == NULL)
+		cfg->transactional_id = arena_printf(ctx, "nova-%s-%s", cfg->topic_prefix, cfg->slot_name);
+}
+
+/* Three keys speak of it: Connect's of a connector, its of a worker, and ours. */
+static bool
+finish_delivery(Ctx *ctx)
+{
+	const Setting *support = config_setting(ctx, "exactly.once.support");
+	const Setting *delivery = config_setting(ctx, "nova.delivery");
+	const Setting *worker = config_setting(ctx, "exactly.once.source.support");
+	bool required = support != NULL && strcmp(support->value, "required") == 0;
+	bool ours = delivery != NULL && strcmp(delivery->value, "exactly-once") == 0;
+
+	ctx->cfg->exactly_once = required || ours;
+	if (required && delivery != NULL && !ours)
+		return config_fail(ctx,
+						   "%s: at-least-once contradicts exactly.once.support=required; remove "
+						   "one of them",
+						   delivery->origin);
+	if (required && worker != NULL && strcmp(worker->value, "disabled") == 0)
+		return config_fail(ctx,
+						   "%s: disabled contradicts exactly.once.support=required; remove one "
+						   "of them",
+						   worker->origin);
+	if (support != NULL && !ctx->cfg->exactly_once)
+		log_info("%s: exactly.once.support=requested: delivery is at least once; set it to "
+				 "required for exactly once",
+				 ctx->label);
+	return true;
 }
 
 #define OVERRIDES "snapshot.select.statement.overrides"
@@ -635,7 +665,7 @@ config_finish(Ctx *ctx)
 	finish_key_forms(ctx);
 	finish_publication(ctx);
 	finish_signals(ctx);
-	return finish_masks(ctx) && finish_schemas(ctx) && finish_overrides(ctx) &&
-		   config_finish_transforms(ctx) && finish_context_headers(ctx) && finish_stores(ctx) &&
-		   finish_jaas(ctx) && config_finish_groups(ctx);
+	return finish_delivery(ctx) && finish_masks(ctx) && finish_schemas(ctx) &&
+		   finish_overrides(ctx) && config_finish_transforms(ctx) && finish_context_headers(ctx) &&
+		   finish_stores(ctx) && finish_jaas(ctx) && config_finish_groups(ctx);
 }

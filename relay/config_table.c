@@ -63,6 +63,7 @@
 #define NO_CACHE    "a schema is made once per table"
 #define ONE_TLS     "OpenSSL's defaults apply (TLS 1.2 and later)"
 #define MASKED_KEYS "keys are masked in profile nova only; Debezium does not mask them"
+#define TXN_ID      "set nova.transactional.id and exactly.once.support=required instead"
 #define NEVER_FAILS "no value that PostgreSQL can store fails to be written"
 
 const Option config_options[] = {
@@ -869,12 +870,51 @@ const Option config_options[] = {
 	IGNORE("errors.log.include.messages", "the log never holds a row's content"),
 	IGNORE("errors.retry.timeout", "nova retries for ever what can heal"),
 	IGNORE("errors.retry.delay.max.ms", "see retriable.restart.connector.wait.ms"),
-	ONLY("exactly.once.support", "requested",
-		 "nova delivers at least once; remove it, or set it to requested",
-		 "Delivery is at least once, with an idempotent producer."),
-	IGNORE("exactly.once.source.support", "this version delivers at least once"),
-	IGNORE("transaction.boundary", "this version delivers at least once"),
-	IGNORE("transaction.boundary.interval.ms", "this version delivers at least once"),
+	{.key = "exactly.once.support",
+	 .type = TYPE_ENUM,
+	 .values = "requested|required",
+	 .help = "required: records and position go to Kafka in one transaction, so that a reader with "
+			 "isolation.level=read_committed sees every change once. requested is content with at "
+			 "least once."},
+	{.key = "nova.delivery",
+	 .type = TYPE_ENUM,
+	 .values = "at-least-once|exactly-once",
+	 .help = "The same in nova's words. Default: at-least-once, unless exactly.once.support is "
+			 "required."},
+	{.key = "exactly.once.source.support",
+	 .type = TYPE_ENUM,
+	 .values = "disabled|enabled|preparing",
+	 .note = "a worker's setting: exactly.once.support of the connector decides",
+	 .help = "Only disabled means something: exactly.once.support=required contradicts it."},
+	{.key = "transaction.boundary",
+	 .type = TYPE_ENUM,
+	 .values = "poll|interval",
+	 .refusal =
+		 "nova ends its transactions by time and size, behind a commit of PostgreSQL; set it "
+		 "to interval",
+	 .help = "Exactly once: both end a Kafka transaction after transaction.boundary.interval.ms, "
+			 "for nova does not poll."},
+	{.key = "transaction.boundary.interval.ms",
+	 .type = TYPE_INT,
+	 .deflt = "100",
+	 .min = 1,
+	 .max = 300000,
+	 FIELD(txn_interval_ms),
+	 .help = "Exactly once: how old a Kafka transaction becomes before it ends at the next commit "
+			 "of PostgreSQL."},
+	{.key = "nova.transaction.bytes",
+	 .type = TYPE_INT,
+	 .deflt = "16777216",
+	 .min = 65536,
+	 .max = 33554432,
+	 FIELD(txn_bytes),
+	 .help = "Exactly once: with so many bytes it ends sooner; with twice as many within one "
+			 "transaction of PostgreSQL, in the middle of that."},
+	{.key = "nova.transactional.id",
+	 .check = config_check_topic_prefix,
+	 FIELD(transactional_id),
+	 .help = "Exactly once: what Kafka knows this relay by, followed by -0 and -1. Default: "
+			 "nova-<topic.prefix>-<slot.name>."},
 	IGNORE("offsets.storage.topic", "the slot is the only position"),
 	IGNORE("offset.flush.interval.ms", "the slot is confirmed as soon as Kafka has acknowledged"),
 	IGNORE("offset.flush.timeout.ms", "the slot is confirmed as soon as Kafka has acknowledged"),
@@ -978,9 +1018,10 @@ const Option config_options[] = {
 		 "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
 		 "nova partitions by murmur2 of the key, as Kafka's default does; remove it",
 		 "murmur2 of the key, as Kafka's default."),
-	REFUSE("producer.override.transactional.id", "nova uses no Kafka transactions; remove it"),
+	REFUSE("producer.override.transactional.id", TXN_ID),
 	REFUSE("producer.override.interceptor.classes", "Java classes cannot run here; remove it"),
-	IGNORE("producer.override.transaction.timeout.ms", "this version uses no transactions"),
+	PRODUCER_INT("transaction.timeout.ms", "transaction.timeout.ms", 10000, 900000,
+				 "Exactly once: when Kafka gives up the transaction of a relay that is gone."),
 	IGNORE("producer.override.key.serializer", "the plugin makes the bytes"),
 	IGNORE("producer.override.value.serializer", "the plugin makes the bytes"),
 	IGNORE("producer.override.metric.reporters", "a Java class"),
@@ -1054,7 +1095,7 @@ const Option config_options[] = {
 	ONLY("kafka.delivery.report.only.error", "false", "nova needs every ack; remove it",
 		 "nova needs every ack."),
 	REFUSE("kafka.partitioner", "nova partitions by murmur2 of the key; remove it"),
-	REFUSE("kafka.transactional.id", "nova uses no Kafka transactions; remove it"),
+	REFUSE("kafka.transactional.id", TXN_ID),
 	{.key = "kafka.max.in.flight",
 	 .type = TYPE_INT,
 	 .min = 1,

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "copydata.h"
+#include "crc32c.h"
 #include "frame.h"
 #include "log.h"
 #include "tracker.h"
@@ -68,7 +69,15 @@ struct Delivery
 	uint32_t routes_size;
 	DeliveryListener listener;
 	bool watching;
+	bool sifting; /* records are looked at before they go: watching, or some are left out */
 	uint64_t received_lsn;
+	uint64_t left_to_skip; /* of the records that the sink had before */
+	DeliveryPosition resumed;
+	uint32_t options; /* checksum of the stream's */
+	bool cut_wanted;
+	bool at_cut;
+	size_t held_signals;
+	uint64_t dead_before; /* units before that one were given up */
 	uint64_t dropped_unknown;
 	bool books_wrong; /* the tracker refused an ack */
 	DeliveryCounts counts;
@@ -151,19 +160,22 @@ void
 delivery_watch(Delivery *d, bool watching)
 {
 	d->watching = watching;
+	d->sifting = watching || d->left_to_skip > 0;
 }
 
 uint64_t
 delivery_hold(Delivery *d)
 {
 	tracker_sent(&d->tracker, 1);
+	d->held_signals++;
 	return d->payload->unit;
 }
 
 void
 delivery_release(Delivery *d, uint64_t hold)
 {
-	if (!tracker_acked(&d->tracker, hold, 1))
+	d->held_signals--;
+	if (hold >= d->dead_before && !tracker_acked(&d->tracker, hold, 1))
 		d->books_wrong = true;
 }
 
@@ -326,6 +338,21 @@ take_dropped(Delivery *d, const NovaDropped *dropped)
 				 table, dropped->count, LSN_ARGS(d->payload->lsn), dropped->reason);
 }
 
+/* The stream was cut in a transaction that had more records than this one has. */
+static bool
+is_another(Delivery *d, const NovaCommit *commit)
+{
+	if (d->left_to_skip == 0)
+		return false;
+	snprintf(d->error, sizeof(d->error),
+			 "the position in Kafka is wrong: %" PRIu64 " records of the first transaction behind "
+			 "LSN " LSN_FORMAT " are there, but this one (%u, to LSN " LSN_FORMAT ") has only "
+			 "%" PRIu64 "; nothing was written; were plugin or options changed since?",
+			 d->resumed.records, LSN_ARGS(d->resumed.lsn), commit->xid, LSN_ARGS(commit->end_lsn),
+			 commit->records);
+	return true;
+}
+
 static void
 take_commit(Delivery *d, const NovaCommit *commit)
 {
@@ -442,21 +469,40 @@ send_run(Delivery *d)
 	return DELIVERY_IDLE;
 }
 
-/* A snapshot's chunks say it all the time. */
-static void
-take_hello(const Delivery *d, const NovaHello *hello)
+/* A snapshot's chunks say it all the time.  False if the stream is not the one of before. */
+static bool
+take_hello(Delivery *d, const NovaHello *hello)
 {
-	if (d->from == &d->channels[DELIVERY_STREAM])
-		log_info("plugin nova_decoder %.*s on server %" PRIu32 ", protocol %u",
-				 (int) hello->plugin_version.len, hello->plugin_version.data,
-				 hello->server_version_num, hello->protocol);
+	if (d->from != &d->channels[DELIVERY_STREAM])
+		return true;
+	d->options = CRC32C_FINAL(crc32c_update(CRC32C_INIT, hello->options.data, hello->options.len));
+	if (d->left_to_skip > 0 && d->options != d->resumed.options)
+	{
+		snprintf(d->error, sizeof(d->error),
+				 "%" PRIu64 " records of the transaction behind LSN " LSN_FORMAT " are in Kafka, "
+				 "written with other options of the plugin, with which it would be another; start "
+				 "once with the options of before, until it is complete",
+				 d->resumed.records, LSN_ARGS(d->resumed.lsn));
+		return false;
+	}
+	log_info("plugin nova_decoder %.*s on server %" PRIu32 ", protocol %u",
+			 (int) hello->plugin_version.len, hello->plugin_version.data, hello->server_version_num,
+			 hello->protocol);
+	return true;
 }
 
-/* Does the listener take the record out? */
+/* Has the sink had the record before, or does the listener take it out? */
 static bool
 is_left_out(Delivery *d, const NovaRecord *r)
 {
-	return !d->listener.record(d->listener.arg, d->from == &d->channels[DELIVERY_STREAM],
+	if (d->left_to_skip > 0 && d->from == &d->channels[DELIVERY_STREAM])
+	{
+		d->left_to_skip--;
+		d->sifting = d->watching || d->left_to_skip > 0;
+		return true;
+	}
+	return d->watching &&
+		   !d->listener.record(d->listener.arg, d->from == &d->channels[DELIVERY_STREAM],
 							   d->routes[d->from->routes[r->route]].topic, r->key);
 }
 
@@ -484,7 +530,7 @@ take_frame(Delivery *d)
 	switch (f->type)
 	{
 		case NOVA_FRAME_RECORD:
-			if (d->watching && is_left_out(d, &f->u.record))
+			if (d->sifting && is_left_out(d, &f->u.record))
 			{
 				d->from->left_out = (f->u.record.flags & NOVA_RF_MORE) != 0;
 				return true;
@@ -495,8 +541,11 @@ take_frame(Delivery *d)
 			d->run[d->run_len++].route = d->from->routes[f->u.record.route];
 			return true;
 		case NOVA_FRAME_COMMIT:
+			if (is_another(d, &f->u.commit))
+				return false;
 			take_commit(d, &f->u.commit);
-			return true;
+			d->at_cut = d->cut_wanted;
+			return !d->at_cut;
 		case NOVA_FRAME_DROPPED:
 			take_dropped(d, &f->u.dropped);
 			return true;
@@ -512,8 +561,7 @@ take_frame(Delivery *d)
 			take_chunk(d, &f->u.chunk);
 			return true;
 		case NOVA_FRAME_HELLO:
-			take_hello(d, &f->u.hello);
-			return true;
+			return take_hello(d, &f->u.hello);
 		default:
 			break;
 	}
@@ -531,6 +579,8 @@ fill_run(Delivery *d)
 		   (status = frame_next(&d->from->reader, &d->held)) == FRAME_READ)
 		if (!take_frame(d))
 			break;
+	if (d->error[0] != '\0')
+		return false;
 	if (status == FRAME_BAD)
 	{
 		snprintf(d->error, sizeof(d->error),
@@ -579,6 +629,11 @@ delivery_pump(Delivery *d)
 			if (!take_held(d))
 				return DELIVERY_FAILED;
 		}
+		else if (d->at_cut)
+		{
+			d->at_cut = d->cut_wanted = false;
+			return DELIVERY_CUT;
+		}
 		else if (d->payload_end)
 			end_payload(d);
 		else if (!fill_run(d))
@@ -590,8 +645,85 @@ delivery_pump(Delivery *d)
 bool
 delivery_adopt(Delivery *d, uint64_t lsn)
 {
-	return delivery_idle(d) && d->error[0] == '\0' &&
+	/* while records are to be left out, their transaction is yet to come */
+	return delivery_idle(d) && d->error[0] == '\0' && d->left_to_skip == 0 &&
 		   tracker_adopt(&d->tracker, lsn, d->channels[DELIVERY_STREAM].reader.in_transaction);
+}
+
+DeliveryPosition
+delivery_position(const Delivery *d)
+{
+	const FrameReader *stream = &d->channels[DELIVERY_STREAM].reader;
+	uint64_t safe = tracker_safe_lsn(&d->tracker);
+	/* the sink has a value as a whole, or not yet; one that is left out it has had */
+	bool in_value = stream->in_value && !d->channels[DELIVERY_STREAM].left_out;
+	DeliveryPosition position = {.lsn = d->received_lsn > safe ? d->received_lsn : safe,
+								 .records = stream->records - (in_value ? 1 : 0),
+								 .options = d->options};
+
+	if (d->left_to_skip > 0)
+		return d->resumed;
+	return position;
+}
+
+void
+delivery_resume(Delivery *d, const DeliveryPosition *position)
+{
+	(void) tracker_adopt(&d->tracker, position->lsn, false);
+	d->resumed = *position;
+	d->left_to_skip = position->records;
+	d->sifting = d->watching || d->left_to_skip > 0;
+}
+
+void
+delivery_cut_at_commit(Delivery *d, bool wanted)
+{
+	d->cut_wanted = wanted;
+}
+
+bool
+delivery_in_transaction(const Delivery *d)
+{
+	return d->channels[DELIVERY_STREAM].reader.in_transaction;
+}
+
+bool
+delivery_between_payloads(const Delivery *d)
+{
+	return d->payload == NULL;
+}
+
+size_t
+delivery_held(const Delivery *d)
+{
+	return d->held_signals;
+}
+
+/* The payload that is being worked off, wherever that has stopped. */
+static void
+drop_payload(Delivery *d)
+{
+	if (d->run_buf != NULL && d->run_buf != d->payload)
+		buffer_drop(&d->pool, d->run_buf, 1);
+	d->run_buf = NULL;
+	d->run_next = d->run_len = 0;
+	d->holding = d->at_cut = d->cut_wanted = false;
+	if (d->payload != NULL)
+		buffer_drop(&d->pool, d->payload, 1);
+	d->payload = NULL;
+}
+
+void
+delivery_reset(Delivery *d, const DeliveryPosition *position)
+{
+	tracker_give_up(&d->tracker);
+	drop_payload(d);
+	delivery_begin(d, DELIVERY_STREAM);
+	d->dead_before = d->tracker.next;
+	d->received_lsn = position->lsn;
+	d->resumed = *position;
+	d->left_to_skip = position->records;
+	d->sifting = d->watching || d->left_to_skip > 0;
 }
 
 bool

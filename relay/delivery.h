@@ -42,6 +42,7 @@ typedef enum DeliveryStatus
 {
 	DELIVERY_IDLE,  /* nothing left of the payload */
 	DELIVERY_FULL,  /* the sink takes no more now */
+	DELIVERY_CUT,   /* a COMMIT was just behind what the sink has; call again */
 	DELIVERY_FAILED /* see delivery_error() */
 } DeliveryStatus;
 
@@ -93,6 +94,44 @@ extern void delivery_watch(Delivery *d, bool watching);
 /* From within signal(): what it is in is not safe before delivery_release(). */
 extern uint64_t delivery_hold(Delivery *d);
 extern void delivery_release(Delivery *d, uint64_t hold);
+
+/*
+ * Exactly once: how far the sink has it, between two payloads or at DELIVERY_CUT.
+ * lsn is 0 before anything is known; records counts those of the transaction
+ * behind it.
+ */
+typedef struct DeliveryPosition
+{
+	uint64_t lsn;
+	uint64_t records;
+	uint32_t options; /* CRC-32C of the plugin's */
+} DeliveryPosition;
+
+extern DeliveryPosition delivery_position(const Delivery *d);
+
+/*
+ * The stream that begins now is one from there: its first records are left out.
+ * Call it after delivery_begin().
+ */
+extern void delivery_resume(Delivery *d, const DeliveryPosition *position);
+
+/* Stop with DELIVERY_CUT behind the next COMMIT, once; or no more. */
+extern void delivery_cut_at_commit(Delivery *d, bool wanted);
+
+/* Has the stream brought part of a transaction? */
+extern bool delivery_in_transaction(const Delivery *d);
+
+/* Is no payload being worked off? */
+extern bool delivery_between_payloads(const Delivery *d);
+
+/* Signals that are not released. */
+extern size_t delivery_held(const Delivery *d);
+
+/*
+ * What is in flight is lost, and comes again from there on.  The sink must have
+ * given all of it up.
+ */
+extern void delivery_reset(Delivery *d, const DeliveryPosition *position);
 
 /* A new connection or COPY: HELLO comes again, route ids mean something new. */
 extern void delivery_begin(Delivery *d, unsigned channel);

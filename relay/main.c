@@ -276,6 +276,14 @@ with_sink(const CommandLine *line, int (*work)(const RelayConfig *, const RelayA
 		config_free(cfg);
 		return EXIT_USAGE;
 	}
+	if (line->args.sink == SINK_STDOUT && cfg->exactly_once)
+	{
+		log_error("%s: exactly once needs Kafka's transactions, which --sink stdout does not have; "
+				  "remove exactly.once.support and nova.delivery, or the option",
+				  line->config_path);
+		config_free(cfg);
+		return EXIT_USAGE;
+	}
 	if (line->args.embedded_broker && has_brokers(cfg))
 		log_warn("--embedded-broker: bootstrap.servers is not used, records go to the in-memory "
 				 "broker only");

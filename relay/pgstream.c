@@ -419,6 +419,7 @@ answer_slot(PgStream *pg, const PGresult *res)
 	if (!parse_lsn(PQgetvalue(res, 0, 5), &pg->server.confirmed_lsn))
 		return fail_plainly(pg, PG_RETRY, "slot \"%s\" is still being made by another session",
 							slot);
+	pg->server.slot_pid = atoi(PQgetvalue(res, 0, 3));
 	return found_slot(pg, SLOT_PRESENT);
 }
 

@@ -55,6 +55,7 @@ typedef struct PgServer
 	bool standby;    /* in recovery: nothing can be written, slots wait for the primary */
 	SlotFound slot;
 	uint64_t confirmed_lsn; /* the slot's */
+	int slot_pid;           /* who streams from it; 0: nobody */
 	bool slot_created;      /* by this connection */
 	PublicationUse publication;
 	char snapshot[64]; /* exported with it; lives until the next command */

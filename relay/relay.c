@@ -23,6 +23,13 @@
  * replication connection lies idle meanwhile, so that the snapshot it exported
  * lives.
  *
+ * Exactly once.  CLAIM fences relays before this one, RECALL reads how far they
+ * came (the position, which every Kafka transaction ends with), and the stream
+ * begins there.  Acknowledgements come with commits, so that all else is as it
+ * is at least once; only when a transaction ends is decided here, every turn
+ * (plan_cut).  An aborted transaction is a stream that broke off: what was
+ * received is dropped, and comes again from the last committed position on.
+ *
  * Traps: back-pressure means that libpq's socket is not polled for reading, so
  * nothing but our own timer keeps the walsender from timing us out.  Memory is
  * bounded by the sink's queue and by LENT_BYTES_MAX, because one slow record
@@ -57,6 +64,7 @@
 #include "snapplan.h"
 #include "snapshot.h"
 #include "state.h"
+#include "txnplan.h"
 
 /* Messages taken in one turn; acknowledgements and signals wait that long. */
 #define MESSAGES_PER_TURN 64
@@ -73,16 +81,18 @@
 #define PUBLISH_MS           100  /* between two publications of the numbers */
 #define TABLES_MAX           1000 /* of a snapshot that are published */
 
-#define SLOT_WAIT_MS         2000  /* a slot that takes longer to make waits for somebody */
-#define LOAD_PATIENCE_MS     5000  /* for the state topic, before the stream is read without it */
-#define SNAPSHOT_SAVE_MS     2000  /* between two records of how far a snapshot came */
-#define SNAPSHOT_PROGRESS_MS 5000  /* between two progress lines of a snapshot */
-#define STATUS_LINE_MS       200   /* the same on a terminal */
+#define SLOT_WAIT_MS         2000 /* a slot that takes longer to make waits for somebody */
+#define LOAD_PATIENCE_MS     5000 /* for the state topic, before the stream is read without it */
+#define SNAPSHOT_SAVE_MS     2000 /* between two records of how far a snapshot came */
+#define SNAPSHOT_PROGRESS_MS 5000 /* between two progress lines of a snapshot */
+#define STATUS_LINE_MS       200  /* the same on a terminal */
+#define CUT_WAIT_MS          10 /* until a transaction that is due and cannot end is looked at again */
 #define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
 
 typedef enum RelayState
 {
 	STATE_CONNECT,
+	STATE_CLAIM,
 	STATE_RECALL,
 	STATE_DECIDE,
 	STATE_CHECK,
@@ -172,6 +182,17 @@ typedef struct Relay
 	uint64_t confirmed_lsn; /* last flush position sent on this connection */
 	int64_t last_status;
 	bool status_now;
+
+	/* exactly once */
+	bool claimed;          /* nobody else's transactions are open any more */
+	bool position_known;   /* read from Kafka, or made here */
+	TxnPlan plan;          /* of the transaction that is open */
+	TxnCut cut;            /* what is to become of it */
+	TxnPosition committed; /* in Kafka; without a cluster: none */
+	TxnPosition pending;   /* with the commit that is under way */
+	char *position_key;
+	uint64_t commits; /* of the sink, that are known here */
+	uint64_t aborts;
 
 	/* timers */
 	int64_t next_heartbeat;
@@ -281,19 +302,19 @@ backoff_ms(Relay *r)
 
 /* One line per attempt, but the same line not all the time. */
 static void
-log_retry(Relay *r, const char *reason, int wait)
+log_retry(Relay *r, const char *whose, const char *reason, int wait)
 {
 	if (strncmp(reason, r->last_failure, sizeof(r->last_failure) - 1) == 0 &&
 		r->now - r->last_failure_logged < RETRY_LOG_MS)
 		return;
 	snprintf(r->last_failure, sizeof(r->last_failure), "%s", reason);
 	r->last_failure_logged = r->now;
-	log_warn("PostgreSQL: %s; attempt %d, next in %d ms, safe up to LSN " LSN_FORMAT, reason,
+	log_warn("%s: %s; attempt %d, next in %d ms, safe up to LSN " LSN_FORMAT, whose, reason,
 			 r->attempt, wait, LSN_ARGS(delivery_safe_lsn(r->delivery)));
 }
 
 static void
-reconnect_later(Relay *r, const char *reason)
+reconnect_later(Relay *r, const char *whose, const char *reason)
 {
 	int wait;
 
@@ -305,7 +326,7 @@ reconnect_later(Relay *r, const char *reason)
 	}
 	wait = backoff_ms(r);
 	r->attempt++;
-	log_retry(r, reason, wait);
+	log_retry(r, whose, reason, wait);
 	pgstream_disconnect(r->pg);
 	snapshot_close(r->snapshot);
 	increment_interrupt(r->increment);
@@ -328,7 +349,7 @@ static void
 judge(Relay *r, PgStatus status)
 {
 	if (status == PG_RETRY)
-		reconnect_later(r, pgstream_error(r->pg));
+		reconnect_later(r, "PostgreSQL", pgstream_error(r->pg));
 	else if (status == PG_STOP)
 		fail(r, "PostgreSQL: %s", pgstream_error(r->pg));
 }
@@ -339,7 +360,7 @@ judge_snapshot(Relay *r, PgStatus status)
 	if (status == PG_RETRY && snapshot_is_void(r->snapshot))
 		r->remembered.progress = NULL;
 	if (status == PG_RETRY)
-		reconnect_later(r, snapshot_error(r->snapshot));
+		reconnect_later(r, "PostgreSQL", snapshot_error(r->snapshot));
 	else if (status == PG_STOP)
 		fail(r, "PostgreSQL: %s", snapshot_error(r->snapshot));
 }
@@ -445,16 +466,201 @@ take_message(Relay *r, char *message, size_t len)
 }
 
 /*
+ * Exactly once
+ */
+
+static void
+begin_plan(Relay *r)
+{
+	const DeliveryCounts *counts = delivery_counts(r->delivery);
+
+	txnplan_begin(&r->plan, counts->records, counts->bytes);
+	delivery_cut_at_commit(r->delivery, false);
+	r->cut = TXN_GO_ON;
+}
+
+/* Commit what the sink has, if it may be. */
+static void
+end_transaction(Relay *r)
+{
+	DeliveryPosition at = delivery_position(r->delivery);
+	char *text;
+
+	if (r->sink->txn != SINK_TXN_OPEN || delivery_held(r->delivery) > 0)
+		return;
+	r->pending = (TxnPosition){.lsn = at.lsn, .records = at.records, .options = at.options};
+	snprintf(r->pending.system_id, sizeof(r->pending.system_id), "%s", r->system_id);
+	snprintf(r->pending.timeline, sizeof(r->pending.timeline), "%s", r->timeline);
+	text = txnplan_format(&r->pending);
+	if (text == NULL)
+	{
+		fail(r, "out of memory for a position; nothing more is confirmed");
+		return;
+	}
+	log_debug("commit at LSN " LSN_FORMAT " and %" PRIu64 " records", LSN_ARGS(at.lsn), at.records);
+	sink_commit(r->sink, r->position_key, text);
+	free(text);
+	begin_plan(r);
+}
+
+/* Between two payloads: is this a place where the transaction may end? */
+static void
+cut_here(Relay *r)
+{
+	if (delivery_between_payloads(r->delivery) &&
+		(r->cut == TXN_CUT_NOW ||
+		 (r->cut == TXN_CUT_AT_COMMIT && !delivery_in_transaction(r->delivery))))
+		end_transaction(r);
+}
+
+/* At the end of every turn: what is to become of the transaction? */
+static void
+plan_cut(Relay *r)
+{
+	const DeliveryCounts *counts = delivery_counts(r->delivery);
+	TxnPressure pressure = {.ending = r->state == STATE_DRAIN || r->state == STATE_CONNECT,
+							.full = delivery_lent_bytes(r->delivery) > LENT_BYTES_MAX,
+							.held = delivery_held(r->delivery) > 0};
+	int64_t due;
+
+	if (!r->claimed || r->state == STATE_FAILED || r->state == STATE_END)
+		return;
+	txnplan_note(&r->plan, counts->records, counts->bytes, r->now);
+	r->cut = txnplan_cut(&r->plan, pressure, r->now);
+	delivery_cut_at_commit(r->delivery, r->cut != TXN_GO_ON);
+	cut_here(r);
+	due = txnplan_deadline(&r->plan);
+	wake_by(r, due > r->now ? due : r->now + CUT_WAIT_MS);
+}
+
+static DeliveryPosition
+committed_position(const Relay *r)
+{
+	return (DeliveryPosition){
+		.lsn = r->committed.lsn, .records = r->committed.records, .options = r->committed.options};
+}
+
+/* What the runs before left in Kafka.  False after a failure. */
+static bool
+recall_position(Relay *r)
+{
+	const char *text = state_position(r->store);
+
+	if (r->position_known || !r->cfg->exactly_once)
+		return true;
+	r->position_known = true;
+	if (text == NULL)
+		return true;
+	if (txnplan_parse(text, strlen(text), &r->committed))
+	{
+		log_info("exactly once: Kafka has everything up to LSN " LSN_FORMAT " and %" PRIu64
+				 " records of the transaction behind it",
+				 LSN_ARGS(r->committed.lsn), r->committed.records);
+		return true;
+	}
+	fail(r,
+		 "state topic %s: the position %s cannot be read: it is of another version, or damaged; "
+		 "install the newer relay, or remove the record to go on from where the slot stands, which "
+		 "may repeat what was sent",
+		 r->cfg->state_topic, r->position_key);
+	return false;
+}
+
+/* Another cluster's positions say nothing here, and a gap must not be passed over. */
+static bool
+position_fits(Relay *r, const DeliveryPosition *at)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	TxnPosition position = r->committed;
+
+	position.lsn = at->lsn;
+	position.records = at->records;
+	switch (txnplan_judge(&position, server->system_id, server->timeline, server->confirmed_lsn))
+	{
+		case TXN_OTHER_CLUSTER:
+			fail(
+				r,
+				"state topic %s: the position %s is of the cluster %s, and this is %s; use another "
+				"slot.name, or remove the record to go on from where the slot stands",
+				r->cfg->state_topic, r->position_key, position.system_id, server->system_id);
+			return false;
+		case TXN_OTHER_TIMELINE:
+			fail(
+				r,
+				"state topic %s: the position %s is of timeline %s, and the server is on %s: a "
+				"standby was promoted, or the server restored; what Kafka has may not be what this "
+				"server has; remove the record to go on from where the slot stands, which may "
+				"repeat what was sent",
+				r->cfg->state_topic, r->position_key, position.timeline, server->timeline);
+			return false;
+		case TXN_SLOT_PASSED:
+			fail(
+				r,
+				"slot %s stands at LSN " LSN_FORMAT
+				", but of the transaction behind LSN " LSN_FORMAT " only %" PRIu64
+				" records are in Kafka: somebody else has moved the slot, and the "
+				"rest cannot be read any more; remove the record %s from topic %s to go on without "
+				"it, or take a new snapshot",
+				r->cfg->slot_name, LSN_ARGS(server->confirmed_lsn), LSN_ARGS(at->lsn), at->records,
+				r->position_key, r->cfg->state_topic);
+			return false;
+		default:
+			return true;
+	}
+}
+
+/*
+ * Where the stream begins: where Kafka has it, and this process with what it has
+ * received since, or where the slot stands if that is later.  False after a failure.
+ */
+static bool
+settle_position(Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	DeliveryPosition at = delivery_position(r->delivery);
+
+	if (r->committed.lsn > at.lsn)
+		at = committed_position(r);
+	if (!position_fits(r, &at))
+		return false;
+	if (server->confirmed_lsn > at.lsn)
+		at = (DeliveryPosition){.lsn = server->confirmed_lsn};
+	delivery_begin(r->delivery, DELIVERY_STREAM);
+	delivery_resume(r->delivery, &at);
+	r->committed.lsn = at.lsn;
+	r->committed.records = at.records;
+	r->committed.options = at.options;
+	return true;
+}
+
+/* A new slot: what was written for one of the same name before means nothing. */
+static void
+new_position(Relay *r)
+{
+	DeliveryPosition at = {.lsn = pgstream_server(r->pg)->confirmed_lsn};
+
+	r->committed = (TxnPosition){.lsn = at.lsn};
+	delivery_begin(r->delivery, DELIVERY_STREAM);
+	delivery_resume(r->delivery, &at);
+}
+
+/*
  * Work off what was received.  Returns true when the next message may be read.
  */
 static bool
 pump(Relay *r)
 {
-	switch (delivery_pump(r->delivery))
+	DeliveryStatus status;
+
+	while ((status = delivery_pump(r->delivery)) == DELIVERY_CUT)
+		end_transaction(r);
+	switch (status)
 	{
 		case DELIVERY_IDLE:
 			if (delivery_received_lsn(r->delivery) > r->written_lsn)
 				r->written_lsn = delivery_received_lsn(r->delivery);
+			if (r->cut != TXN_GO_ON)
+				cut_here(r);
 			return delivery_lent_bytes(r->delivery) <= LENT_BYTES_MAX;
 		case DELIVERY_FULL:
 			return false;
@@ -502,7 +708,28 @@ begin_connect(Relay *r)
 	wake_by(r, r->now);
 }
 
-/* First let everything in flight be acknowledged, so that little comes twice. */
+/* Exactly once, a relay that uses the slot must not be fenced: it would stop. */
+static bool
+slot_is_taken(Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	char text[160];
+
+	if (!r->cfg->exactly_once || r->claimed || server->slot != SLOT_PRESENT ||
+		server->slot_pid == 0)
+		return false;
+	snprintf(text, sizeof(text),
+			 "slot \"%s\" is in use by the server's process %d; it is taken over as soon as it is "
+			 "free",
+			 r->cfg->slot_name, server->slot_pid);
+	reconnect_later(r, "PostgreSQL", text);
+	return true;
+}
+
+/*
+ * First let everything in flight be acknowledged, so that little comes twice;
+ * and what a signal asked for be written down, which may be lost with it.
+ */
 static void
 turn_connect(Relay *r)
 {
@@ -510,7 +737,7 @@ turn_connect(Relay *r)
 
 	if (!r->connecting)
 	{
-		if (!pump(r) || !delivery_idle(r->delivery))
+		if (!pump(r) || !delivery_idle(r->delivery) || delivery_held(r->delivery) > 0)
 			return;
 		if (r->now < r->retry_at)
 		{
@@ -521,11 +748,28 @@ turn_connect(Relay *r)
 	}
 	status = pgstream_advance(r->pg, r->now);
 	if (status == PG_READY)
-		enter(r, STATE_RECALL);
+	{
+		if (!slot_is_taken(r))
+			enter(r, r->cfg->exactly_once && !r->claimed ? STATE_CLAIM : STATE_RECALL);
+	}
 	else if (status == PG_AGAIN)
 		wake_by(r, pgstream_deadline(r->pg));
 	else
 		judge(r, status);
+}
+
+/* Once per process: the ids stay ours until somebody takes them. */
+static void
+turn_claim(Relay *r)
+{
+	if (!r->working)
+		sink_claim(r->sink);
+	r->working = true;
+	if (r->sink->txn == SINK_TXN_CLAIMING)
+		return;
+	r->claimed = true;
+	log_info("exactly once: the transactional id %s is claimed", r->cfg->transactional_id);
+	enter(r, STATE_RECALL);
 }
 
 /* True when the state topic's work is done; else it was seen to. */
@@ -564,7 +808,8 @@ turn_recall(Relay *r)
 {
 	if (r->saving)
 		return;
-	if (r->store != NULL && !r->recalled && r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
+	if (r->store != NULL && !r->recalled &&
+		(r->cfg->snapshot_mode != SNAPSHOT_NO_DATA || r->cfg->exactly_once))
 	{
 		if (!r->working)
 			state_read(r->store, true);
@@ -572,10 +817,12 @@ turn_recall(Relay *r)
 		if (!store_ready(r))
 			return;
 		r->remembered = *state_record(r->store);
+		if (!recall_position(r))
+			return;
 		state_close(r->store);
 	}
 	r->recalled = true;
-	if (r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
+	if (r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA || r->cfg->exactly_once)
 		load_jobs(r);
 	enter(r, STATE_DECIDE);
 }
@@ -605,7 +852,8 @@ static void
 advance_load(Relay *r)
 {
 	/* else RECALL has it, or will */
-	if (r->loaded || r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA)
+	if (r->loaded || r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA ||
+		r->cfg->exactly_once)
 		return;
 	if (!r->loading)
 		state_read(r->store, false);
@@ -730,10 +978,18 @@ start_stream(Relay *r)
 	snapshot_close(r->snapshot);
 	r->locked = false;
 	log_publication(r);
-	delivery_begin(r->delivery, DELIVERY_STREAM);
-	/* the slot is never asked to go back: the server takes the later of the two */
-	if (pgstream_server(r->pg)->confirmed_lsn > safe)
-		(void) delivery_adopt(r->delivery, pgstream_server(r->pg)->confirmed_lsn);
+	if (r->cfg->exactly_once)
+	{
+		if (!settle_position(r))
+			return;
+	}
+	else
+	{
+		delivery_begin(r->delivery, DELIVERY_STREAM);
+		/* the slot is never asked to go back: the server takes the later of the two */
+		if (pgstream_server(r->pg)->confirmed_lsn > safe)
+			(void) delivery_adopt(r->delivery, pgstream_server(r->pg)->confirmed_lsn);
+	}
 	r->confirmed_lsn = pgstream_server(r->pg)->confirmed_lsn;
 	increment_begin(r->increment, pgstream_server(r->pg)->publication);
 	pgstream_start(r->pg, delivery_safe_lsn(r->delivery), r->now);
@@ -991,6 +1247,8 @@ turn_create(Relay *r)
 	else
 	{
 		log_new_slot(r);
+		if (r->cfg->exactly_once)
+			new_position(r);
 		r->undo_slot = snapshot;
 		if (snapshot)
 			enter(r, STATE_SNAPSHOT);
@@ -1046,6 +1304,8 @@ begin_snapshot(Relay *r)
 	const PgServer *server = pgstream_server(r->pg);
 	bool exported = r->action != ACTION_BESIDE;
 
+	if (r->cfg->exactly_once && !exported && !settle_position(r))
+		return;
 	r->snapshot_began = r->now;
 	r->next_snapshot_line = r->now + SNAPSHOT_PROGRESS_MS;
 	r->next_status_line = r->now + STATUS_LINE_MS;
@@ -1099,6 +1359,8 @@ turn_snapshot(Relay *r)
 	beat(r);
 	if (!r->working)
 		begin_snapshot(r);
+	if (r->state != STATE_SNAPSHOT)
+		return;
 	r->working = true;
 	status = snapshot_advance(r->snapshot, r->now);
 	if (status == PG_AGAIN)
@@ -1405,7 +1667,10 @@ typedef struct RelayStateRow
 static const RelayStateRow states[] = {
 	[STATE_CONNECT] = {"CONNECT", turn_connect, true,
 					   "wait for what is in flight, then for the back-off, then connect and "
-					   "look the slot up; → RECALL, → CONNECT on what can heal, → FAILED"},
+					   "look the slot up; → RECALL, → CLAIM, → CONNECT on what can heal, → FAILED"},
+	[STATE_CLAIM] = {"CLAIM", turn_claim, false,
+					 "exactly once: fence the relays before this one and wait until what they left "
+					 "open is aborted; → RECALL, → FAILED"},
 	[STATE_RECALL] = {"RECALL", turn_recall, false,
 					  "read what the state topic remembers of the slot; → DECIDE, → FAILED"},
 	[STATE_DECIDE] =
@@ -1455,16 +1720,65 @@ take_signal(Relay *r)
 		begin_drain(r, "stop requested");
 }
 
+/* Nothing since the last commit is in Kafka, as far as its readers see. */
+static void
+take_abort(Relay *r)
+{
+	DeliveryPosition at = committed_position(r);
+
+	delivery_reset(r->delivery, &at);
+	begin_plan(r);
+	r->aborts++;
+	if (r->state == STATE_FAILED || r->state == STATE_END)
+		return;
+	if (r->state == STATE_DRAIN)
+	{
+		end_drain(r, "Kafka's last transaction was aborted");
+		return;
+	}
+	/* a snapshot has no position to go on from: the state topic says what is left of it */
+	reconnect_later(r, "Kafka", "the transaction was aborted, and its records are sent again");
+}
+
+/* What the sink's poll has brought. */
+static void
+note_commits(Relay *r)
+{
+	if (r->commits == r->sink->commits)
+		return;
+	r->commits = r->sink->commits;
+	r->committed = r->pending;
+}
+
+/* The slot is the other relay's now, whatever was to be done about it. */
+static void
+take_fenced(Relay *r)
+{
+	if (r->state == STATE_FAILED || r->state == STATE_END)
+		return;
+	fail(r, "%s", r->sink->error);
+	r->undo_slot = false;
+}
+
 static void
 serve_sink(Relay *r)
 {
 	size_t acks;
 
-	switch (sink_poll(r->sink, &acks))
+	SinkStatus status = sink_poll(r->sink, &acks);
+
+	note_commits(r);
+	switch (status)
 	{
 		case SINK_FAILED:
 			if (r->state != STATE_FAILED && r->state != STATE_END)
 				fail(r, "%s", r->sink->error);
+			break;
+		case SINK_ABORTED:
+			take_abort(r);
+			break;
+		case SINK_FENCED:
+			take_fenced(r);
 			break;
 		case SINK_CLOSED:
 			/* nobody reads any more: nothing in flight can be acked */
@@ -1647,6 +1961,7 @@ relay_turn(Relay *r)
 		advance_load(r);
 		save_jobs(r);
 	}
+	plan_cut(r);
 	if (r->state != STATE_END)
 		log_progress(r);
 }
@@ -1724,8 +2039,11 @@ relay_open(Relay *r)
 		return false;
 	}
 	delivery_set_sink(r->delivery, r->sink);
+	r->plan.interval_ms = r->cfg->txn_interval_ms;
+	r->plan.bytes_max = (uint64_t) r->cfg->txn_bytes;
 	if (r->args->sink == SINK_KAFKA &&
-		(r->store = state_new(r->cfg, sink_kafka_embedded(r->sink))) == NULL)
+		((r->store = state_new(r->cfg, sink_kafka_embedded(r->sink))) == NULL ||
+		 (r->position_key = state_position_key(r->cfg)) == NULL))
 	{
 		log_error("cannot start: out of memory");
 		return false;
@@ -1749,6 +2067,7 @@ relay_close(Relay *r)
 	increment_free(r->increment);
 	free(r->progress);
 	free(r->jobs);
+	free(r->position_key);
 	pgstream_free(r->pg);
 	delivery_free(r->delivery);
 	if (signal_pipe[0] >= 0)

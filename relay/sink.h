@@ -24,6 +24,16 @@
  *
  * There is no flush: whoever wants everything acked polls until it is.
  *
+ * Exactly once (sink->txn is not SINK_TXN_NONE):
+ *
+ *	sink_claim(sink);					fences relays before this one; poll until SINK_TXN_OPEN
+ *	sink_produce(…)…
+ *	sink_commit(sink, key, position);	poll until SINK_TXN_OPEN: only now acked() is called
+ *
+ * What cannot be committed is aborted by the sink: given_up() is called for every
+ * record since the last commit, then sink_poll() returns SINK_ABORTED, once.  What
+ * was aborted has to be produced again.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef NOVA_RELAY_SINK_H
@@ -41,10 +51,22 @@
 typedef enum SinkStatus
 {
 	SINK_OK,
-	SINK_FULL,   /* not all accepted; try again after acks */
-	SINK_FAILED, /* see error */
-	SINK_CLOSED  /* the reader went away: stop in order */
+	SINK_FULL,    /* not all accepted; try again after acks */
+	SINK_FAILED,  /* see error */
+	SINK_CLOSED,  /* the reader went away: stop in order */
+	SINK_ABORTED, /* sink_poll(): everything since the last commit was given up; see error */
+	SINK_FENCED   /* sink_poll(): another relay has taken over; see error */
 } SinkStatus;
+
+/* Of a sink that delivers exactly once. */
+typedef enum SinkTxn
+{
+	SINK_TXN_NONE,     /* it does not */
+	SINK_TXN_CLAIMING, /* before the first: takes nothing yet */
+	SINK_TXN_OPEN,
+	SINK_TXN_COMMITTING, /* may take records of the next one already */
+	SINK_TXN_ABORTING
+} SinkTxn;
 
 typedef struct SinkEvents
 {
@@ -62,6 +84,8 @@ typedef struct SinkOps
 	SinkStatus (*produce)(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf,
 						  size_t *accepted);
 	void (*heartbeat)(Sink *sink, const char *topic, const char *key, const char *value);
+	void (*claim)(Sink *sink);
+	void (*commit)(Sink *sink, const char *key, const char *position);
 	SinkStatus (*poll)(Sink *sink, size_t *acks);
 	struct pollfd (*pollfd)(const Sink *sink);
 	size_t (*max_record)(const Sink *sink);
@@ -73,6 +97,8 @@ struct Sink
 	const SinkOps *ops;
 	SinkEvents events;
 	bool more; /* sink_poll() left something: do not wait before the next */
+	SinkTxn txn;
+	uint64_t commits; /* that went well */
 	char error[1024];
 };
 
@@ -106,6 +132,22 @@ static inline void
 sink_heartbeat(Sink *sink, const char *topic, const char *key, const char *value)
 {
 	sink->ops->heartbeat(sink, topic, key, value);
+}
+
+/*
+ * Exactly once.  Commit what was produced since the last time, together with a
+ * position that goes to the state topic; copied.  Only while SINK_TXN_OPEN.
+ */
+static inline void
+sink_claim(Sink *sink)
+{
+	sink->ops->claim(sink);
+}
+
+static inline void
+sink_commit(Sink *sink, const char *key, const char *position)
+{
+	sink->ops->commit(sink, key, position);
 }
 
 /* Bounded work; acks counts the records that acked() was told of. */

@@ -3,6 +3,12 @@
  * sink_kafka.c
  *		Records to Kafka by librdkafka: idempotent, acks=all, without copying.
  *
+ * Exactly once, there are lanes: transactional producers that take turns.  While
+ * one commits, the next one takes records, but not before every record of the
+ * first is with the brokers, for order; and it commits only after the first one
+ * has.  Acknowledgements are kept until then.  What blocks is done by kafkatxn.c.
+ * Heartbeats have a producer of their own, for they are part of no transaction.
+ *
  * Delivery reports come as events: a pipe wakes the relay's poll(), and
  * rd_kafka_event_message_array() gives a whole batch.  Neighbours of one
  * buffer become one call of acked().
@@ -28,32 +34,79 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "copydata.h"
+#include "kafkatxn.h"
 #include "log.h"
+#include "txnplan.h"
 
 #define PRODUCE_RUN     256  /* records in one rd_kafka_produce_batch() */
 #define EVENTS_PER_POLL 16   /* a batch of reports each */
 #define REPORTS_AT_ONCE 1024 /* messages taken out of one event per call */
 #define HEARTBEAT_WARN  30   /* of so many failed heartbeats one is a log line */
 #define FINAL_POLL_MS   100  /* for the reports of what is given up at close */
+#define FINAL_ABORT_MS  3000 /* for the transaction that is open then */
+
+/* Exactly once: producers that take turns; one more beats. */
+#define TXN_LANES 1
+#define LANES_MAX (KAFKATXN_PRODUCERS + 1)
+
+/* Kafka's patience with a transaction, beyond what the longest one takes. */
+#define TXN_TIMEOUT_MS 60000
 
 typedef struct KafkaRoute
 {
 	char *topic;
-	rd_kafka_topic_t *handle;
+	rd_kafka_topic_t *handles[KAFKATXN_PRODUCERS]; /* of each lane */
 } KafkaRoute;
+
+/* Records that are with the brokers and count when their transaction does. */
+typedef struct KeptAck
+{
+	Buffer *buf;
+	uint32_t n;
+} KeptAck;
+
+typedef struct KafkaLane
+{
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue;
+	uint64_t in_flight; /* records accepted and not reported */
+	KeptAck *kept;
+	size_t nkept;
+	size_t kept_size;
+} KafkaLane;
+
+typedef enum TxnStep
+{
+	TXN_IDLE,
+	TXN_CLAIM,
+	TXN_POSITION, /* the commit's last record is not taken yet */
+	TXN_COMMIT,
+	TXN_ABORT
+} TxnStep;
 
 typedef struct KafkaSink
 {
 	Sink sink;
 	const RelayConfig *cfg;
-	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue;
-	int wake_fds[2]; /* librdkafka writes to [1] */
+	KafkaLane lanes[LANES_MAX];
+	unsigned nlanes;  /* records go to the first ones of these */
+	unsigned nqueues; /* and heartbeats to the last one */
+	KafkaLane *lane;  /* that records go to now */
+	bool shut;        /* to none of them */
+	int wake_fds[2];  /* librdkafka writes to [1] */
 	KafkaRoute *routes;
 	size_t nroutes;
 	size_t max_record;
-	uint64_t in_flight; /* records accepted and not reported */
-	bool closing;       /* failures are wanted now */
+	bool closing;  /* failures are wanted now */
+	KafkaTxn *txn; /* NULL: at least once */
+	TxnStep step;
+	KafkaLane *ending; /* the one that commits */
+	char *key;         /* of its position, while it is not taken */
+	char *position;
+	bool doomed;  /* the transactions must be aborted; reason says why */
+	bool aborted; /* they were, and nobody knows yet */
+	bool fenced;
+	char reason[512];
 	unsigned failed_heartbeats;
 	bool heartbeat_out; /* one is under way */
 	rd_kafka_t *mock_rk;
@@ -92,7 +145,7 @@ static const struct
 	{"delivery.report.only.error",
 	 {"false", NULL},
 	 "every acknowledgement is needed to know what may be confirmed"},
-	{"transactional.id", {NULL}, "the relay's delivery is at least once; leave it out"},
+	{"transactional.id", {NULL}, "it belongs to the relay: set nova.transactional.id"},
 	{"enabled_events", {NULL}, "it belongs to the relay; leave it out"},
 	{"log.queue", {"false", NULL}, "it belongs to the relay; leave it out"},
 };
@@ -130,6 +183,9 @@ static const struct
 	 "nothing behind it is confirmed; correct the cause and start again"},
 };
 
+/* What the report of a position says, where that of a record names its buffer. */
+static Buffer position_mark;
+
 static KafkaSink *
 kafka(Sink *sink)
 {
@@ -146,6 +202,67 @@ advice_for(rd_kafka_resp_err_t err)
 	return advices[i].advice;
 }
 
+/* What no second attempt changes. */
+static bool
+is_permanent(rd_kafka_resp_err_t err)
+{
+	return err != RD_KAFKA_RESP_ERR__MSG_TIMED_OUT && err != RD_KAFKA_RESP_ERR__FATAL &&
+		   err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION &&
+		   advice_for(err) != advice_for(RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+/* Let the loop come by. */
+static void
+rouse(KafkaSink *k)
+{
+	ssize_t ignored = write(k->wake_fds[1], "!", 1);
+
+	(void) ignored;
+}
+
+/* What was produced since the last commit cannot be committed. */
+static void
+doom(KafkaSink *k, const char *reason)
+{
+	k->shut = true;
+	if (!k->doomed)
+		snprintf(k->reason, sizeof(k->reason), "%s", reason);
+	k->doomed = true;
+	if (k->sink.txn == SINK_TXN_OPEN)
+		k->sink.txn = SINK_TXN_ABORTING;
+	rouse(k);
+}
+
+static void
+fenced(KafkaSink *k, const char *reason)
+{
+	k->shut = true;
+	k->fenced = true;
+	if (k->sink.error[0] == '\0')
+		snprintf(k->sink.error, sizeof(k->sink.error),
+				 "fenced: another producer with the transactional id %s has taken over, or Kafka "
+				 "has given up on this one (%s); what was not committed is not visible and is sent "
+				 "by whoever goes on",
+				 k->cfg->transactional_id, reason);
+}
+
+/* A producer that cannot go on at all; false if it can. */
+static bool
+take_fatal(KafkaSink *k, rd_kafka_t *rk)
+{
+	char fatal[256];
+	rd_kafka_resp_err_t err = rd_kafka_fatal_error(rk, fatal, sizeof(fatal));
+
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return false;
+	if (kafkatxn_means_fenced(err))
+		fenced(k, fatal);
+	else if (k->sink.error[0] == '\0')
+		snprintf(k->sink.error, sizeof(k->sink.error), "the Kafka producer failed: %s; %s", fatal,
+				 advice_for(RD_KAFKA_RESP_ERR__FATAL));
+	return true;
+}
+
 /* The first failure is the cause; what follows is noise. */
 static SinkStatus
 fail_record(KafkaSink *k, rd_kafka_resp_err_t err, const char *topic, uint64_t lsn, size_t bytes)
@@ -155,7 +272,7 @@ fail_record(KafkaSink *k, rd_kafka_resp_err_t err, const char *topic, uint64_t l
 
 	if (k->sink.error[0] != '\0')
 		return SINK_FAILED;
-	if (rd_kafka_fatal_error(k->rk, fatal, sizeof(fatal)) != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (rd_kafka_fatal_error(k->lane->rk, fatal, sizeof(fatal)) != RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
 		err = RD_KAFKA_RESP_ERR__FATAL;
 		reason = fatal;
@@ -237,16 +354,36 @@ set_connector_properties(rd_kafka_conf_t *conf, const RelayConfig *cfg, char *er
 	return true;
 }
 
+/* The lane's transactional.id, and how long Kafka waits for a relay that is gone. */
+static bool
+set_transactional(rd_kafka_conf_t *conf, const RelayConfig *cfg, unsigned number, char *err,
+				  size_t errsize)
+{
+	char id[512];
+	char timeout[32];
+
+	snprintf(id, sizeof(id), "%s-%u", cfg->transactional_id, number);
+	snprintf(timeout, sizeof(timeout), "%lld",
+			 (long long) txnplan_longest_ms(cfg->txn_interval_ms) + TXN_TIMEOUT_MS);
+	return rd_kafka_conf_set(conf, "transactional.id", id, err, errsize) == RD_KAFKA_CONF_OK &&
+		   rd_kafka_conf_set(conf, "transaction.timeout.ms", timeout, err, errsize) ==
+			   RD_KAFKA_CONF_OK;
+}
+
 static rd_kafka_conf_t *
-make_conf(KafkaSink *k, char *err, size_t errsize)
+make_conf(KafkaSink *k, unsigned number, char *err, size_t errsize)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	bool transactional = k->txn != NULL && number < k->nlanes;
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		ok = rd_kafka_conf_set(conf, defaults[i][0], defaults[i][1], err, errsize) ==
-			 RD_KAFKA_CONF_OK;
-	ok = ok && set_connector_properties(conf, k->cfg, err, errsize) &&
+		/* a transaction is given up with its records */
+		if (!transactional || strcmp(defaults[i][0], "message.timeout.ms") != 0)
+			ok = rd_kafka_conf_set(conf, defaults[i][0], defaults[i][1], err, errsize) ==
+				 RD_KAFKA_CONF_OK;
+	ok = ok && (!transactional || set_transactional(conf, k->cfg, number, err, errsize)) &&
+		 set_connector_properties(conf, k->cfg, err, errsize) &&
 		 fit_queue(conf, k->cfg, err, errsize);
 	if (ok && k->mock != NULL)
 		ok = rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(k->mock),
@@ -354,27 +491,60 @@ static bool
 open_producer(KafkaSink *k, char *err, size_t errsize)
 {
 	char text[512];
-	char value[32];
-	size_t size = sizeof(value);
-	rd_kafka_conf_t *conf = make_conf(k, err, errsize);
+	KafkaLane *lane = &k->lanes[k->nqueues];
+	rd_kafka_conf_t *conf = make_conf(k, k->nqueues, err, errsize);
 
 	if (conf == NULL)
 		return false;
-	k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-	if (k->rk == NULL)
+	lane->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	if (lane->rk == NULL)
 	{
 		rd_kafka_conf_destroy(conf);
 		snprintf(err, errsize, "the Kafka producer could not start: %s", text);
 		return false;
 	}
-	k->max_record = 1000000;
-	if (rd_kafka_conf_get(rd_kafka_conf(k->rk), "message.max.bytes", value, &size) ==
-		RD_KAFKA_CONF_OK)
-		k->max_record = strtoull(value, NULL, 10);
-	k->queue = rd_kafka_queue_get_main(k->rk);
-	rd_kafka_queue_io_event_enable(k->queue, k->wake_fds[1], "!", 1);
+	lane->queue = rd_kafka_queue_get_main(lane->rk);
+	rd_kafka_queue_io_event_enable(lane->queue, k->wake_fds[1], "!", 1);
+	k->nqueues++;
 	k->sink.more = true; /* what came before the descriptor was set */
 	return true;
+}
+
+static bool
+open_lanes(KafkaSink *k, char *err, size_t errsize)
+{
+	unsigned wanted = k->cfg->exactly_once ? TXN_LANES + 1 : 1;
+	char value[32];
+	size_t size = sizeof(value);
+
+	k->nlanes = k->cfg->exactly_once ? TXN_LANES : 1;
+	k->lane = &k->lanes[0];
+	if (k->cfg->exactly_once && (k->txn = kafkatxn_new(k->wake_fds[1])) == NULL)
+	{
+		snprintf(err, errsize, "cannot start a thread: %s", strerror(errno));
+		return false;
+	}
+	while (k->nqueues < wanted)
+		if (!open_producer(k, err, errsize))
+			return false;
+	k->shut = k->cfg->exactly_once;
+	k->sink.txn = k->cfg->exactly_once ? SINK_TXN_CLAIMING : SINK_TXN_NONE;
+	k->max_record = 1000000;
+	if (rd_kafka_conf_get(rd_kafka_conf(k->lane->rk), "message.max.bytes", value, &size) ==
+		RD_KAFKA_CONF_OK)
+		k->max_record = strtoull(value, NULL, 10);
+	return true;
+}
+
+static void
+close_route(KafkaRoute *route)
+{
+	for (unsigned i = 0; i < KAFKATXN_PRODUCERS; i++)
+	{
+		if (route->handles[i] != NULL)
+			rd_kafka_topic_destroy(route->handles[i]);
+		route->handles[i] = NULL;
+	}
 }
 
 static SinkStatus
@@ -398,23 +568,32 @@ kafka_route(Sink *sink, uint32_t id, const char *topic)
 	if (route->topic != NULL && strcmp(route->topic, topic) == 0)
 		return SINK_OK;
 	free(route->topic);
-	if (route->handle != NULL)
-		rd_kafka_topic_destroy(route->handle);
+	close_route(route);
 	mock_topic(k, topic);
 	route->topic = strdup(topic);
-	route->handle = rd_kafka_topic_new(k->rk, topic, NULL);
-	if (route->handle == NULL)
+	for (unsigned i = 0; i < k->nlanes; i++)
 	{
-		snprintf(sink->error, sizeof(sink->error),
-				 "librdkafka refuses the topic %s: %s; correct the routing options", topic,
-				 rd_kafka_err2str(rd_kafka_last_error()));
-		return SINK_FAILED;
+		route->handles[i] = rd_kafka_topic_new(k->lanes[i].rk, topic, NULL);
+		if (route->handles[i] == NULL)
+		{
+			snprintf(sink->error, sizeof(sink->error),
+					 "librdkafka refuses the topic %s: %s; correct the routing options", topic,
+					 rd_kafka_err2str(rd_kafka_last_error()));
+			return SINK_FAILED;
+		}
 	}
 	if (route->topic != NULL)
 		return SINK_OK;
 out_of_memory:
 	snprintf(sink->error, sizeof(sink->error), "out of memory for topic %s", topic);
 	return SINK_FAILED;
+}
+
+/* The route's topic, as the lane knows it that records go to now. */
+static inline rd_kafka_topic_t *
+handle_of(const KafkaSink *k, uint32_t route)
+{
+	return k->routes[route].handles[k->lane - k->lanes];
 }
 
 static inline size_t
@@ -430,13 +609,20 @@ not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, const Buff
 	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 	{
 		/* whatever else is in the queue leaves it some time */
-		if (k->in_flight > 0 || rd_kafka_outq_len(k->rk) > 0)
+		if (k->lane->in_flight > 0 || rd_kafka_outq_len(k->lane->rk) > 0)
 			return SINK_FULL;
 		snprintf(k->sink.error, sizeof(k->sink.error),
 				 "a record of %zu bytes for topic %s (from LSN " LSN_FORMAT ") is larger than the "
 				 "whole producer queue; raise producer.override.buffer.memory and start again",
 				 record_size(r), k->routes[r->route].topic, LSN_ARGS(buf->lsn));
 		return SINK_FAILED;
+	}
+	if (k->txn != NULL && !is_permanent(err))
+	{
+		/* the transaction has failed; librdkafka says why in its own time */
+		if (!take_fatal(k, k->lane->rk))
+			doom(k, rd_kafka_err2str(err));
+		return SINK_FULL;
 	}
 	return fail_record(k, err, k->routes[r->route].topic, buf->lsn, record_size(r));
 }
@@ -483,10 +669,10 @@ produce_run(KafkaSink *k, const NovaRecord *records, size_t n, Buffer *buf, size
 		m->key_len = records[i].key.len;
 		m->_private = buf;
 	}
-	taken = rd_kafka_produce_batch(k->routes[records[0].route].handle, RD_KAFKA_PARTITION_UA,
+	taken = rd_kafka_produce_batch(handle_of(k, records[0].route), RD_KAFKA_PARTITION_UA,
 								   RD_KAFKA_MSG_F_PARTITION, k->run, (int) n);
 	if (taken > 0)
-		k->in_flight += (uint64_t) taken;
+		k->lane->in_flight += (uint64_t) taken;
 	if (taken == (int) n)
 	{
 		*accepted = n;
@@ -531,15 +717,15 @@ send_record(KafkaSink *k, rd_kafka_topic_t *topic, int32_t partition, NovaBytes 
 	};
 	size_t n = sizeof(args) / sizeof(args[0]);
 
-	return rd_kafka_produceva(k->rk, args, headers != NULL ? n : n - 1);
+	return rd_kafka_produceva(k->lane->rk, args, headers != NULL ? n : n - 1);
 }
 
 static rd_kafka_resp_err_t
 produce_to(KafkaSink *k, const NovaRecord *r, int32_t partition, rd_kafka_headers_t *headers,
 		   Buffer *buf)
 {
-	rd_kafka_error_t *error = send_record(k, k->routes[r->route].handle, partition, r->key,
-										  r->value, r->place.timestamp, headers, buf);
+	rd_kafka_error_t *error = send_record(k, handle_of(k, r->route), partition, r->key, r->value,
+										  r->place.timestamp, headers, buf);
 	rd_kafka_resp_err_t err;
 
 	if (error == NULL)
@@ -577,7 +763,7 @@ produce_alone(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *accepted)
 	}
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
-		k->in_flight++;
+		k->lane->in_flight++;
 		*accepted = 1;
 		return SINK_OK;
 	}
@@ -593,6 +779,8 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 	SinkStatus status = SINK_OK;
 
 	*accepted = 0;
+	if (k->shut)
+		return SINK_FULL;
 	while (status == SINK_OK && *accepted < n)
 	{
 		const NovaRecord *front = records + *accepted;
@@ -630,8 +818,8 @@ kafka_heartbeat(Sink *sink, const char *topic, const char *key, const char *valu
 	if (k->heartbeat_out)
 		return;
 	mock_topic(k, topic);
-	err = rd_kafka_producev(k->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
-							RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+	err = rd_kafka_producev(k->lanes[k->nqueues - 1].rk, RD_KAFKA_V_TOPIC(topic),
+							RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 							RD_KAFKA_V_KEY((void *) (uintptr_t) key, strlen(key)),
 							RD_KAFKA_V_VALUE((void *) (uintptr_t) value, strlen(value)),
 							RD_KAFKA_V_OPAQUE(NULL), RD_KAFKA_V_END);
@@ -654,8 +842,9 @@ send_by_key(KafkaSink *k, const rd_kafka_message_t *m)
 	rd_kafka_error_t *error;
 	bool sent;
 
+	/* a transaction fails with its first record; the next one knows the topic */
 	if (m->err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || m->partition == RD_KAFKA_PARTITION_UA ||
-		k->closing)
+		k->closing || k->txn != NULL)
 		return false;
 	(void) rd_kafka_message_detach_headers((rd_kafka_message_t *) (uintptr_t) m, &headers);
 	error = send_record(k, m->rkt, RD_KAFKA_PARTITION_UA, key, value,
@@ -672,9 +861,21 @@ send_by_key(KafkaSink *k, const rd_kafka_message_t *m)
 	return sent;
 }
 
+/* Records are given up by the dozen while a transaction is aborted: that is no news. */
+static void
+judge_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, uint64_t lsn)
+{
+	if (k->txn != NULL && (k->doomed || k->step == TXN_ABORT || take_fatal(k, lane->rk)))
+		return;
+	if (k->txn == NULL || is_permanent(m->err))
+		(void) fail_record(k, m->err, rd_kafka_topic_name(m->rkt), lsn, m->len + m->key_len);
+	else
+		doom(k, rd_kafka_err2str(m->err));
+}
+
 /* A record that failed for good, or a heartbeat, which may. */
 static void
-report_failure(KafkaSink *k, const rd_kafka_message_t *m)
+report_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m)
 {
 	Buffer *buf = m->_private;
 
@@ -685,14 +886,52 @@ report_failure(KafkaSink *k, const rd_kafka_message_t *m)
 	}
 	if (send_by_key(k, m))
 		return;
-	k->in_flight--;
-	(void) fail_record(k, m->err, rd_kafka_topic_name(m->rkt), buf->lsn, m->len + m->key_len);
-	k->sink.events.given_up(k->sink.events.arg, buf, 1);
+	lane->in_flight--;
+	judge_failure(k, lane, m, buf->lsn);
+	if (buf != &position_mark)
+		k->sink.events.given_up(k->sink.events.arg, buf, 1);
+}
+
+/* Until its transaction is committed. */
+static void
+keep_ack(KafkaSink *k, KafkaLane *lane, Buffer *buf, uint32_t n)
+{
+	if (buf == &position_mark)
+		return;
+	if (lane->nkept > 0 && lane->kept[lane->nkept - 1].buf == buf)
+	{
+		lane->kept[lane->nkept - 1].n += n;
+		return;
+	}
+	if (lane->nkept == lane->kept_size)
+	{
+		size_t size = lane->kept_size > 0 ? lane->kept_size * 2 : 1024;
+		KeptAck *grown = realloc(lane->kept, size * sizeof(*grown));
+
+		if (grown == NULL)
+		{
+			/* never acknowledged: nothing from here on is confirmed */
+			snprintf(k->sink.error, sizeof(k->sink.error), "out of memory for acknowledgements");
+			k->sink.events.given_up(k->sink.events.arg, buf, n);
+			return;
+		}
+		lane->kept = grown;
+		lane->kept_size = size;
+	}
+	lane->kept[lane->nkept++] = (KeptAck){buf, n};
+}
+
+static void
+settle_acks(KafkaLane *lane, void (*settle)(void *arg, Buffer *buf, uint32_t n), void *arg)
+{
+	for (size_t i = 0; i < lane->nkept; i++)
+		settle(arg, lane->kept[i].buf, lane->kept[i].n);
+	lane->nkept = 0;
 }
 
 /* Returns the number of records acked. */
 static size_t
-take_reports(KafkaSink *k, const rd_kafka_message_t *const *reports, size_t n)
+take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *reports, size_t n)
 {
 	size_t acked = 0;
 	size_t i = 0;
@@ -707,50 +946,45 @@ take_reports(KafkaSink *k, const rd_kafka_message_t *const *reports, size_t n)
 			if (buf == NULL)
 				k->heartbeat_out = false;
 			if (reports[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-				report_failure(k, reports[i]);
+				report_failure(k, lane, reports[i]);
 			i++;
 			continue;
 		}
 		while (i < n && reports[i]->_private == buf &&
 			   reports[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			i++;
-		k->in_flight -= i - start;
+		lane->in_flight -= i - start;
 		acked += i - start;
-		k->sink.events.acked(k->sink.events.arg, buf, (uint32_t) (i - start));
+		if (k->txn != NULL)
+			keep_ack(k, lane, buf, (uint32_t) (i - start));
+		else
+			k->sink.events.acked(k->sink.events.arg, buf, (uint32_t) (i - start));
 	}
 	return acked;
 }
 
 static void
-take_error(KafkaSink *k, rd_kafka_event_t *event)
+take_error(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
 {
-	char fatal[256];
-
-	if (rd_kafka_fatal_error(k->rk, fatal, sizeof(fatal)) == RD_KAFKA_RESP_ERR_NO_ERROR)
-	{
-		/* what a single broker has was in the log callback already */
-		if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-			log_warn("kafka: %s; trying again until one answers, nothing is lost meanwhile",
-					 rd_kafka_event_error_string(event));
-		return;
-	}
-	if (k->sink.error[0] == '\0')
-		snprintf(k->sink.error, sizeof(k->sink.error), "the Kafka producer failed: %s; %s", fatal,
-				 advice_for(RD_KAFKA_RESP_ERR__FATAL));
+	/* what a single broker has was in the log callback already */
+	if (!take_fatal(k, lane->rk) &&
+		rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		log_warn("kafka: %s; trying again until one answers, nothing is lost meanwhile",
+				 rd_kafka_event_error_string(event));
 }
 
 /* Returns the number of records acked. */
 static size_t
-take_event(KafkaSink *k, rd_kafka_event_t *event)
+take_event(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
 {
 	size_t acks = 0;
 	size_t n;
 
 	if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
 		while ((n = rd_kafka_event_message_array(event, k->reports, REPORTS_AT_ONCE)) > 0)
-			acks += take_reports(k, k->reports, n);
+			acks += take_reports(k, lane, k->reports, n);
 	else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR && !k->closing)
-		take_error(k, event);
+		take_error(k, lane, event);
 	rd_kafka_event_destroy(event);
 	return acks;
 }
@@ -764,6 +998,217 @@ drain_pipe(int fd)
 		;
 }
 
+/*
+ * Transactions
+ */
+
+static void
+start_call(KafkaSink *k, TxnStep step, KafkaTxnCall call, KafkaLane *only)
+{
+	rd_kafka_t *producers[KAFKATXN_PRODUCERS];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < k->nlanes; i++)
+		if (only == NULL || only == &k->lanes[i])
+			producers[n++] = k->lanes[i].rk;
+	k->step = step;
+	kafkatxn_start(k->txn, call, producers, n);
+}
+
+static void
+kafka_claim(Sink *sink)
+{
+	start_call(kafka(sink), TXN_CLAIM, KAFKATXN_INIT, NULL);
+}
+
+static void
+forget_position(KafkaSink *k)
+{
+	free(k->key);
+	free(k->position);
+	k->key = k->position = NULL;
+}
+
+static void
+begin_abort(KafkaSink *k)
+{
+	log_warn("kafka: the transaction is aborted: %s", k->reason);
+	forget_position(k);
+	k->sink.txn = SINK_TXN_ABORTING;
+	start_call(k, TXN_ABORT, KAFKATXN_ABORT, NULL);
+}
+
+/* The commit's last record; it waits as long as the queue is full. */
+static void
+send_position(KafkaSink *k)
+{
+	rd_kafka_resp_err_t err = rd_kafka_producev(
+		k->ending->rk, RD_KAFKA_V_TOPIC(k->cfg->state_topic), RD_KAFKA_V_PARTITION(0),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(k->key, strlen(k->key)),
+		RD_KAFKA_V_VALUE(k->position, strlen(k->position)), RD_KAFKA_V_OPAQUE(&position_mark),
+		RD_KAFKA_V_END);
+
+	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		return;
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+	{
+		k->ending->in_flight++;
+		forget_position(k);
+		start_call(k, TXN_COMMIT, KAFKATXN_COMMIT, k->ending);
+	}
+	else if (is_permanent(err))
+		(void) fail_record(k, err, k->cfg->state_topic, 0, strlen(k->position));
+	else if (!take_fatal(k, k->ending->rk))
+		doom(k, rd_kafka_err2str(err));
+}
+
+static void
+kafka_commit(Sink *sink, const char *key, const char *position)
+{
+	KafkaSink *k = kafka(sink);
+
+	k->key = strdup(key);
+	k->position = strdup(position);
+	k->ending = k->lane;
+	k->shut = true;
+	k->sink.txn = SINK_TXN_COMMITTING;
+	k->step = TXN_POSITION;
+	if (k->key == NULL || k->position == NULL)
+		snprintf(sink->error, sizeof(sink->error), "out of memory for a transaction's position");
+	else
+		send_position(k);
+}
+
+/* Records may go to the next lane once all of this one's are with the brokers. */
+static void
+change_lanes(KafkaSink *k, bool committed)
+{
+	KafkaLane *next = &k->lanes[(k->ending - k->lanes + 1) % k->nlanes];
+
+	if (k->lane != k->ending || k->ending->in_flight > 0 || k->doomed ||
+		(next == k->ending && !committed))
+		return;
+	k->lane = next;
+	k->shut = false;
+}
+
+static void
+end_commit(KafkaSink *k)
+{
+	change_lanes(k, true);
+	settle_acks(k->ending, k->sink.events.acked, k->sink.events.arg);
+	k->sink.commits++;
+	k->step = TXN_IDLE;
+	/* what came behind it may be lost by now */
+	k->sink.txn = k->doomed ? SINK_TXN_ABORTING : SINK_TXN_OPEN;
+	rouse(k);
+}
+
+/* Everything since the last commit, in whichever lane. */
+static void
+end_abort(KafkaSink *k)
+{
+	for (unsigned i = 0; i < k->nlanes; i++)
+	{
+		if (k->lanes[i].in_flight > 0)
+			return; /* reports are still to come */
+		settle_acks(&k->lanes[i], k->sink.events.given_up, k->sink.events.arg);
+	}
+	k->step = TXN_IDLE;
+	k->doomed = false;
+	k->shut = false;
+	k->aborted = true;
+	k->sink.txn = SINK_TXN_OPEN;
+}
+
+/* A call is through. */
+static void
+end_call(KafkaSink *k)
+{
+	if (k->step == TXN_ABORT)
+		end_abort(k);
+	else if (k->step == TXN_COMMIT)
+		end_commit(k);
+	else
+	{
+		k->step = TXN_IDLE;
+		k->shut = false;
+		k->sink.txn = SINK_TXN_OPEN;
+	}
+}
+
+static void
+fail_call(KafkaSink *k)
+{
+	k->step = TXN_IDLE;
+	if (k->sink.error[0] == '\0')
+		snprintf(k->sink.error, sizeof(k->sink.error),
+				 "Kafka: the transactional id %s: %s; what was not committed is not visible and "
+				 "will be sent again; correct the cause (does the Kafka user have Write on the "
+				 "transactional id?) and start again",
+				 k->cfg->transactional_id, kafkatxn_error(k->txn));
+}
+
+static void
+advance_transaction(KafkaSink *k)
+{
+	KafkaTxnOutcome outcome = kafkatxn_outcome(k->txn);
+
+	if (k->sink.error[0] != '\0')
+		return;
+	if (k->step == TXN_POSITION && !k->doomed)
+		send_position(k);
+	else if (k->step == TXN_IDLE || k->step == TXN_POSITION)
+	{
+		if (k->doomed)
+			begin_abort(k);
+	}
+	else if (outcome == KAFKATXN_BUSY)
+	{
+		if (k->step == TXN_COMMIT)
+			change_lanes(k, false);
+	}
+	else if (outcome == KAFKATXN_DONE)
+		end_call(k);
+	else if (outcome == KAFKATXN_MUST_ABORT)
+	{
+		doom(k, kafkatxn_error(k->txn));
+		begin_abort(k);
+	}
+	else if (outcome == KAFKATXN_FENCED)
+		fenced(k, kafkatxn_error(k->txn));
+	else
+		fail_call(k);
+}
+
+static SinkStatus
+txn_status(KafkaSink *k)
+{
+	bool aborted = k->aborted;
+
+	k->aborted = false;
+	if (k->fenced)
+		return SINK_FENCED;
+	if (k->sink.error[0] != '\0')
+		return SINK_FAILED;
+	return aborted ? SINK_ABORTED : SINK_OK;
+}
+
+/* False when there is more. */
+static bool
+poll_lane(KafkaSink *k, KafkaLane *lane, size_t *acks)
+{
+	for (int i = 0; i < EVENTS_PER_POLL; i++)
+	{
+		rd_kafka_event_t *event = rd_kafka_queue_poll(lane->queue, 0);
+
+		if (event == NULL)
+			return true;
+		*acks += take_event(k, lane, event);
+	}
+	return false;
+}
+
 static SinkStatus
 kafka_poll(Sink *sink, size_t *acks)
 {
@@ -771,17 +1216,14 @@ kafka_poll(Sink *sink, size_t *acks)
 
 	*acks = 0;
 	drain_pipe(k->wake_fds[0]);
-	sink->more = true;
-	for (int i = 0; i < EVENTS_PER_POLL; i++)
+	sink->more = false;
+	for (unsigned i = 0; i < k->nqueues; i++)
+		if (!poll_lane(k, &k->lanes[i], acks))
+			sink->more = true;
+	if (k->txn != NULL)
 	{
-		rd_kafka_event_t *event = rd_kafka_queue_poll(k->queue, 0);
-
-		if (event == NULL)
-		{
-			sink->more = false;
-			break;
-		}
-		*acks += take_event(k, event);
+		advance_transaction(k);
+		return txn_status(k);
 	}
 	return sink->error[0] != '\0' ? SINK_FAILED : SINK_OK;
 }
@@ -798,23 +1240,65 @@ kafka_max_record(const Sink *sink)
 	return ((const KafkaSink *) sink)->max_record;
 }
 
-/* The reports of what is purged give the lent buffers back. */
 static void
-close_producer(KafkaSink *k)
+poll_for(KafkaSink *k, int ms)
 {
 	rd_kafka_event_t *event;
 
+	for (unsigned i = 0; i < k->nqueues; i++)
+		while ((event = rd_kafka_queue_poll(k->lanes[i].queue, i == 0 ? ms : 0)) != NULL)
+			(void) take_event(k, &k->lanes[i], event);
+}
+
+/* So that readers need not wait for Kafka to give the transaction up. */
+static void
+abort_open(KafkaSink *k)
+{
+	int left = FINAL_ABORT_MS / FINAL_POLL_MS;
+
+	if (k->sink.txn == SINK_TXN_CLAIMING)
+		return;
+	for (; left > 0 && kafkatxn_outcome(k->txn) == KAFKATXN_BUSY; left--)
+		poll_for(k, FINAL_POLL_MS);
+	if (left == 0 || k->fenced)
+		return;
+	start_call(k, TXN_ABORT, KAFKATXN_ABORT, NULL);
+	for (; left > 0 && kafkatxn_outcome(k->txn) == KAFKATXN_BUSY; left--)
+		poll_for(k, FINAL_POLL_MS);
+}
+
+/* The reports of what is purged give the lent buffers back. */
+static void
+close_lane(KafkaSink *k, KafkaLane *lane)
+{
+	rd_kafka_event_t *event;
+
+	rd_kafka_purge(lane->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	while (rd_kafka_outq_len(lane->rk) > 0 &&
+		   (event = rd_kafka_queue_poll(lane->queue, FINAL_POLL_MS)) != NULL)
+		(void) take_event(k, lane, event);
+	settle_acks(lane, k->sink.events.given_up, k->sink.events.arg);
+	free(lane->kept);
+	rd_kafka_queue_io_event_enable(lane->queue, -1, NULL, 0);
+	rd_kafka_queue_destroy(lane->queue);
+	rd_kafka_destroy(lane->rk);
+}
+
+/* False if librdkafka would not let go: then all of it goes with the process. */
+static bool
+close_producers(KafkaSink *k)
+{
 	k->closing = true;
-	rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	while (rd_kafka_outq_len(k->rk) > 0 &&
-		   (event = rd_kafka_queue_poll(k->queue, FINAL_POLL_MS)) != NULL)
-		(void) take_event(k, event);
-	rd_kafka_queue_io_event_enable(k->queue, -1, NULL, 0);
-	rd_kafka_queue_destroy(k->queue);
+	forget_position(k);
+	if (k->txn != NULL)
+		abort_open(k);
+	if (!kafkatxn_free(k->txn))
+		return false;
 	for (size_t i = 0; i < k->nroutes; i++)
-		if (k->routes[i].handle != NULL)
-			rd_kafka_topic_destroy(k->routes[i].handle);
-	rd_kafka_destroy(k->rk);
+		close_route(&k->routes[i]);
+	for (unsigned i = 0; i < k->nqueues; i++)
+		close_lane(k, &k->lanes[i]);
+	return true;
 }
 
 static void
@@ -822,8 +1306,8 @@ kafka_close(Sink *sink)
 {
 	KafkaSink *k = kafka(sink);
 
-	if (k->rk != NULL)
-		close_producer(k);
+	if (!close_producers(k))
+		return;
 	if (k->mock != NULL)
 		rd_kafka_mock_cluster_destroy(k->mock);
 	if (k->mock_rk != NULL)
@@ -841,6 +1325,8 @@ static const SinkOps kafka_ops = {
 	.route = kafka_route,
 	.produce = kafka_produce,
 	.heartbeat = kafka_heartbeat,
+	.claim = kafka_claim,
+	.commit = kafka_commit,
 	.poll = kafka_poll,
 	.pollfd = kafka_pollfd,
 	.max_record = kafka_max_record,
@@ -870,7 +1356,7 @@ sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, SinkEvents events
 	k->sink.ops = &kafka_ops;
 	k->sink.events = events;
 	k->cfg = cfg;
-	if ((args->embedded_broker && !open_mock(k, err, errsize)) || !open_producer(k, err, errsize))
+	if ((args->embedded_broker && !open_mock(k, err, errsize)) || !open_lanes(k, err, errsize))
 	{
 		kafka_close(&k->sink);
 		return NULL;

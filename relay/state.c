@@ -24,7 +24,8 @@
 #define STATE_VERSION     1
 #define CREATE_TIMEOUT_MS 10000
 #define READ_TIMEOUT_MS   15000 /* then what is wrong is said */
-#define MESSAGES_PER_CALL 1000
+#define MESSAGES_PER_CALL 10000
+#define SEGMENT_BYTES     "16777216"
 
 typedef enum StoreStep
 {
@@ -51,6 +52,8 @@ struct StateStore
 	char *unwritten; /* value that waits until then; NULL: none */
 	bool removes;    /* a null value does */
 	StateRecord record;
+	char *position_key;
+	char *position;
 	char error[1024];
 };
 
@@ -208,6 +211,10 @@ open_client(StateStore *s, rd_kafka_type_t type)
 	(void) rd_kafka_conf_set(conf, "linger.ms", "0", text, sizeof(text));
 	(void) rd_kafka_conf_set(conf, "message.timeout.ms", "0", text, sizeof(text));
 	(void) rd_kafka_conf_set(conf, "enable.partition.eof", "true", text, sizeof(text));
+	/* positions count when they are committed; nothing else here is in a transaction */
+	(void) rd_kafka_conf_set(conf, "isolation.level",
+							 s->cfg->exactly_once ? "read_committed" : "read_uncommitted", text,
+							 sizeof(text));
 	/* a topic that need not be there is not waited for */
 	if (!s->make)
 		(void) rd_kafka_conf_set(conf, "topic.metadata.propagation.max.ms", "0", text,
@@ -289,6 +296,9 @@ begin_create(StateStore *s)
 		return;
 	}
 	(void) rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+	/* a position with every transaction: what is not compacted yet must be read at every start */
+	if (s->cfg->exactly_once)
+		(void) rd_kafka_NewTopic_set_config(topic, "segment.bytes", SEGMENT_BYTES);
 	options = rd_kafka_AdminOptions_new(s->producer, RD_KAFKA_ADMIN_OP_CREATETOPICS);
 	(void) rd_kafka_AdminOptions_set_request_timeout(options, CREATE_TIMEOUT_MS, text,
 													 sizeof(text));
@@ -312,6 +322,8 @@ begin_reading(StateStore *s)
 		return;
 	}
 	state_forget(&s->record);
+	free(s->position);
+	s->position = NULL;
 	s->until = 0;
 	s->step = STORE_READING;
 }
@@ -370,10 +382,25 @@ advance_create(StateStore *s)
  */
 
 static bool
+has_key(const rd_kafka_message_t *m, const char *key)
+{
+	return m->key_len == strlen(key) && memcmp(m->key, key, m->key_len) == 0;
+}
+
+static bool
+take_position(StateStore *s, const rd_kafka_message_t *m)
+{
+	free(s->position);
+	s->position = m->payload != NULL ? strndup(m->payload, m->len) : NULL;
+	return true;
+}
+
+static bool
 take_message(StateStore *s, const rd_kafka_message_t *m)
 {
-	if (m->key_len != strlen(s->cfg->slot_name) ||
-		memcmp(m->key, s->cfg->slot_name, m->key_len) != 0)
+	if (has_key(m, s->position_key))
+		return take_position(s, m);
+	if (!has_key(m, s->cfg->slot_name))
 		return true;
 	state_forget(&s->record);
 	if (m->payload == NULL)
@@ -427,6 +454,22 @@ end_reading(StateStore *s)
 	return STORE_READY;
 }
 
+/*
+ * Somebody else's open transaction hides what came behind it: that is no end, and
+ * Kafka gives such a transaction up some time.
+ */
+static bool
+is_end(const StateStore *s, const rd_kafka_message_t *m)
+{
+	int64_t low = 0;
+	int64_t high = 0;
+
+	if (m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+		return false;
+	(void) rd_kafka_get_watermark_offsets(s->consumer, s->cfg->state_topic, 0, &low, &high);
+	return m->offset >= high;
+}
+
 static StoreStatus
 advance_read(StateStore *s, int64_t now)
 {
@@ -440,10 +483,10 @@ advance_read(StateStore *s, int64_t now)
 			return still_waiting(s, now);
 		if (m == NULL)
 			return end_reading(s);
-		end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+		end = is_end(s, m);
 		if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			ok = take_message(s, m);
-		else
+		else if (m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
 			s->trouble = m->err;
 		rd_kafka_message_destroy(m);
 		if (!ok)
@@ -518,17 +561,34 @@ state_write(StateStore *s, const StateRecord *record)
  * The interface
  */
 
+char *
+state_position_key(const RelayConfig *cfg)
+{
+	char *key;
+
+	return asprintf(&key, "%s/position", cfg->slot_name) < 0 ? NULL : key;
+}
+
+const char *
+state_position(const StateStore *s)
+{
+	return s->position;
+}
+
 StateStore *
 state_new(const RelayConfig *cfg, const char *brokers)
 {
 	StateStore *s = calloc(1, sizeof(*s));
 
-	if (s != NULL)
-	{
-		s->cfg = cfg;
-		s->brokers = brokers;
-	}
-	return s;
+	if (s == NULL)
+		return NULL;
+	s->cfg = cfg;
+	s->brokers = brokers;
+	s->position_key = state_position_key(cfg);
+	if (s->position_key != NULL)
+		return s;
+	free(s);
+	return NULL;
 }
 
 void
@@ -538,6 +598,8 @@ state_free(StateStore *s)
 		return;
 	state_close(s);
 	state_forget(&s->record);
+	free(s->position_key);
+	free(s->position);
 	free(s);
 }
 

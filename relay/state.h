@@ -3,7 +3,8 @@
  * state.h
  *		What a start must know of the runs before: was the snapshot finished?
  *
- * One record per slot in a compacted topic of one partition:
+ * One record per slot in a compacted topic of one partition (and with exactly once
+ * another one, SLOT/position, which the sink writes and txnplan.h describes):
  *
  *	key		the slot's name
  *	value	{"version":1,"phase":"begin","system":"7…","timeline":"1","lsn":null}
@@ -64,6 +65,9 @@ extern void state_free(StateStore *s);
 /* make: the topic, if it is not there; else a missing one remembers nothing. */
 extern void state_read(StateStore *s, bool make);
 
+/* The key of the position (the caller frees it; NULL when out of memory). */
+extern char *state_position_key(const RelayConfig *cfg);
+
 /* A record of nothing removes what is there.  Makes the topic if need be. */
 extern void state_write(StateStore *s, const StateRecord *record);
 
@@ -72,6 +76,9 @@ extern void state_close(StateStore *s);
 
 /* As it was last read; its texts live until it is read again. */
 extern const StateRecord *state_record(const StateStore *s);
+
+/* The text of the slot's position in the stream; NULL if there is none. */
+extern const char *state_position(const StateStore *s);
 extern const char *state_error(const StateStore *s);
 
 /*

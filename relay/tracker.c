@@ -139,3 +139,10 @@ tracker_adopt(Tracker *t, uint64_t lsn, bool in_transaction)
 		t->safe = lsn;
 	return true;
 }
+
+void
+tracker_give_up(Tracker *t)
+{
+	t->first = t->next;
+	t->outstanding = 0;
+}

@@ -79,6 +79,9 @@ extern bool tracker_acked(Tracker *t, uint64_t id, uint32_t n);
  */
 extern bool tracker_adopt(Tracker *t, uint64_t lsn, bool in_transaction);
 
+/* Nothing in flight will be acknowledged, and nothing of it counts. */
+extern void tracker_give_up(Tracker *t);
+
 /* Is everything that was begun also done? */
 static inline bool
 tracker_idle(const Tracker *t)

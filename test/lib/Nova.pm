@@ -239,8 +239,8 @@ read_topic() sees.  $format is kcat's -f, by default key, tab, value.
 
 sub kcat
 {
-	my ($kafka, $topic, $format) = @_;
-	my ($status, @lines) = Nova::capture('kcat', '-C', '-q', '-e', '-b', $kafka->bootstrap,
+	my ($kafka, $topic, $format, @more) = @_;
+	my ($status, @lines) = Nova::capture('kcat', '-C', '-q', '-e', '-b', $kafka->bootstrap, @more,
 		'-t', $topic, '-o', 'beginning', '-f', $format // "%k\t%s\n");
 
 	fail("kcat $topic: status $status") if $status != 0;

@@ -909,7 +909,9 @@ test_refused(void **state)
 		"\"value.converter\":\"io.confluent.connect.avro.AvroConverter\"",
 		("\"value.converter.schema.registry.url\":\"x\","
 		 "\"value.converter\":\"io.confluent.connect.avro.AvroConverter\""),
-		"\"exactly.once.support\":\"required\"",
+		"\"transaction.boundary\":\"connector\"",
+		"\"producer.override.transactional.id\":\"x\"",
+		"\"kafka.transactional.id\":\"x\"",
 		"\"lsn.flush.mode\":\"manual\"",
 		"\"connector.class\":\"io.debezium.connector.mysql.MySqlConnector\"",
 		"\"producer.override.acks\":\"1\"",
@@ -925,6 +927,55 @@ test_refused(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		expect_refused(cases[i], "refused: ");
+}
+
+static void
+expect_delivery(const char *config, bool exactly_once)
+{
+	RelayConfig *cfg = parse_with(config);
+
+	assert_non_null(cfg);
+	assert_int_equal(cfg->exactly_once, exactly_once);
+	config_free(cfg);
+}
+
+static void
+test_delivery(void **state)
+{
+	RelayConfig *cfg;
+
+	(void) state;
+	expect_delivery(CONNECTOR, false);
+	expect_delivery(CONNECTOR ",\"exactly.once.support\":\"requested\"", false);
+	expect_delivery(CONNECTOR ",\"exactly.once.support\":\"REQUIRED\"", true);
+	expect_delivery(CONNECTOR ",\"nova.delivery\":\"at-least-once\"", false);
+	expect_delivery(CONNECTOR ",\"nova.delivery\":\"exactly-once\"", true);
+	expect_delivery(CONNECTOR ",\"exactly.once.support\":\"requested\","
+							  "\"nova.delivery\":\"exactly-once\"",
+					true);
+	expect_delivery(CONNECTOR ",\"exactly.once.support\":\"required\","
+							  "\"exactly.once.source.support\":\"enabled\"",
+					true);
+	expect_refused("\"exactly.once.support\":\"required\",\"nova.delivery\":\"at-least-once\"",
+				   "nova.delivery: at-least-once contradicts");
+	expect_refused("\"exactly.once.support\":\"required\","
+				   "\"exactly.once.source.support\":\"disabled\"",
+				   "exactly.once.source.support: disabled contradicts");
+	expect_refused("\"exactly.once.support\":\"yes\"", "exactly.once.support");
+	expect_refused("\"transaction.boundary.interval.ms\":\"0\"",
+				   "transaction.boundary.interval.ms");
+
+	cfg = parse_with(CONNECTOR);
+	assert_non_null(cfg);
+	assert_int_equal(cfg->txn_interval_ms, 100);
+	assert_int_equal(cfg->txn_bytes, 16777216);
+	assert_non_null(strstr(cfg->transactional_id, cfg->topic_prefix));
+	assert_non_null(strstr(cfg->transactional_id, cfg->slot_name));
+	config_free(cfg);
+	cfg = parse_with(CONNECTOR ",\"nova.transactional.id\":\"mine\"");
+	assert_non_null(cfg);
+	assert_string_equal(cfg->transactional_id, "mine");
+	config_free(cfg);
 }
 
 /* As in Connect: a converter that is named has schemas unless it says otherwise. */
@@ -1377,6 +1428,7 @@ main(void)
 		cmocka_unit_test(test_bad_topic_groups),
 		cmocka_unit_test(test_printing),
 		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_delivery),
 		cmocka_unit_test(test_schemas),
 		cmocka_unit_test(test_names),
 	};

@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafkatxn.c
+ *		The calls about transactions that block, in a thread of their own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "kafkatxn.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define INIT_TIMEOUT_MS 10000 /* then what is wrong is said, and it is tried again */
+#define RETRY_MS        50
+#define FREE_WAIT_MS    2000
+
+struct KafkaTxn
+{
+	pthread_t thread;
+	pthread_mutex_t lock; /* over all that follows */
+	pthread_cond_t changed;
+	bool stop;
+	bool busy;
+	int wake_fd;
+	KafkaTxnCall call;
+	rd_kafka_t *producers[KAFKATXN_PRODUCERS];
+	size_t nproducers;
+	KafkaTxnOutcome outcome;
+	char error[512];
+};
+
+bool
+kafkatxn_means_fenced(rd_kafka_resp_err_t err)
+{
+	return err == RD_KAFKA_RESP_ERR__FENCED || err == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+		   err == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+static struct timespec
+after_ms(long ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_nsec += ms % 1000 * 1000000;
+	ts.tv_sec += ms / 1000 + ts.tv_nsec / 1000000000;
+	ts.tv_nsec %= 1000000000;
+	return ts;
+}
+
+/* False when it is to stop. */
+static bool
+pause_ms(KafkaTxn *t, long ms)
+{
+	struct timespec until = after_ms(ms);
+	bool stop;
+
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop && pthread_cond_timedwait(&t->changed, &t->lock, &until) != ETIMEDOUT)
+		;
+	stop = t->stop;
+	pthread_mutex_unlock(&t->lock);
+	return !stop;
+}
+
+/* The library recommends to let commit and abort take what is left of the transaction's time. */
+static rd_kafka_error_t *
+do_call(KafkaTxnCall call, rd_kafka_t *rk)
+{
+	switch (call)
+	{
+		case KAFKATXN_INIT:
+			return rd_kafka_init_transactions(rk, INIT_TIMEOUT_MS);
+		case KAFKATXN_COMMIT:
+			return rd_kafka_commit_transaction(rk, -1);
+		default:
+			return rd_kafka_abort_transaction(rk, -1);
+	}
+}
+
+static KafkaTxnOutcome
+judge(rd_kafka_t *rk, const rd_kafka_error_t *error, char *text, size_t size)
+{
+	rd_kafka_resp_err_t err = rd_kafka_error_code(error);
+	char fatal[256];
+	rd_kafka_resp_err_t cause = rd_kafka_fatal_error(rk, fatal, sizeof(fatal));
+
+	if (cause != RD_KAFKA_RESP_ERR_NO_ERROR)
+	{
+		snprintf(text, size, "%s", fatal);
+		return kafkatxn_means_fenced(cause) ? KAFKATXN_FENCED : KAFKATXN_FAILED;
+	}
+	snprintf(text, size, "%s", rd_kafka_error_string(error));
+	if (rd_kafka_error_txn_requires_abort(error))
+		return KAFKATXN_MUST_ABORT;
+	if (rd_kafka_error_is_retriable(error))
+		return KAFKATXN_BUSY;
+	return kafkatxn_means_fenced(err) ? KAFKATXN_FENCED : KAFKATXN_FAILED;
+}
+
+static const char *
+call_name(KafkaTxnCall call)
+{
+	static const char *const names[] = {[KAFKATXN_INIT] = "beginning",
+										[KAFKATXN_COMMIT] = "committing",
+										[KAFKATXN_ABORT] = "aborting"};
+
+	return names[call];
+}
+
+/* One call until it is through, then a new transaction. */
+static KafkaTxnOutcome
+work_on(KafkaTxn *t, rd_kafka_t *rk, char *text, size_t size)
+{
+	KafkaTxnOutcome outcome = KAFKATXN_BUSY;
+
+	while (outcome == KAFKATXN_BUSY)
+	{
+		rd_kafka_error_t *error = do_call(t->call, rk);
+
+		if (error == NULL)
+			error = rd_kafka_begin_transaction(rk);
+		if (error == NULL)
+			return KAFKATXN_DONE;
+		outcome = judge(rk, error, text, size);
+		rd_kafka_error_destroy(error);
+		if (outcome == KAFKATXN_BUSY)
+			log_warn("kafka: %s a transaction: %s; trying again", call_name(t->call), text);
+		if (outcome == KAFKATXN_BUSY && !pause_ms(t, RETRY_MS))
+			outcome = KAFKATXN_FAILED;
+	}
+	return outcome;
+}
+
+static void *
+run(void *arg)
+{
+	KafkaTxn *t = arg;
+	ssize_t ignored;
+
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop)
+	{
+		KafkaTxnOutcome outcome = KAFKATXN_DONE;
+		char text[512] = "";
+
+		if (!t->busy)
+		{
+			pthread_cond_wait(&t->changed, &t->lock);
+			continue;
+		}
+		/* what the call is about does not change while it is busy */
+		pthread_mutex_unlock(&t->lock);
+		for (size_t i = 0; i < t->nproducers && outcome == KAFKATXN_DONE; i++)
+			outcome = work_on(t, t->producers[i], text, sizeof(text));
+		pthread_mutex_lock(&t->lock);
+		t->outcome = outcome;
+		snprintf(t->error, sizeof(t->error), "%s", text);
+		t->busy = false;
+		pthread_cond_broadcast(&t->changed);
+		ignored = write(t->wake_fd, "!", 1);
+		(void) ignored;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return NULL;
+}
+
+KafkaTxn *
+kafkatxn_new(int wake_fd)
+{
+	KafkaTxn *t = calloc(1, sizeof(*t));
+	sigset_t all;
+	sigset_t before;
+	int failure;
+
+	if (t == NULL)
+		return NULL;
+	t->wake_fd = wake_fd;
+	t->outcome = KAFKATXN_DONE;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->changed, NULL);
+	/* signals are the loop's */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failure = pthread_create(&t->thread, NULL, run, t);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failure == 0)
+		return t;
+	free(t);
+	errno = failure;
+	return NULL;
+}
+
+void
+kafkatxn_start(KafkaTxn *t, KafkaTxnCall call, rd_kafka_t *const *producers, size_t n)
+{
+	pthread_mutex_lock(&t->lock);
+	t->call = call;
+	t->nproducers = n;
+	for (size_t i = 0; i < n; i++)
+		t->producers[i] = producers[i];
+	t->busy = true;
+	pthread_cond_broadcast(&t->changed);
+	pthread_mutex_unlock(&t->lock);
+}
+
+KafkaTxnOutcome
+kafkatxn_outcome(KafkaTxn *t)
+{
+	KafkaTxnOutcome outcome;
+
+	pthread_mutex_lock(&t->lock);
+	outcome = t->busy ? KAFKATXN_BUSY : t->outcome;
+	pthread_mutex_unlock(&t->lock);
+	return outcome;
+}
+
+const char *
+kafkatxn_error(const KafkaTxn *t)
+{
+	return t->error;
+}
+
+bool
+kafkatxn_free(KafkaTxn *t)
+{
+	struct timespec until = after_ms(FREE_WAIT_MS);
+	bool busy;
+
+	if (t == NULL)
+		return true;
+	pthread_mutex_lock(&t->lock);
+	t->stop = true;
+	pthread_cond_broadcast(&t->changed);
+	while (t->busy && pthread_cond_timedwait(&t->changed, &t->lock, &until) != ETIMEDOUT)
+		;
+	busy = t->busy;
+	pthread_mutex_unlock(&t->lock);
+	if (busy)
+		return false;
+	pthread_join(t->thread, NULL);
+	pthread_cond_destroy(&t->changed);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+	return true;
+}
