@@ -7,6 +7,7 @@
  */
 #include "config_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -176,6 +177,33 @@ config_check_password(Ctx *ctx, const char *key, const char *value)
 			"%s: is empty; set the password (is the environment variable or file behind "
 			"it empty?), or leave the key out",
 			key);
+	return true;
+}
+
+static bool
+is_port(const char *text)
+{
+	char *end;
+	long port = strtol(text, &end, 10);
+
+	return text[0] != '\0' && *end == '\0' && port >= 1 && port <= 65535 &&
+		   strspn(text, "0123456789") == strlen(text);
+}
+
+/* Without spaces in it, for libpq. */
+bool
+config_check_ports(Ctx *ctx, const char *key, const char *value)
+{
+	const char *list = value;
+	const char *item;
+
+	while ((item = list_next(ctx, &list)) != NULL)
+		if (!is_port(item) || strchr(value, ' ') != NULL)
+			return config_fail(
+				ctx,
+				"%s: \"%.80s\" is not valid; expected a whole number from 1 to 65535, "
+				"or several, separated by commas",
+				key, value);
 	return true;
 }
 
