@@ -190,21 +190,22 @@ is_port(const char *text)
 		   strspn(text, "0123456789") == strlen(text);
 }
 
-/* Without spaces in it, for libpq. */
 bool
 config_check_ports(Ctx *ctx, const char *key, const char *value)
 {
 	const char *list = value;
-	const char *item;
+	const char *item = list_next(ctx, &list);
 
-	while ((item = list_next(ctx, &list)) != NULL)
-		if (!is_port(item) || strchr(value, ' ') != NULL)
-			return config_fail(
-				ctx,
-				"%s: \"%.80s\" is not valid; expected a whole number from 1 to 65535, "
-				"or several, separated by commas",
-				key, value);
-	return true;
+	while (item != NULL && is_port(item))
+	{
+		item = list_next(ctx, &list);
+		if (item == NULL)
+			return true;
+	}
+	return config_fail(ctx,
+					   "%s: \"%.80s\" is not valid; expected a whole number from 1 to 65535, or "
+					   "several, separated by commas",
+					   key, value);
 }
 
 bool

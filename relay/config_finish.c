@@ -648,7 +648,7 @@ tidy_list(Ctx *ctx, ConfigPair *pair)
 		text_add(ctx, &text, item, strlen(item));
 		n++;
 	}
-	if (n > 1)
+	if (n > 0)
 		pair->value = text.data;
 	return n;
 }
