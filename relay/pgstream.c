@@ -98,6 +98,9 @@ static const PgAdvice advices[] = {
 	 "give the role the right to replicate: ALTER ROLE <user> REPLICATION"},
 	{STEP_NONE, "58P01", "nova_decoder", PG_STOP,
 	 "install the nova_decoder extension package on the database server"},
+	{STEP_NONE, "58P01", "already been removed", PG_STOP,
+	 "WAL that the slot needs is not on this server (was the slot copied to it?): drop the slot, "
+	 "set snapshot.mode to when_needed and start again, for a new slot and a new snapshot"},
 	{STEP_NONE, "55000", "on the primary", PG_STOP,
 	 "run on the primary: ALTER SYSTEM SET wal_level = logical; and restart it"},
 	{STEP_NONE, "55000", "wal_level", PG_STOP,

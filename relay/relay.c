@@ -1179,7 +1179,7 @@ tell_holder(Relay *r)
 	const SlotHolder *holder = &pgstream_server(r->pg)->row.holder;
 	const bool ours = strcmp(holder->application, pgstream_application(r->pg)) == 0;
 	char text[320];
-	char then[160] = "once it is free";
+	char then[200] = "once it is free";
 
 	slot_holder_text(holder, text, sizeof(text));
 	if (strcmp(text, r->holder_told) == 0)
@@ -1189,10 +1189,10 @@ tell_holder(Relay *r)
 		snprintf(then, sizeof(then), "once it is free, or the other one is silent for %d ms",
 				 r->cfg->takeover_after_ms);
 	else if (r->cfg->takeover == TAKEOVER_TERMINATE)
-		snprintf(then, sizeof(then), "once it is free, for %s",
+		snprintf(then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
 				 ours ? "this role may not see when the other one was heard of last: GRANT "
 						"pg_monitor to it"
-					  : "that is no relay of this name, which nova.takeover=terminate is about");
+					  : "that is no relay of this name");
 	log_info("slot %s: another process uses the slot: %s; standing by, and taking over %s",
 			 r->cfg->slot_name, text, then);
 }
