@@ -180,7 +180,7 @@ typedef struct Relay
 	uint64_t position;        /* that the topic has: no more is confirmed */
 	uint64_t saving_position; /* in the record that is being written; 0: none */
 	int64_t next_position;
-	bool position_kept; /* this process has written one */
+	bool position_kept; /* there is one in the topic */
 
 	bool readable; /* libpq's socket, this turn */
 	bool blocked;  /* back-pressure: do not read */
@@ -606,7 +606,8 @@ take_record(Relay *r)
 {
 	r->remembered = *state_record(r->store);
 	state_close(r->store);
-	/* one that is not kept up says nothing */
+	r->position_kept = r->remembered.position != 0;
+	/* one that is not kept up says nothing, and is removed before it lies */
 	if (!r->remembers)
 		r->remembered.position = 0;
 }
@@ -822,8 +823,16 @@ save_position(Relay *r)
 	const PgServer *server = pgstream_server(r->pg);
 	uint64_t safe = delivery_safe_lsn(r->delivery);
 
-	if (!r->remembers || !r->loaded || !r->streaming || r->saving ||
-		(safe <= r->position && !position_is_foreign(r)))
+	if (!r->loaded || !r->streaming || r->saving)
+		return;
+	if (!r->remembers && r->position_kept)
+	{
+		r->position_kept = false;
+		state_write(r->store, &r->remembered);
+		r->saving = true;
+		return;
+	}
+	if (!r->remembers || (safe <= r->position && !position_is_foreign(r)))
 		return;
 	if (r->now < r->next_position && !(r->state == STATE_DRAIN && delivery_idle(r->delivery)))
 	{
