@@ -30,8 +30,11 @@
 #include <librdkafka/rdkafka.h>
 
 #include "config.h"
+#include "copydata.h"
 #include "pgstream.h"
 #include "relay.h"
+#include "slot.h"
+#include "state.h"
 
 #define CONNECT_TIMEOUT_MS    10000
 #define KAFKA_TIMEOUT_MS      10000
@@ -44,6 +47,10 @@ typedef struct Check
 {
 	const RelayConfig *cfg;
 	PGconn *conn;
+	SlotRow slot;
+	char system_id[32]; /* "": not known */
+	char timeline[16];
+	uint64_t wal_end;
 	int failures;
 	int warnings;
 } Check;
@@ -229,6 +236,24 @@ check_standby(Check *check)
 	return true;
 }
 
+/* Which cluster is it, and how far: for what the state topic remembers. */
+static void
+identify(Check *check, PGconn *conn)
+{
+	PGresult *res = PQexec(conn, "IDENTIFY_SYSTEM");
+	unsigned hi;
+	unsigned lo;
+
+	if (PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1)
+	{
+		snprintf(check->system_id, sizeof(check->system_id), "%s", PQgetvalue(res, 0, 0));
+		snprintf(check->timeline, sizeof(check->timeline), "%s", PQgetvalue(res, 0, 1));
+		if (sscanf(PQgetvalue(res, 0, 2), "%X/%X", &hi, &lo) == 2)
+			check->wal_end = (uint64_t) hi << 32 | lo;
+	}
+	PQclear(res);
+}
+
 /* May this role open a replication connection to this database? */
 static void
 check_replication_connection(Check *check)
@@ -237,7 +262,10 @@ check_replication_connection(Check *check)
 	char fix[256];
 
 	if (conn != NULL && wait_connected(conn))
+	{
 		ok("replication connection", "role %s may replicate", PQuser(conn));
+		identify(check, conn);
+	}
 	else
 	{
 		snprintf(fix, sizeof(fix),
@@ -380,38 +408,51 @@ check_library(Check *check)
 	PQclear(res);
 }
 
-/* Columns: plugin, database matches, active pid, wal_status, confirmed LSN. */
+/* What of its WAL is left, and who holds it: findings that a slot that can be read may have. */
 static void
-judge_slot(Check *check, const PGresult *res)
+judge_sound_slot(Check *check, const SlotRow *row)
 {
+	const WalLimits limits = {check->cfg->slot_safe_percent,
+							  (int64_t) check->cfg->slot_retained_mb * 1048576};
 	const char *name = check->cfg->slot_name;
-	const char *plugin = PQgetvalue(res, 0, 0);
-	const char *wal_status = PQgetvalue(res, 0, 3);
-	char fix[512];
+	char wal[256];
+	char holder[320];
 
-	snprintf(fix, sizeof(fix),
-			 "take another slot.name, or, once nobody needs it: SELECT "
-			 "pg_drop_replication_slot('%s'); changes since its last position are then only in "
-			 "the tables (snapshot.mode)",
-			 name);
-	if (plugin[0] == '\0')
-		failed(check, "slot", "take another slot.name", "%s exists and is a physical slot", name);
-	else if (strcmp(plugin, PLUGIN_NAME) != 0)
-		failed(check, "slot", fix, "%s exists and belongs to the plugin %s", name, plugin);
-	else if (strcmp(PQgetvalue(res, 0, 1), "t") != 0)
-		failed(check, "slot", fix, "%s exists in another database", name);
-	else if (strcmp(wal_status, "lost") == 0)
-		failed(check, "slot", fix, "%s has lost WAL that it needs (max_slot_wal_keep_size)", name);
-	else if (strcmp(wal_status, "unreserved") == 0)
-		warn(check, "slot", "start the relay soon, or raise max_slot_wal_keep_size",
-			 "%s will lose WAL at the next checkpoint", name);
-	else if (!PQgetisnull(res, 0, 2))
+	wal_text(row, wal, sizeof(wal));
+	slot_holder_text(&row->holder, holder, sizeof(holder));
+	if (wal_is_low(row, limits))
+		warn(check, "slot",
+			 "let the relay catch up before the slot is lost or the disk is full, or raise "
+			 "max_slot_wal_keep_size",
+			 "%s: %s", name, wal);
+	if (row->holder.pid != 0)
 		warn(check, "slot", "stop the other one, if it is not meant to run",
-			 "%s is in use by process %s; a second relay waits for it", name,
-			 PQgetvalue(res, 0, 2));
+			 "%s is in use by %s; a second relay stands by", name, holder);
 	else
-		ok("slot", "%s exists, confirmed up to %s, WAL %s", name, PQgetvalue(res, 0, 4),
-		   wal_status);
+		ok("slot", "%s exists, confirmed up to " LSN_FORMAT ", %s", name,
+		   LSN_ARGS(row->confirmed_lsn), wal);
+}
+
+static void
+judge_slot(Check *check, const SlotRow *row)
+{
+	SlotFault fault = slot_judge(row, PQdb(check->conn), pgstream_on_standby(check->conn));
+	SlotText text;
+
+	slot_explain(fault, row, check->cfg->slot_name, PQdb(check->conn), &text);
+	switch (slot_means(fault))
+	{
+		case SLOT_MEANS_LOSS:
+		case SLOT_MEANS_STOP:
+			failed(check, "slot", text.fix, "%s %s", check->cfg->slot_name, text.what);
+			break;
+		case SLOT_MEANS_WAIT:
+			warn(check, "slot", text.fix, "%s %s", check->cfg->slot_name, text.what);
+			break;
+		default:
+			judge_sound_slot(check, row);
+			break;
+	}
 }
 
 static void
@@ -437,19 +478,15 @@ check_free_slots(Check *check)
 static void
 check_slot(Check *check)
 {
-	char sql[512];
-	PGresult *res;
+	char *sql = pgstream_slot_query(check->cfg->slot_name, PQserverVersion(check->conn));
+	PGresult *res = sql != NULL ? query(check, "slot", sql) : NULL;
 
-	/* slot.name has been checked: no character of it needs quoting. */
-	snprintf(sql, sizeof(sql),
-			 "SELECT plugin, database = current_database(), active_pid, wal_status, "
-			 "confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '%s'",
-			 check->cfg->slot_name);
-	res = query(check, "slot", sql);
+	free(sql);
 	if (res == NULL)
 		return;
-	if (PQntuples(res) == 1)
-		judge_slot(check, res);
+	pgstream_slot_row(res, &check->slot);
+	if (check->slot.found)
+		judge_slot(check, &check->slot);
 	else
 		check_free_slots(check);
 	PQclear(res);
@@ -726,6 +763,56 @@ check_topics(Check *check, const rd_kafka_metadata_t *metadata)
 }
 
 static void
+judge_remembered(Check *check, const StateRecord *record)
+{
+	const SlotMemory memory = {record->system_id, record->timeline, record->position};
+	const SlotPlace place = {check->system_id, check->timeline, check->wal_end, check->slot.found,
+							 check->slot.confirmed_lsn};
+	PositionFault fault = position_judge(&memory, &place);
+	char text[LINE_MAX_BYTES];
+
+	position_explain(fault, &memory, &place, text, sizeof(text));
+	if (record->position == 0)
+		ok("position", "none is remembered");
+	else if (fault == POSITION_SOUND)
+		ok("position", "everything up to LSN " LSN_FORMAT ", timeline %s, is delivered",
+		   LSN_ARGS(record->position), record->timeline);
+	else if (fault == POSITION_NEW_TIMELINE || fault == POSITION_SERVER_BEHIND)
+		warn(check, "position", "compare the tables with the topics", "%s", text);
+	else
+		failed(check, "position",
+			   "point the relay at the right server, or set snapshot.mode to when_needed for a new "
+			   "snapshot",
+			   "%s", text);
+}
+
+/* What the state topic remembers; it is not made. */
+static void
+check_position(Check *check)
+{
+	const struct timespec pause = {.tv_nsec = STATE_POLL_MS * 1000000L};
+	StateStore *store = state_new(check->cfg, NULL);
+	int64_t deadline = now_ms() + KAFKA_TIMEOUT_MS;
+	StoreStatus status = STORE_FAILED;
+
+	if (check->system_id[0] == '\0' || check->cfg->position_interval_ms == 0 || store == NULL)
+	{
+		state_free(store);
+		return;
+	}
+	state_read(store, false);
+	while ((status = state_advance(store, now_ms())) == STORE_AGAIN && now_ms() < deadline)
+		nanosleep(&pause, NULL);
+	if (status == STORE_READY)
+		judge_remembered(check, state_record(store));
+	else
+		warn(check, "position", "see the brokers' logs and the user's rights", "%s",
+			 status == STORE_FAILED ? state_error(store)
+									: "the state topic cannot be read in time");
+	state_free(store);
+}
+
+static void
 check_kafka(Check *check)
 {
 	const char *brokers = config_pair(&check->cfg->kafka, "bootstrap.servers");
@@ -751,6 +838,7 @@ check_kafka(Check *check)
 		   metadata->broker_cnt == 1 ? "" : "s", metadata->topic_cnt);
 		check_topics(check, metadata);
 		rd_kafka_metadata_destroy(metadata);
+		check_position(check);
 	}
 	rd_kafka_destroy(rk);
 }

@@ -62,6 +62,13 @@ typedef enum SnapshotMode
 	SNAPSHOT_WHEN_NEEDED
 } SnapshotMode;
 
+/* What is done about another relay that holds the slot. */
+typedef enum TakeoverPolicy
+{
+	TAKEOVER_WAIT,
+	TAKEOVER_TERMINATE
+} TakeoverPolicy;
+
 typedef struct RelayConfig
 {
 	char *name;        /* connector name */
@@ -98,7 +105,14 @@ typedef struct RelayConfig
 	int status_interval_ms; /* standby status at least this often */
 	int retry_backoff_ms;   /* first wait before a reconnect */
 	int retry_backoff_max_ms;
-	int shutdown_timeout_ms; /* how long SIGTERM waits for acks */
+	TakeoverPolicy takeover;
+	int takeover_after_ms;    /* of silence */
+	int takeover_grace_ms;    /* between a slot that is free and taking it */
+	int slot_watch_ms;        /* 0: off */
+	int slot_safe_percent;    /* warn below it; 0: never */
+	int slot_retained_mb;     /* warn above it; 0: never */
+	int position_interval_ms; /* 0: it is not remembered */
+	int shutdown_timeout_ms;  /* how long SIGTERM waits for acks */
 } RelayConfig;
 
 /*

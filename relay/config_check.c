@@ -225,6 +225,34 @@ config_check_password(Ctx *ctx, const char *key, const char *value)
 	return true;
 }
 
+static bool
+is_port(const char *text)
+{
+	char *end;
+	long port = strtol(text, &end, 10);
+
+	return text[0] != '\0' && *end == '\0' && port >= 1 && port <= 65535 &&
+		   strspn(text, "0123456789") == strlen(text);
+}
+
+bool
+config_check_ports(Ctx *ctx, const char *key, const char *value)
+{
+	const char *list = value;
+	const char *item = list_next(ctx, &list);
+
+	while (item != NULL && is_port(item))
+	{
+		item = list_next(ctx, &list);
+		if (item == NULL)
+			return true;
+	}
+	return config_fail(ctx,
+					   "%s: \"%.80s\" is not valid; expected a whole number from 1 to 65535, or "
+					   "several, separated by commas",
+					   key, value);
+}
+
 bool
 config_check_retries(Ctx *ctx, const char *key, const char *value)
 {

@@ -654,6 +654,68 @@ finish_stores(Ctx *ctx)
 	return true;
 }
 
+static ConfigPair *
+pg_pair(Ctx *ctx, const char *name)
+{
+	for (size_t i = 0; i < ctx->cfg->pg.count; i++)
+		if (strcmp(ctx->cfg->pg.items[i].name, name) == 0)
+			return &ctx->cfg->pg.items[i];
+	return NULL;
+}
+
+/* A list as libpq wants it, without spaces; returns how many items it has. */
+static size_t
+tidy_list(Ctx *ctx, ConfigPair *pair)
+{
+	const char *list = pair->value;
+	const char *item;
+	Text text = {0};
+	size_t n = 0;
+
+	while ((item = list_next(ctx, &list)) != NULL)
+	{
+		text_add(ctx, &text, ",", n > 0);
+		text_add(ctx, &text, item, strlen(item));
+		n++;
+	}
+	if (n > 0)
+		pair->value = text.data;
+	return n;
+}
+
+/* Of several hosts the primary is meant, unless it is said otherwise. */
+static bool
+finish_hosts(Ctx *ctx)
+{
+	size_t hosts = tidy_list(ctx, pg_pair(ctx, "host"));
+	size_t ports = tidy_list(ctx, pg_pair(ctx, "port"));
+
+	if (ports > 1 && ports != hosts)
+		return config_fail(
+			ctx,
+			"database.port: has %zu ports for %zu host(s) in database.hostname; give "
+			"one port, or one for each host",
+			ports, hosts);
+	if (hosts > 1 && pg_pair(ctx, "target_session_attrs") == NULL)
+		config_pairs_add(ctx, &ctx->cfg->pg, "target_session_attrs", "primary",
+						 "database.hostname");
+	return true;
+}
+
+/* A relay that is well must not look silent between two of its status updates. */
+static bool
+finish_takeover(Ctx *ctx)
+{
+	const RelayConfig *cfg = ctx->cfg;
+
+	if (cfg->takeover == TAKEOVER_TERMINATE && cfg->takeover_after_ms / 2 < cfg->status_interval_ms)
+		return config_fail(ctx,
+						   "nova.takeover.after.ms: %d is too short for nova.takeover=terminate; "
+						   "expected at least twice status.update.interval.ms (%d)",
+						   cfg->takeover_after_ms, cfg->status_interval_ms);
+	return true;
+}
+
 bool
 config_finish(Ctx *ctx)
 {
@@ -667,5 +729,6 @@ config_finish(Ctx *ctx)
 	finish_signals(ctx);
 	return finish_delivery(ctx) && finish_masks(ctx) && finish_schemas(ctx) &&
 		   finish_overrides(ctx) && config_finish_transforms(ctx) && finish_context_headers(ctx) &&
-		   finish_stores(ctx) && finish_jaas(ctx) && config_finish_groups(ctx);
+		   finish_stores(ctx) && finish_jaas(ctx) && config_finish_groups(ctx) &&
+		   finish_hosts(ctx) && finish_takeover(ctx);
 }

@@ -266,6 +266,7 @@ extern bool config_check_added_fields(Ctx *ctx, const char *key, const char *val
  */
 extern const char *config_known_fields(Ctx *ctx, const char *key, const char *list);
 extern bool config_check_password(Ctx *ctx, const char *key, const char *value);
+extern bool config_check_ports(Ctx *ctx, const char *key, const char *value);
 extern bool config_check_retries(Ctx *ctx, const char *key, const char *value);
 
 /* Which values are masked goes by the name: kafka.* passes names the table does not know. */

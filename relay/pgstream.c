@@ -45,6 +45,7 @@ typedef enum PgStep
 	STEP_ENDED, /* the server ended the stream; its reason is being read */
 	STEP_STOP,  /* we ended it; waiting for the server's word */
 	STEP_DROP,
+	STEP_END_HOLDER,
 	STEP_STOPPED
 } PgStep;
 
@@ -62,6 +63,7 @@ struct PgStream
 	uint64_t start_lsn;
 	int64_t deadline;
 	PgServer server;
+	HolderEnd ended;
 	PgStatus failure; /* of the step; PG_READY if none */
 	char error[1024];
 };
@@ -96,6 +98,9 @@ static const PgAdvice advices[] = {
 	 "give the role the right to replicate: ALTER ROLE <user> REPLICATION"},
 	{STEP_NONE, "58P01", "nova_decoder", PG_STOP,
 	 "install the nova_decoder extension package on the database server"},
+	{STEP_NONE, "58P01", "already been removed", PG_STOP,
+	 "WAL that the slot needs is not on this server (was the slot copied to it?): drop the slot, "
+	 "set snapshot.mode to when_needed and start again, for a new slot and a new snapshot"},
 	{STEP_NONE, "55000", "on the primary", PG_STOP,
 	 "run on the primary: ALTER SYSTEM SET wal_level = logical; and restart it"},
 	{STEP_NONE, "55000", "wal_level", PG_STOP,
@@ -272,13 +277,60 @@ build_publication(PgStream *pg, QueryText *q)
 	query_quoted(q, pg->cfg->publication, '\'');
 }
 
+/* What the client's replies change, and nothing else does. */
+#define SIGNS "pg_catalog.concat_ws(' ', r.reply_time, r.write_lsn, r.flush_lsn, r.replay_lsn)"
+/* In these it reads whatever its client sends. */
+#define WAITING                                                                                    \
+	"coalesce(pg_catalog.lower(a.wait_event) IN "                                                  \
+	"('walsendermain', 'walsenderwaitforwal', 'walsenderwritedata'), false)"
+#define HOLDER                                                                                     \
+	"LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "                             \
+	"LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
+
+static void
+write_slot_query(QueryText *q, const char *slot, int version)
+{
+	fprintf(q->out,
+			"SELECT s.slot_type, s.plugin, s.database, s.active_pid, s.wal_status, "
+			"s.confirmed_flush_lsn, s.safe_wal_size, pg_catalog.pg_wal_lsn_diff("
+			"CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
+			"ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn) AS retained, "
+			"%s AS invalidation, %s AS synced, a.application_name, a.usename, "
+			"pg_catalog.host(a.client_addr) AS client, " SIGNS " AS signs, " WAITING " AS waiting "
+			"FROM pg_catalog.pg_replication_slots s " HOLDER "WHERE s.slot_name = ",
+			version >= 170000   ? "s.invalidation_reason"
+			: version >= 160000 ? "CASE WHEN s.conflicting THEN 'conflicting' END"
+								: "NULL",
+			version >= 170000 ? "s.synced" : "false");
+	query_quoted(q, slot, '\'');
+}
+
 static void
 build_slot(PgStream *pg, QueryText *q)
 {
-	fputs("SELECT slot_type, plugin, database, active_pid, wal_status, confirmed_flush_lsn "
-		  "FROM pg_catalog.pg_replication_slots WHERE slot_name = ",
+	write_slot_query(q, pg->cfg->slot_name, pg->server.version_num);
+}
+
+/* Looks once more and acts in one query: whoever lives by then is left alone. */
+static void
+build_end_holder(PgStream *pg, QueryText *q)
+{
+	const SlotHolder *holder = &pg->server.row.holder;
+
+	fputs("SELECT CASE WHEN me.rolsuper OR (NOT it.rolsuper AND "
+		  "(pg_catalog.pg_has_role(it.oid, 'USAGE') OR "
+		  "pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))) "
+		  "THEN pg_catalog.pg_terminate_backend(a.pid) END "
+		  "FROM pg_catalog.pg_replication_slots s " HOLDER
+		  "JOIN pg_catalog.pg_roles it ON it.oid = a.usesysid "
+		  "JOIN pg_catalog.pg_roles me ON me.rolname = current_user WHERE s.slot_name = ",
 		  q->out);
 	query_quoted(q, pg->cfg->slot_name, '\'');
+	fprintf(q->out,
+			" AND a.pid = %d AND a.application_name = "
+			"pg_catalog.current_setting('application_name') AND " WAITING " AND " SIGNS " = ",
+			holder->pid);
+	query_quoted(q, holder->signs, '\'');
 }
 
 static void
@@ -336,6 +388,62 @@ parse_lsn(const char *text, uint64_t *lsn)
 	return true;
 }
 
+/*
+ * Several hosts: libpq tries them in their order, without a time limit for each
+ * when it does not block.  So the list begins with the one that answered last,
+ * and behind one that did not answer in time.
+ */
+static size_t first_host;
+
+static size_t
+host_count(const RelayConfig *cfg)
+{
+	const char *hosts = config_pair(&cfg->pg, "host");
+	size_t n = 1;
+
+	for (; hosts != NULL && *hosts != '\0'; hosts++)
+		n += *hosts == ',';
+	return n;
+}
+
+/* The list, beginning with its item number "first"; one item stays what it is. */
+static void
+rotate_list(char *out, size_t size, const char *list, size_t first)
+{
+	const char *cut = list;
+
+	while (first-- > 0 && (cut = strchr(cut, ',')) != NULL)
+		cut++;
+	if (cut == NULL || cut == list)
+		snprintf(out, size, "%s", list);
+	else
+		snprintf(out, size, "%s,%.*s", cut, (int) (cut - list - 1), list);
+}
+
+/* The host at hand is one that the next connection begins with, or ends with. */
+static void
+prefer_host(PgStream *pg, bool this_one)
+{
+	const char *hosts = config_pair(&pg->cfg->pg, "host");
+	const char *ports = config_pair(&pg->cfg->pg, "port");
+	const size_t n = host_count(pg->cfg);
+	char list[1024];
+
+	for (size_t i = 0; n > 1 && i < n; i++)
+	{
+		size_t len = strlen(PQhost(pg->conn));
+
+		rotate_list(list, sizeof(list), hosts, i);
+		if (strncmp(list, PQhost(pg->conn), len) != 0 || (list[len] != ',' && list[len] != '\0'))
+			continue;
+		rotate_list(list, sizeof(list), ports, strchr(ports, ',') != NULL ? i : 0);
+		if (strtol(list, NULL, 10) != strtol(PQport(pg->conn), NULL, 10))
+			continue;
+		first_host = this_one ? i : (i + 1) % n;
+		return;
+	}
+}
+
 /* Before version 16 a slot can be neither made nor read there, whatever one waits for. */
 static PgStatus
 check_standby(PgStream *pg)
@@ -343,7 +451,8 @@ check_standby(PgStream *pg)
 	pg->server.standby = pgstream_on_standby(pg->conn);
 	if (!pg->server.standby || pg->server.version_num >= DECODING_STANDBY)
 		return PG_AGAIN;
-	return fail_plainly(pg, PG_STOP,
+	/* of several hosts another one may be, or become, the primary */
+	return fail_plainly(pg, host_count(pg->cfg) > 1 ? PG_RETRY : PG_STOP,
 						"%s:%s is a standby (in recovery), and version %s cannot decode changes "
 						"there, only 16 and later can: point database.hostname at the primary",
 						PQhost(pg->conn), PQport(pg->conn),
@@ -360,6 +469,7 @@ answer_identify(PgStream *pg, const PGresult *res)
 	snprintf(pg->server.system_id, sizeof(pg->server.system_id), "%s", PQgetvalue(res, 0, 0));
 	snprintf(pg->server.timeline, sizeof(pg->server.timeline), "%s", PQgetvalue(res, 0, 1));
 	snprintf(pg->server.database, sizeof(pg->server.database), "%s", PQgetvalue(res, 0, 3));
+	(void) parse_lsn(PQgetvalue(res, 0, 2), &pg->server.wal_end);
 	pg->server.version_num = PQserverVersion(pg->conn);
 	pg->step = pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT;
 	return check_standby(pg);
@@ -388,39 +498,108 @@ found_slot(PgStream *pg, SlotFound found)
 	return PG_READY;
 }
 
+/* A column by its name; "" for NULL, and for one that the server does not have. */
+static const char *
+column(const PGresult *res, const char *name)
+{
+	int n = PQfnumber(res, name);
+
+	return n < 0 ? "" : PQgetvalue(res, 0, n);
+}
+
+static void
+copy_column(char *out, size_t size, const PGresult *res, const char *name)
+{
+	snprintf(out, size, "%s", column(res, name));
+}
+
+static int64_t
+number_column(const PGresult *res, const char *name)
+{
+	const char *text = column(res, name);
+
+	return *text != '\0' ? strtoll(text, NULL, 10) : -1;
+}
+
+static void
+holder_row(const PGresult *res, SlotHolder *holder)
+{
+	holder->pid = (int) strtol(column(res, "active_pid"), NULL, 10);
+	copy_column(holder->application, sizeof(holder->application), res, "application_name");
+	copy_column(holder->role, sizeof(holder->role), res, "usename");
+	copy_column(holder->client, sizeof(holder->client), res, "client");
+	copy_column(holder->signs, sizeof(holder->signs), res, "signs");
+	holder->waiting = column(res, "waiting")[0] == 't';
+}
+
+void
+pgstream_slot_row(const PGresult *res, SlotRow *row)
+{
+	*row = (SlotRow){.safe_bytes = -1, .retained_bytes = -1};
+	if (PQntuples(res) == 0)
+		return;
+	row->found = true;
+	row->physical = strcmp(column(res, "slot_type"), "logical") != 0;
+	row->synced = column(res, "synced")[0] == 't';
+	copy_column(row->plugin, sizeof(row->plugin), res, "plugin");
+	copy_column(row->database, sizeof(row->database), res, "database");
+	copy_column(row->wal_status, sizeof(row->wal_status), res, "wal_status");
+	copy_column(row->invalidation, sizeof(row->invalidation), res, "invalidation");
+	(void) parse_lsn(column(res, "confirmed_flush_lsn"), &row->confirmed_lsn);
+	row->safe_bytes = number_column(res, "safe_wal_size");
+	row->retained_bytes = number_column(res, "retained");
+	holder_row(res, &row->holder);
+}
+
+char *
+pgstream_slot_query(const char *slot, int version_num)
+{
+	QueryText q;
+
+	if (!query_open(&q))
+		return NULL;
+	write_slot_query(&q, slot, version_num);
+	if (fclose(q.out) == 0)
+		return q.text;
+	free(q.text);
+	return NULL;
+}
+
 static PgStatus
 answer_slot(PgStream *pg, const PGresult *res)
 {
-	const char *slot = pg->cfg->slot_name;
-	const char *plugin;
-	const char *database;
+	PgServer *server = &pg->server;
+	SlotRow *row = &server->row;
+	SlotFault fault;
+	SlotText text;
 
-	if (PQntuples(res) == 0)
-		return found_slot(pg, SLOT_MISSING);
-	plugin = PQgetvalue(res, 0, 1);
-	database = PQgetvalue(res, 0, 2);
-	if (strcmp(PQgetvalue(res, 0, 0), "logical") != 0)
-		return fail_plainly(pg, PG_STOP, "slot \"%s\" is a physical slot; use another slot.name",
-							slot);
-	if (strcmp(database, pg->server.database) != 0)
-		return fail_plainly(pg, PG_STOP,
-							"slot \"%s\" belongs to database \"%s\", not \"%s\"; use another "
-							"slot.name or that database.dbname",
-							slot, database, pg->server.database);
-	if (strcmp(plugin, "nova_decoder") != 0)
-		return fail_plainly(
-			pg, PG_STOP,
-			"slot \"%s\" was made for the plugin %s; use another slot.name, or, when "
-			"its present user is stopped for good, drop it: SELECT "
-			"pg_drop_replication_slot('%s')",
-			slot, plugin, slot);
-	if (strcmp(PQgetvalue(res, 0, 4), "lost") == 0)
-		return found_slot(pg, SLOT_LOST);
-	if (!parse_lsn(PQgetvalue(res, 0, 5), &pg->server.confirmed_lsn))
-		return fail_plainly(pg, PG_RETRY, "slot \"%s\" is still being made by another session",
-							slot);
-	pg->server.slot_pid = atoi(PQgetvalue(res, 0, 3));
-	return found_slot(pg, SLOT_PRESENT);
+	pgstream_slot_row(res, row);
+	fault = slot_judge(row, server->database, server->standby);
+	slot_explain(fault, row, pg->cfg->slot_name, server->database, &text);
+	server->confirmed_lsn = row->confirmed_lsn;
+	switch (slot_means(fault))
+	{
+		case SLOT_MEANS_LOSS:
+			return found_slot(pg, fault == SLOT_ABSENT ? SLOT_MISSING : SLOT_LOST);
+		case SLOT_MEANS_STOP:
+			return fail_plainly(pg, PG_STOP, "slot \"%s\" %s; %s", pg->cfg->slot_name, text.what,
+								text.fix);
+		case SLOT_MEANS_WAIT:
+			return fail_plainly(pg, PG_RETRY, "slot \"%s\" %s; %s", pg->cfg->slot_name, text.what,
+								text.fix);
+		default:
+			return found_slot(pg, SLOT_PRESENT);
+	}
+}
+
+static PgStatus
+answer_end_holder(PgStream *pg, const PGresult *res)
+{
+	pg->ended = HOLDER_LIVES;
+	if (PQntuples(res) > 0)
+		pg->ended = PQgetisnull(res, 0, 0) ? HOLDER_DENIED : HOLDER_ENDED;
+	pg->step = STEP_PREPARED;
+	return PG_READY;
 }
 
 static PgStatus
@@ -468,6 +647,7 @@ static const PgQuery queries[STEP_STOPPED + 1] = {
 	[STEP_CREATE] = {build_create, PGRES_TUPLES_OK, answer_create, 0},
 	[STEP_START] = {build_start, PGRES_COPY_BOTH, answer_start, 0},
 	[STEP_DROP] = {build_drop, PGRES_COMMAND_OK, answer_drop, QUERY_TIMEOUT_MS},
+	[STEP_END_HOLDER] = {build_end_holder, PGRES_TUPLES_OK, answer_end_holder, QUERY_TIMEOUT_MS},
 };
 
 static PgStatus
@@ -576,8 +756,11 @@ static PgStatus
 advance_connect(PgStream *pg, int64_t now)
 {
 	if (now >= pg->deadline)
+	{
+		prefer_host(pg, false);
 		return fail_plainly(pg, PG_RETRY, "no connection to PostgreSQL at %s:%s in time",
 							PQhost(pg->conn), PQport(pg->conn));
+	}
 	if (!socket_ready(pg))
 		return PG_AGAIN;
 	pg->polling = PQconnectPoll(pg->conn);
@@ -585,6 +768,7 @@ advance_connect(PgStream *pg, int64_t now)
 		return fail_connection(pg);
 	if (pg->polling != PGRES_POLLING_OK)
 		return PG_AGAIN;
+	prefer_host(pg, true);
 	PQsetErrorVerbosity(pg->conn, PQERRORS_DEFAULT);
 	if (PQsetnonblocking(pg->conn, 1) != 0)
 		return fail_connection(pg);
@@ -604,6 +788,8 @@ pgstream_connect_start(const RelayConfig *cfg, bool replication)
 	};
 	const char *names[MAX_CONNECT_PARAMS];
 	const char *values[MAX_CONNECT_PARAMS];
+	char lists[2][1024];
+	size_t nlists = 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
@@ -616,8 +802,17 @@ pgstream_connect_start(const RelayConfig *cfg, bool replication)
 	/* of a name that comes twice libpq takes the later one */
 	for (size_t i = 0; i < cfg->pg.count && n < MAX_CONNECT_PARAMS - 2; i++)
 	{
-		names[n] = cfg->pg.items[i].name;
-		values[n++] = cfg->pg.items[i].value;
+		const ConfigPair *pair = &cfg->pg.items[i];
+
+		names[n] = pair->name;
+		values[n] = pair->value;
+		if (nlists < 2 && first_host > 0 && strchr(pair->value, ',') != NULL &&
+			(strcmp(pair->name, "host") == 0 || strcmp(pair->name, "port") == 0))
+		{
+			rotate_list(lists[nlists], sizeof(lists[0]), pair->value, first_host);
+			values[n] = lists[nlists++];
+		}
+		n++;
 	}
 	if (replication)
 	{
@@ -719,6 +914,32 @@ pgstream_look(PgStream *pg, int64_t now)
 }
 
 void
+pgstream_look_slot(PgStream *pg, int64_t now)
+{
+	begin_query(pg, STEP_SLOT, now);
+}
+
+void
+pgstream_end_holder(PgStream *pg, int64_t now)
+{
+	begin_query(pg, STEP_END_HOLDER, now);
+}
+
+HolderEnd
+pgstream_ended(const PgStream *pg)
+{
+	return pg->ended;
+}
+
+const char *
+pgstream_application(const PgStream *pg)
+{
+	const char *name = PQparameterStatus(pg->conn, "application_name");
+
+	return name != NULL ? name : pg->cfg->name;
+}
+
+void
 pgstream_create(PgStream *pg, bool export_snapshot, int64_t now)
 {
 	pg->export_snapshot = export_snapshot;
@@ -800,6 +1021,7 @@ pgstream_advance(PgStream *pg, int64_t now)
 		case STEP_CREATE:
 		case STEP_START:
 		case STEP_DROP:
+		case STEP_END_HOLDER:
 			return advance_query(pg, now);
 		case STEP_STOP:
 			return advance_stop(pg, now);

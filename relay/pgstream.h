@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "slot.h"
 #include "snapplan.h"
 
 typedef enum PgStatus
@@ -51,11 +52,12 @@ typedef struct PgServer
 	char system_id[32]; /* of the cluster; "" before the first connection */
 	char timeline[16];
 	char database[64];
-	int version_num; /* as PQserverVersion() */
-	bool standby;    /* in recovery: nothing can be written, slots wait for the primary */
+	int version_num;  /* as PQserverVersion() */
+	bool standby;     /* in recovery: nothing can be written, slots wait for the primary */
+	uint64_t wal_end; /* of what it had written when we connected */
 	SlotFound slot;
+	SlotRow row;            /* as it was last looked up */
 	uint64_t confirmed_lsn; /* the slot's */
-	int slot_pid;           /* who streams from it; 0: nobody */
 	bool slot_created;      /* by this connection */
 	PublicationUse publication;
 	char snapshot[64]; /* exported with it; lives until the next command */
@@ -73,6 +75,24 @@ extern void pgstream_connect(PgStream *pg, int64_t now);
 
 /* Look publication and slot up again. */
 extern void pgstream_look(PgStream *pg, int64_t now);
+
+/* Only the slot, to see who holds it. */
+extern void pgstream_look_slot(PgStream *pg, int64_t now);
+
+/*
+ * End the process that holds the slot, if it is a relay of our name and has shown
+ * no sign of life since the slot was looked up.  See pgstream_ended().
+ */
+extern void pgstream_end_holder(PgStream *pg, int64_t now);
+
+typedef enum HolderEnd
+{
+	HOLDER_ENDED,
+	HOLDER_LIVES, /* or is another by now */
+	HOLDER_DENIED /* this role may not */
+} HolderEnd;
+
+extern HolderEnd pgstream_ended(const PgStream *pg);
 
 /* Make the slot, and export its snapshot if asked to. */
 extern void pgstream_create(PgStream *pg, bool export_snapshot, int64_t now);
@@ -124,6 +144,17 @@ extern const char *pgstream_error(const PgStream *pg);
  */
 struct pg_conn;
 extern struct pg_conn *pgstream_connect_start(const RelayConfig *cfg, bool replication);
+
+/*
+ * The query for a slot's row, for any connection to a server of this version (the
+ * caller frees it; NULL when out of memory), and its answer.
+ */
+struct pg_result;
+extern char *pgstream_slot_query(const char *slot, int version_num);
+extern void pgstream_slot_row(const struct pg_result *res, SlotRow *row);
+
+/* The application_name by which the server knows this connection. */
+extern const char *pgstream_application(const PgStream *pg);
 
 /*
  * Is the server of this connection in recovery?  It says so by itself, from

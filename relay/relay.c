@@ -15,6 +15,14 @@
  * asks for a reply may have overtaken data the plugin holds back, so that one
  * only when it comes twice in a row (the server shutting down).
  *
+ * Nothing is confirmed before the state topic has the position as well: so the
+ * slot never stands beyond what is remembered, unless somebody else moved or made
+ * it, and then the stream would have a gap.
+ *
+ * Standing by.  A slot that another process holds is waited for in STANDBY.  What
+ * was remembered before is old by then, so that the start begins again: in LOOK, or
+ * from the very beginning (start_again) when this process has streamed.
+ *
  * Snapshot.  What a start does is decided in DECIDE, from the mode, the slot and
  * what the state topic remembers, and again under the lock that keeps other
  * relays from it.  "begin" is safe there before the
@@ -60,7 +68,9 @@
 #include "log.h"
 #include "numbers.h"
 #include "pgstream.h"
+#include "sidequery.h"
 #include "sink.h"
+#include "slot.h"
 #include "snapplan.h"
 #include "snapshot.h"
 #include "state.h"
@@ -89,12 +99,16 @@
 #define CUT_WAIT_MS          10 /* until a transaction that is due and cannot end is looked at again */
 #define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
 
+#define STANDBY_POLL_MIN_MS  50 /* doubles from look to look */
+#define STANDBY_POLL_MAX_MS  500
+
 typedef enum RelayState
 {
 	STATE_CONNECT,
 	STATE_CLAIM,
 	STATE_RECALL,
 	STATE_DECIDE,
+	STATE_STANDBY,
 	STATE_CHECK,
 	STATE_LOOK,
 	STATE_DROP,
@@ -122,7 +136,8 @@ typedef struct Relay
 	Sink *sink;
 	Delivery *delivery;
 	PgStream *pg;
-	Heartbeat *heartbeat; /* NULL without a query */
+	SideQuery *heartbeat; /* NULL without a query */
+	SideQuery *watch;     /* of the slot; NULL: off */
 	Snapshot *snapshot;
 	Increment *increment;
 	StateStore *store; /* NULL with standard output: then only this process remembers */
@@ -139,11 +154,29 @@ typedef struct Relay
 	bool connecting; /* an attempt is under way */
 	bool streaming;  /* START_REPLICATION was answered */
 	bool slot_known; /* found or made by this process: it must not vanish any more */
+	bool again;      /* after the end begin from the beginning, in the same process */
+
+	/* standing by */
+	bool asking; /* a look is under way */
+	int poll_ms;
+	int64_t next_poll;
+	int64_t free_since; /* 0: it is not */
+	bool ending;        /* the one under way ends the holder */
+	HolderWatch holder;
+	char holder_told[320]; /* that the log knows */
+	bool denied_told;
+
+	/* the slot, now and then */
+	char *watch_sql;
+	int64_t next_watch;
+	WalWatch wal;
+	SlotFault fault_told;
 
 	/* snapshot */
-	bool recalled; /* remembered is what the state topic says */
-	bool working;  /* the state's work was begun */
-	bool locked;   /* nobody else takes the snapshot: what is looked up now stays true */
+	bool recalled; /* remembered is what the state topic says, where that is waited for */
+	bool recalled_record;
+	bool working; /* the state's work was begun */
+	bool locked;  /* nobody else takes the snapshot: what is looked up now stays true */
 	StateRecord remembered;
 	char *progress; /* that was written to it last, or is being written */
 	char *jobs;     /* the same */
@@ -163,6 +196,13 @@ typedef struct Relay
 	int64_t next_wait_line;  /* of a slot that takes its time */
 	uint64_t snapshot_bytes; /* the delivery's count at the beginning */
 	int64_t stream_not_before;
+
+	/* the position in the state topic */
+	bool remembers;           /* else it is not kept there */
+	uint64_t position;        /* that the topic has: no more is confirmed */
+	uint64_t saving_position; /* in the record that is being written; 0: none */
+	int64_t next_position;
+	bool position_kept; /* there is one in the topic */
 
 	bool readable; /* libpq's socket, this turn */
 	bool blocked;  /* back-pressure: do not read */
@@ -237,6 +277,16 @@ install_signals(void)
 	return pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) == 0 &&
 		   sigaction(SIGTERM, &stop, NULL) == 0 && sigaction(SIGINT, &stop, NULL) == 0 &&
 		   sigaction(SIGPIPE, &ignore, NULL) == 0;
+}
+
+static void
+remove_signals(void)
+{
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	close(signal_pipe[0]);
+	close(signal_pipe[1]);
+	signal_pipe[0] = signal_pipe[1] = -1;
 }
 
 static int64_t
@@ -381,10 +431,19 @@ adopt_ping(Relay *r)
 		(void) delivery_adopt(r->delivery, r->ping_lsn);
 }
 
+/* What may be confirmed: safe in Kafka, and its position remembered there. */
+static uint64_t
+confirmable(const Relay *r)
+{
+	uint64_t safe = delivery_safe_lsn(r->delivery);
+
+	return !r->remembers || safe < r->position ? safe : r->position;
+}
+
 static void
 send_status(Relay *r)
 {
-	uint64_t safe = delivery_safe_lsn(r->delivery);
+	uint64_t safe = confirmable(r);
 	uint64_t write = r->written_lsn > safe ? r->written_lsn : safe;
 	PgStatus status;
 
@@ -401,7 +460,7 @@ send_status_if_due(Relay *r)
 	int64_t due = r->last_status + r->cfg->status_interval_ms;
 
 	adopt_ping(r);
-	if (delivery_safe_lsn(r->delivery) > r->confirmed_lsn && due > r->last_status + STATUS_MIN_MS)
+	if (confirmable(r) > r->confirmed_lsn && due > r->last_status + STATUS_MIN_MS)
 		due = r->last_status + STATUS_MIN_MS;
 	if (r->status_now || r->now >= due)
 	{
@@ -689,7 +748,7 @@ beat(Relay *r)
 			sink_heartbeat(r->sink, r->cfg->heartbeat_topic, key, value);
 		}
 		if (r->heartbeat != NULL)
-			heartbeat_beat(r->heartbeat, r->now);
+			sidequery_run(r->heartbeat, r->cfg->heartbeat_action_query, r->now);
 	}
 	wake_by(r, r->next_heartbeat);
 }
@@ -710,20 +769,9 @@ begin_connect(Relay *r)
 
 /* Exactly once, a relay that uses the slot must not be fenced: it would stop. */
 static bool
-slot_is_taken(Relay *r)
+slot_is_taken(const Relay *r)
 {
-	const PgServer *server = pgstream_server(r->pg);
-	char text[160];
-
-	if (!r->cfg->exactly_once || r->claimed || server->slot != SLOT_PRESENT ||
-		server->slot_pid == 0)
-		return false;
-	snprintf(text, sizeof(text),
-			 "slot \"%s\" is in use by the server's process %d; it is taken over as soon as it is "
-			 "free",
-			 r->cfg->slot_name, server->slot_pid);
-	reconnect_later(r, "PostgreSQL", text);
-	return true;
+	return r->cfg->exactly_once && !r->claimed && pgstream_server(r->pg)->row.holder.pid != 0;
 }
 
 /*
@@ -749,7 +797,9 @@ turn_connect(Relay *r)
 	status = pgstream_advance(r->pg, r->now);
 	if (status == PG_READY)
 	{
-		if (!slot_is_taken(r))
+		if (slot_is_taken(r))
+			enter(r, STATE_STANDBY);
+		else
 			enter(r, r->cfg->exactly_once && !r->claimed ? STATE_CLAIM : STATE_RECALL);
 	}
 	else if (status == PG_AGAIN)
@@ -802,28 +852,48 @@ load_jobs(Relay *r)
 				 r->cfg->state_topic);
 }
 
+static void
+take_record(Relay *r)
+{
+	r->remembered = *state_record(r->store);
+	r->position_kept = r->remembered.position != 0;
+	/* one that is not kept up says nothing, and is removed before it lies */
+	if (!r->remembers)
+		r->remembered.position = 0;
+}
+
+/*
+ * Without an initial snapshot what is remembered can wait until the stream is
+ * there; but no slot is made in the place of one that is remembered.
+ */
+static bool
+recalls(const Relay *r)
+{
+	return r->cfg->snapshot_mode != SNAPSHOT_NO_DATA || r->cfg->exactly_once ||
+		   (pgstream_server(r->pg)->slot != SLOT_PRESENT && !r->loading && !r->loaded);
+}
+
 /* What the runs before left in the state topic; what this one did it knows itself. */
 static void
 turn_recall(Relay *r)
 {
 	if (r->saving)
 		return;
-	if (r->store != NULL && !r->recalled &&
-		(r->cfg->snapshot_mode != SNAPSHOT_NO_DATA || r->cfg->exactly_once))
+	if (r->store != NULL && !r->recalled && recalls(r))
 	{
 		if (!r->working)
-			state_read(r->store, true);
+			state_read(r->store,
+					   r->cfg->snapshot_mode != SNAPSHOT_NO_DATA || r->cfg->exactly_once);
 		r->working = true;
 		if (!store_ready(r))
 			return;
-		r->remembered = *state_record(r->store);
+		take_record(r);
 		if (!recall_position(r))
 			return;
 		state_close(r->store);
+		r->recalled_record = true;
 	}
 	r->recalled = true;
-	if (r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA || r->cfg->exactly_once)
-		load_jobs(r);
 	enter(r, STATE_DECIDE);
 }
 
@@ -845,6 +915,70 @@ begin_save(Relay *r, char **text, char *fresh, const char **member)
 }
 
 /*
+ * Is the slot where we left it?
+ */
+
+static SlotMemory
+memory(const Relay *r)
+{
+	if (r->store != NULL && r->remembers)
+		return (SlotMemory){r->remembered.system_id, r->remembered.timeline,
+							r->remembered.position};
+	/* exactly once, where the slot stands is settled with the position in Kafka */
+	if (r->cfg->exactly_once)
+		return (SlotMemory){r->committed.system_id, r->committed.timeline,
+							pgstream_server(r->pg)->slot == SLOT_MISSING ? r->committed.lsn : 0};
+	/* then only this process remembers */
+	return (SlotMemory){r->system_id, r->timeline,
+						r->stream_began != 0 ? delivery_safe_lsn(r->delivery) : 0};
+}
+
+static SlotPlace
+place(const Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	return (SlotPlace){server->system_id, server->timeline, server->wal_end,
+					   server->slot != SLOT_MISSING, server->confirmed_lsn};
+}
+
+static PositionFault
+judge_position(const Relay *r, char *text, size_t size)
+{
+	const SlotMemory m = memory(r);
+	const SlotPlace p = place(r);
+	PositionFault fault = position_judge(&m, &p);
+
+	position_explain(fault, &m, &p, text, size);
+	return fault;
+}
+
+/* The same once the stream is there: then there is nothing left to decide. */
+static bool
+position_allows(Relay *r)
+{
+	char text[512];
+
+	switch (judge_position(r, text, sizeof(text)))
+	{
+		case POSITION_SOUND:
+			return true;
+		case POSITION_NEW_TIMELINE:
+			log_info("slot %s: %s", r->cfg->slot_name, text);
+			return true;
+		case POSITION_SERVER_BEHIND:
+			log_warn("slot %s: %s", r->cfg->slot_name, text);
+			return true;
+		default:
+			fail(r,
+				 "PostgreSQL: slot \"%s\": %s; to take a new snapshot with a new slot, set "
+				 "snapshot.mode to when_needed and start again",
+				 r->cfg->slot_name, text);
+			return false;
+	}
+}
+
+/*
  * Without an initial snapshot the stream waits for nothing that is remembered: the
  * state topic need not be there, nor a broker that answers.
  */
@@ -853,16 +987,18 @@ advance_load(Relay *r)
 {
 	/* else RECALL has it, or will */
 	if (r->loaded || r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA ||
-		r->cfg->exactly_once)
+		r->cfg->exactly_once || (!r->loading && !r->streaming))
 		return;
 	if (!r->loading)
 		state_read(r->store, false);
 	r->loading = true;
 	if (!store_ready(r))
 		return;
-	r->remembered = *state_record(r->store);
+	take_record(r);
 	state_close(r->store);
 	load_jobs(r);
+	if (r->streaming)
+		(void) position_allows(r);
 }
 
 static void
@@ -894,15 +1030,169 @@ save_progress(Relay *r)
 	begin_save(r, &r->progress, text, &r->remembered.progress);
 }
 
+/* Nobody asked for a state topic: then a position that cannot be kept is done without. */
+static bool
+save_ready(Relay *r)
+{
+	if (r->store == NULL)
+		return true;
+	if (r->saving_position == 0 || r->position_kept || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA ||
+		state_advance(r->store, r->now) != STORE_FAILED)
+		return store_ready(r);
+	log_warn("%s; going on without: a slot that somebody makes anew is not noticed (see "
+			 "nova.position.interval.ms)",
+			 state_error(r->store));
+	state_close(r->store);
+	r->remembers = false;
+	return true;
+}
+
 static void
 advance_save(Relay *r)
 {
-	if (!r->saving || (r->store != NULL && !store_ready(r)))
+	if (!r->saving || !save_ready(r))
 		return;
 	r->saving = false;
+	if (r->saving_position != 0)
+	{
+		r->position = r->saving_position;
+		r->position_kept = true;
+		r->saving_position = 0;
+		return;
+	}
 	if (r->state == STATE_SNAPSHOT && r->remembered.progress != NULL)
 		r->undo_slot = false;
 	increment_saved(r->increment, r->now);
+}
+
+/* Is what is remembered of another time or place than the stream? */
+static bool
+position_is_foreign(const Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	return r->remembered.position == 0 || strcmp(r->remembered.system_id, server->system_id) != 0 ||
+		   strcmp(r->remembered.timeline, server->timeline) != 0;
+}
+
+/* Nothing is confirmed that is not remembered, so this may not lag for long. */
+static void
+save_position(Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	uint64_t safe = delivery_safe_lsn(r->delivery);
+
+	if (!r->loaded || !r->streaming || r->saving)
+		return;
+	if (!r->remembers && r->position_kept)
+	{
+		r->position_kept = false;
+		state_write(r->store, &r->remembered);
+		r->saving = true;
+		return;
+	}
+	if (!r->remembers || (safe <= r->position && !position_is_foreign(r)))
+		return;
+	if (r->now < r->next_position && !(r->state == STATE_DRAIN && delivery_idle(r->delivery)))
+	{
+		wake_by(r, r->next_position);
+		return;
+	}
+	r->next_position = r->now + r->cfg->position_interval_ms;
+	snprintf(r->remembered.system_id, sizeof(r->remembered.system_id), "%s", server->system_id);
+	snprintf(r->remembered.timeline, sizeof(r->remembered.timeline), "%s", server->timeline);
+	r->remembered.position = r->saving_position = safe;
+	state_write(r->store, &r->remembered);
+	r->saving = true;
+	wake_by(r, r->now);
+}
+
+/* For the end of the stream: nothing that is safe is left to be remembered. */
+static bool
+position_is_saved(const Relay *r)
+{
+	if (!r->remembers || r->cfg->slot_drop_on_stop)
+		return true;
+	/* a broker that is away holds up no relay that has nothing to tell */
+	if (!r->loaded && delivery_counts(r->delivery)->acked == 0)
+		return true;
+	return !r->saving && delivery_safe_lsn(r->delivery) <= r->position;
+}
+
+/* Everything anew, in this process: what it knows is old. */
+static void
+start_again(Relay *r)
+{
+	r->again = true;
+	enter(r, STATE_END);
+}
+
+/*
+ * The slot's WAL, which somebody should know of before it is too late
+ */
+
+static void
+take_slot_row(Relay *r, const SlotRow *row)
+{
+	const WalLimits limits = {r->cfg->slot_safe_percent,
+							  (int64_t) r->cfg->slot_retained_mb * 1048576};
+	char text[256];
+
+	wal_text(row, text, sizeof(text));
+	switch (walwatch_take(&r->wal, row, limits, r->now))
+	{
+		case WAL_LOW:
+			log_warn("slot %s: %s; confirmed is LSN " LSN_FORMAT
+					 "%s: let the relay catch up, or raise max_slot_wal_keep_size, before the slot "
+					 "is lost or the disk is full",
+					 r->cfg->slot_name, text, LSN_ARGS(row->confirmed_lsn),
+					 r->blocked ? ", and Kafka takes no more at present" : "");
+			break;
+		case WAL_RECOVERED:
+			log_info("slot %s: enough room for WAL again: %s", r->cfg->slot_name, text);
+			break;
+		default:
+			break;
+	}
+}
+
+/* The watch's answer.  What is wrong will end the stream; but it may take long to notice. */
+static void
+on_watched(void *arg, const struct pg_result *res)
+{
+	Relay *r = arg;
+	const PgServer *server = pgstream_server(r->pg);
+	SlotRow row;
+	SlotFault fault;
+	SlotText text;
+
+	pgstream_slot_row(res, &row);
+	take_slot_row(r, &row);
+	fault = slot_judge(&row, server->database, server->standby);
+	if (fault != r->fault_told && slot_means(fault) >= SLOT_MEANS_LOSS)
+	{
+		slot_explain(fault, &row, r->cfg->slot_name, server->database, &text);
+		log_warn("slot %s %s; %s", r->cfg->slot_name, text.what, text.fix);
+	}
+	r->fault_told = fault;
+}
+
+/* Also while nothing is read because Kafka takes no more: that is when it is needed. */
+static void
+watch_slot(Relay *r)
+{
+	if (r->watch == NULL || r->stream_began == 0 || r->state == STATE_STANDBY)
+		return;
+	if (r->now >= r->next_watch)
+	{
+		r->next_watch = r->now + r->cfg->slot_watch_ms;
+		if (r->watch_sql == NULL)
+			r->watch_sql =
+				pgstream_slot_query(r->cfg->slot_name, pgstream_server(r->pg)->version_num);
+		if (r->watch_sql != NULL)
+			sidequery_run(r->watch, r->watch_sql, r->now);
+	}
+	wake_by(r, r->next_watch);
 }
 
 /* An LSN means something in one cluster only. */
@@ -912,11 +1202,9 @@ same_cluster(Relay *r)
 	const PgServer *server = pgstream_server(r->pg);
 
 	if (r->system_id[0] == '\0')
-	{
 		snprintf(r->system_id, sizeof(r->system_id), "%s", server->system_id);
+	if (r->timeline[0] == '\0')
 		snprintf(r->timeline, sizeof(r->timeline), "%s", server->timeline);
-		return true;
-	}
 	if (strcmp(r->system_id, server->system_id) != 0)
 	{
 		fail(r,
@@ -927,11 +1215,20 @@ same_cluster(Relay *r)
 	}
 	if (strcmp(r->timeline, server->timeline) != 0)
 	{
-		/* our positions mean other bytes there: to confirm them would skip changes */
-		fail(r,
-			 "PostgreSQL: timeline %s, it was %s: a standby was promoted, or the server restored; "
-			 "start again to go on from where its slot stands, which may repeat what was sent",
-			 server->timeline, r->timeline);
+		if (strtol(server->timeline, NULL, 10) < strtol(r->timeline, NULL, 10))
+			fail(r,
+				 "PostgreSQL: timeline %s, it was %s: this is a primary from before a promotion; "
+				 "point database.hostname at the new one",
+				 server->timeline, r->timeline);
+		else
+		{
+			/* our positions mean other bytes there: to confirm them would skip changes */
+			log_warn("PostgreSQL: timeline %s, it was %s: a standby was promoted, or the server "
+					 "restored; beginning again from where its slot stands, which may repeat what "
+					 "was sent",
+					 server->timeline, r->timeline);
+			start_again(r);
+		}
 		return false;
 	}
 	return true;
@@ -991,15 +1288,18 @@ start_stream(Relay *r)
 			(void) delivery_adopt(r->delivery, pgstream_server(r->pg)->confirmed_lsn);
 	}
 	r->confirmed_lsn = pgstream_server(r->pg)->confirmed_lsn;
+	r->position = r->confirmed_lsn;
 	increment_begin(r->increment, pgstream_server(r->pg)->publication);
 	pgstream_start(r->pg, delivery_safe_lsn(r->delivery), r->now);
 	enter(r, STATE_STREAM);
 }
 
+/* had_slot: the slot that is remembered is not this one. */
 static SnapPhase
-phase_found(const Relay *r)
+phase_found(const Relay *r, bool had_slot)
 {
-	if (r->slot_known && r->remembered.phase == PHASE_NONE)
+	if (r->remembered.phase == PHASE_NONE &&
+		(r->slot_known || (had_slot && r->cfg->snapshot_mode != SNAPSHOT_INITIAL_ONLY)))
 		return PHASE_DONE;
 	if (r->remembered.phase == PHASE_BEGIN && r->remembered.progress != NULL)
 		return PHASE_PART;
@@ -1008,19 +1308,23 @@ phase_found(const Relay *r)
 
 /* "always" means every start, not every connection. */
 static SnapDecision
-decide(const Relay *r)
+decide(const Relay *r, PositionFault fault)
 {
 	const PgServer *server = pgstream_server(r->pg);
 	SnapshotMode mode = r->cfg->snapshot_mode;
-	bool same = r->remembered.system_id[0] == '\0' ||
-				strcmp(r->remembered.system_id, server->system_id) == 0;
+	SlotFound slot =
+		fault == POSITION_GAP && server->slot == SLOT_PRESENT ? SLOT_MOVED : server->slot;
+	bool had_slot = fault == POSITION_OTHER_CLUSTER || fault == POSITION_SLOT_GONE;
+	bool same = fault != POSITION_OTHER_CLUSTER &&
+				(r->remembered.system_id[0] == '\0' ||
+				 strcmp(r->remembered.system_id, server->system_id) == 0);
 
 	if (mode == SNAPSHOT_ALWAYS && (r->snapshot_taken || r->slot_known))
 		mode = SNAPSHOT_WHEN_NEEDED;
 	/* no snapshot can make up for what a slot that we had has lost */
-	if (mode == SNAPSHOT_NO_DATA && r->slot_known && server->slot == SLOT_MISSING)
-		return snapshot_decide(SNAPSHOT_INITIAL, SLOT_MISSING, PHASE_DONE, true);
-	return snapshot_decide(mode, server->slot, phase_found(r), same);
+	if (mode == SNAPSHOT_NO_DATA && (had_slot || (r->slot_known && slot == SLOT_MISSING)))
+		return snapshot_decide(SNAPSHOT_INITIAL, slot, PHASE_DONE, same);
+	return snapshot_decide(mode, slot, phase_found(r, had_slot), same);
 }
 
 /*
@@ -1046,16 +1350,20 @@ resume_snapshot(Relay *r)
 	start_stream(r);
 }
 
+/* text: about the position, or "". */
 static void
-log_decision(const Relay *r, const SnapDecision *d)
+log_decision(const Relay *r, const SnapDecision *d, const char *text)
 {
-	if (d->reason == NULL || (r->slot_known && d->action == ACTION_STREAM) ||
+	const char *and = *text != '\0' && d->reason != NULL ? "; " : "";
+	const char *reason = d->reason != NULL ? d->reason : "";
+
+	if ((d->reason == NULL && *text == '\0') || (r->slot_known && d->action == ACTION_STREAM) ||
 		(r->locked && d->action == r->action))
 		return;
 	if (d->warn)
-		log_warn("slot %s: %s", r->cfg->slot_name, d->reason);
+		log_warn("slot %s: %s%s%s", r->cfg->slot_name, reason, and, text);
 	else
-		log_info("slot %s: %s", r->cfg->slot_name, d->reason);
+		log_info("slot %s: %s%s%s", r->cfg->slot_name, reason, and, text);
 }
 
 /* What was decided, now that no other relay can come in between. */
@@ -1070,18 +1378,19 @@ begin_action(Relay *r)
 											 : STATE_BEGIN);
 }
 
-static void
-turn_decide(Relay *r)
+static bool
+needs_slot(SnapAction action)
 {
-	SnapDecision d;
+	return action == ACTION_STREAM || action == ACTION_AGAIN || action == ACTION_RESUME;
+}
 
-	if (!same_cluster(r))
-		return;
-	d = decide(r);
-	if (d.action != ACTION_REFUSE)
-		log_decision(r, &d);
-	r->action = d.action;
-	switch (d.action)
+/* Jobs are loaded where nobody else can change them any more. */
+static void
+act(Relay *r)
+{
+	if (r->store == NULL || r->recalled_record)
+		load_jobs(r);
+	switch (r->action)
 	{
 		case ACTION_STREAM:
 			start_stream(r);
@@ -1092,9 +1401,6 @@ turn_decide(Relay *r)
 		case ACTION_NOTHING:
 			enter(r, STATE_END);
 			break;
-		case ACTION_REFUSE:
-			fail(r, "PostgreSQL: slot \"%s\": %s", r->cfg->slot_name, d.reason);
-			break;
 		default:
 			if (r->locked)
 				begin_action(r);
@@ -1102,6 +1408,185 @@ turn_decide(Relay *r)
 				enter(r, STATE_CHECK);
 			break;
 	}
+}
+
+static void
+turn_decide(Relay *r)
+{
+	char text[512];
+	PositionFault fault;
+	SnapDecision d;
+
+	if (!same_cluster(r))
+		return;
+	fault = judge_position(r, text, sizeof(text));
+	/* another relay may have come in between: what it remembered counts */
+	if (fault == POSITION_GAP && r->stream_began != 0 && r->store != NULL)
+	{
+		start_again(r);
+		return;
+	}
+	d = decide(r, fault);
+	d.warn = d.warn || fault == POSITION_SERVER_BEHIND;
+	take_slot_row(r, &pgstream_server(r->pg)->row);
+	if (fault == POSITION_OLD_TIMELINE)
+		fail(r, "PostgreSQL: slot \"%s\": %s", r->cfg->slot_name, text);
+	else if (d.action == ACTION_REFUSE)
+		fail(r, "PostgreSQL: slot \"%s\": %s%s%s", r->cfg->slot_name, d.reason, *text ? "; " : "",
+			 text);
+	else if (needs_slot(d.action) && pgstream_server(r->pg)->row.holder.pid != 0)
+		enter(r, STATE_STANDBY);
+	else
+	{
+		log_decision(r, &d, text);
+		r->action = d.action;
+		act(r);
+	}
+}
+
+/*
+ * Standing by
+ */
+
+/* Who it is, once for each. */
+static void
+tell_holder(Relay *r)
+{
+	const SlotHolder *holder = &pgstream_server(r->pg)->row.holder;
+	const bool ours = strcmp(holder->application, pgstream_application(r->pg)) == 0;
+	char text[320];
+	char then[200] = "once it is free";
+
+	slot_holder_text(holder, text, sizeof(text));
+	if (strcmp(text, r->holder_told) == 0)
+		return;
+	snprintf(r->holder_told, sizeof(r->holder_told), "%s", text);
+	if (r->cfg->takeover == TAKEOVER_TERMINATE && ours && holder->signs[0] != '\0')
+		snprintf(then, sizeof(then), "once it is free, or the other one is silent for %d ms",
+				 r->cfg->takeover_after_ms);
+	else if (r->cfg->takeover == TAKEOVER_TERMINATE)
+		snprintf(then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
+				 ours ? "this role may not see when the other one was heard of last: GRANT "
+						"pg_monitor to it"
+					  : "that is no relay of this name");
+	log_info("slot %s: another process uses the slot: %s; standing by, and taking over %s",
+			 r->cfg->slot_name, text, then);
+}
+
+/* The server looks once more itself: a relay that lives is left alone. */
+static bool
+end_holder(Relay *r)
+{
+	const SlotHolder *holder = &pgstream_server(r->pg)->row.holder;
+
+	if (!holder_silent(&r->holder, holder, r->cfg->takeover_after_ms, r->now) ||
+		r->cfg->takeover != TAKEOVER_TERMINATE || r->denied_told ||
+		strcmp(holder->application, pgstream_application(r->pg)) != 0)
+		return false;
+	log_warn("slot %s: PID %d holds it and was not heard of for %" PRId64 " ms: ending it",
+			 r->cfg->slot_name, holder->pid, r->now - r->holder.since);
+	pgstream_end_holder(r->pg, r->now);
+	r->ending = r->asking = true;
+	return true;
+}
+
+static void
+take_end(Relay *r)
+{
+	r->ending = false;
+	r->poll_ms = STANDBY_POLL_MIN_MS;
+	if (pgstream_ended(r->pg) == HOLDER_DENIED)
+	{
+		r->denied_told = true;
+		log_warn(
+			"slot %s: this role may not end PID %d: GRANT pg_signal_backend to it, or let both "
+			"relays be of one role; waiting until the slot is free",
+			r->cfg->slot_name, r->holder.pid);
+	}
+	else if (pgstream_ended(r->pg) == HOLDER_LIVES)
+		log_info("slot %s: PID %d was heard of, and stays", r->cfg->slot_name, r->holder.pid);
+}
+
+/* It is free: what is known of it and of the state topic is old. */
+static void
+take_over(Relay *r)
+{
+	log_info("slot %s is free: taking over", r->cfg->slot_name);
+	r->holder_told[0] = '\0';
+	r->free_since = 0;
+	r->recalled = false;
+	r->recalled_record = false;
+	/* a claim is old as well */
+	if (r->loaded || r->loading || r->stream_began != 0 || r->claimed)
+		start_again(r);
+	else
+		enter(r, STATE_LOOK);
+}
+
+static void
+take_look(Relay *r)
+{
+	const SlotRow *row = &pgstream_server(r->pg)->row;
+
+	take_slot_row(r, row);
+	if (row->holder.pid != 0)
+	{
+		r->free_since = 0;
+		tell_holder(r);
+		if (end_holder(r))
+			return;
+	}
+	else if (r->free_since == 0)
+		r->free_since = r->now;
+	if (r->free_since != 0 && r->now - r->free_since >= r->cfg->takeover_grace_ms)
+	{
+		take_over(r);
+		return;
+	}
+	r->next_poll = r->now + r->poll_ms;
+	if (r->free_since != 0 && r->next_poll > r->free_since + r->cfg->takeover_grace_ms)
+		r->next_poll = r->free_since + r->cfg->takeover_grace_ms;
+	r->poll_ms = r->poll_ms * 2 < STANDBY_POLL_MAX_MS ? r->poll_ms * 2 : STANDBY_POLL_MAX_MS;
+}
+
+static void
+turn_standby(Relay *r)
+{
+	PgStatus status;
+
+	if (!r->working)
+	{
+		/* whoever holds it may take the snapshot, too */
+		snapshot_close(r->snapshot);
+		r->locked = false;
+		r->asking = r->ending = false;
+		r->free_since = 0;
+		r->poll_ms = STANDBY_POLL_MIN_MS;
+		tell_holder(r);
+		(void) end_holder(r);
+		if (!r->asking)
+			r->next_poll = r->now + r->poll_ms;
+	}
+	r->working = true;
+	/* between two looks only the end of the connection is readable */
+	if (!r->asking && (r->now >= r->next_poll || r->readable))
+	{
+		pgstream_look_slot(r->pg, r->now);
+		r->asking = true;
+	}
+	status = r->asking ? pgstream_advance(r->pg, r->now) : PG_AGAIN;
+	if (r->asking && status == PG_READY)
+	{
+		r->asking = false;
+		if (r->ending)
+			take_end(r);
+		else
+			take_look(r);
+	}
+	else if (status != PG_AGAIN)
+		judge(r, status);
+	if (r->state == STATE_STANDBY)
+		wake_by(r, r->asking ? pgstream_deadline(r->pg) : r->next_poll);
 }
 
 /*
@@ -1151,7 +1636,7 @@ turn_look(Relay *r)
 	if (status == PG_READY)
 	{
 		r->recalled = false;
-		enter(r, STATE_RECALL);
+		enter(r, r->cfg->exactly_once && !r->claimed ? STATE_CLAIM : STATE_RECALL);
 	}
 	else if (status == PG_AGAIN)
 		wake_by(r, pgstream_deadline(r->pg));
@@ -1194,6 +1679,7 @@ remember(Relay *r, SnapPhase phase)
 		snprintf(r->remembered.system_id, sizeof(r->remembered.system_id), "%s", server->system_id);
 		snprintf(r->remembered.timeline, sizeof(r->remembered.timeline), "%s", server->timeline);
 		r->remembered.lsn = phase == PHASE_DONE ? server->confirmed_lsn : 0;
+		r->remembered.position = r->remembers ? r->remembered.lsn : 0;
 		if (r->store != NULL)
 			state_write(r->store, &r->remembered);
 	}
@@ -1462,6 +1948,7 @@ begin_stream(Relay *r)
 
 	r->streaming = true;
 	r->stream_began = r->now;
+	r->next_watch = r->now + r->cfg->slot_watch_ms;
 	r->last_failure[0] = '\0';
 	r->last_status = r->now;
 	r->next_heartbeat = r->now;
@@ -1564,8 +2051,10 @@ forget(Relay *r)
 {
 	const StateRecord nothing = {.phase = PHASE_NONE};
 
-	if (r->store == NULL || r->remembered.phase == PHASE_NONE)
+	if (r->store == NULL || (r->remembered.phase == PHASE_NONE && r->remembered.position == 0))
 		return true;
+	if (r->saving)
+		return false;
 	if (!r->forgetting)
 		state_write(r->store, &nothing);
 	r->forgetting = true;
@@ -1581,6 +2070,8 @@ drain_stream(Relay *r)
 	if (!r->draining_stream)
 	{
 		adopt_ping(r);
+		if (!position_is_saved(r))
+			return;
 		send_status(r);
 		if (!r->streaming)
 			return;
@@ -1607,7 +2098,10 @@ drain_stream(Relay *r)
 static bool
 slot_stays(const Relay *r)
 {
-	return r->slot_known || pgstream_server(r->pg)->slot == SLOT_PRESENT;
+	const PgServer *server = pgstream_server(r->pg);
+
+	/* what another relay uses is not ours to drop */
+	return server->row.holder.pid == 0 && (r->slot_known || server->slot == SLOT_PRESENT);
 }
 
 static void
@@ -1638,8 +2132,9 @@ turn_drain(Relay *r)
 		return;
 	wake_by(r, r->drain_until);
 	if (r->now >= r->drain_until)
-		end_drain(r, idle ? "the server did not end the stream in time"
-						  : "not everything was acknowledged in time");
+		end_drain(r, !idle                   ? "not everything was acknowledged in time"
+					 : !position_is_saved(r) ? "the state topic did not take the position in time"
+											 : "the server did not end the stream in time");
 }
 
 /* What is safe is confirmed even now; the rest comes again. */
@@ -1648,8 +2143,7 @@ turn_failed(Relay *r)
 {
 	if (r->streaming)
 	{
-		(void) pgstream_send_status(r->pg, delivery_safe_lsn(r->delivery),
-									delivery_safe_lsn(r->delivery));
+		(void) pgstream_send_status(r->pg, confirmable(r), confirmable(r));
 		r->streaming = false;
 	}
 	if (undo_slot(r))
@@ -1675,8 +2169,14 @@ static const RelayStateRow states[] = {
 					  "read what the state topic remembers of the slot; → DECIDE, → FAILED"},
 	[STATE_DECIDE] =
 		{"DECIDE", turn_decide, false,
-		 "same cluster?  snapshot or stream?  → CHECK, and then → DROP, → BEGIN, → SNAPSHOT; → "
-		 "CREATE, → STREAM, → END, → FAILED"},
+		 "same cluster?  the slot where we left it?  snapshot or stream?  → STANDBY if another "
+		 "holds "
+		 "it; → CHECK, and then → DROP, → BEGIN, → SNAPSHOT; → CREATE, → STREAM, → END, → FAILED"},
+	[STATE_STANDBY] =
+		{"STANDBY", turn_standby, true,
+		 "look now and then who holds the slot, until nobody does; by policy end a "
+		 "relay that is silent; → LOOK, → END and again from the beginning, → CONNECT "
+		 "on what can heal, → FAILED"},
 	[STATE_CHECK] =
 		{"CHECK", turn_check, false,
 		 "may a snapshot be taken, by this process?  nothing is changed yet; → LOOK, → CONNECT on "
@@ -1885,6 +2385,7 @@ enum
 	FD_SINK,
 	FD_PG,
 	FD_HEARTBEAT,
+	FD_WATCH,
 	FD_INCREMENT,
 	FD_SNAPSHOT, /* the first of several */
 	FD_COUNT = FD_SNAPSHOT + SNAPSHOT_MAX_THREADS
@@ -1916,7 +2417,8 @@ wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
 	fds[FD_SINK] = sink_pollfd(r->sink);
 	fds[FD_PG] = pg_pollfd(r);
 	fds[FD_HEARTBEAT] =
-		r->heartbeat != NULL ? heartbeat_pollfd(r->heartbeat) : (struct pollfd){.fd = -1};
+		r->heartbeat != NULL ? sidequery_pollfd(r->heartbeat) : (struct pollfd){.fd = -1};
+	fds[FD_WATCH] = r->watch != NULL ? sidequery_pollfd(r->watch) : (struct pollfd){.fd = -1};
 	fds[FD_INCREMENT] =
 		r->state == STATE_STREAM ? increment_pollfd(r->increment) : (struct pollfd){.fd = -1};
 	n = FD_SNAPSHOT;
@@ -1948,7 +2450,9 @@ relay_turn(Relay *r)
 	if (r->streaming && (fds[FD_PG].revents & POLLOUT))
 		judge(r, pgstream_flush(r->pg));
 	if (fds[FD_HEARTBEAT].revents != 0)
-		heartbeat_turn(r->heartbeat, r->now);
+		sidequery_turn(r->heartbeat, r->now);
+	if (fds[FD_WATCH].revents != 0)
+		sidequery_turn(r->watch, r->now);
 	if (r->state != r->told)
 		log_debug("%s: %s", states[r->state].name, states[r->state].explanation);
 	r->told = r->state;
@@ -1960,8 +2464,10 @@ relay_turn(Relay *r)
 	{
 		advance_load(r);
 		save_jobs(r);
+		save_position(r);
 	}
 	plan_cut(r);
+	watch_slot(r);
 	if (r->state != STATE_END)
 		log_progress(r);
 }
@@ -2022,13 +2528,15 @@ relay_open(Relay *r)
 	r->snapshot = snapshot_new(r->cfg, r->delivery);
 	r->increment = r->delivery != NULL ? increment_new(r->cfg, r->delivery) : NULL;
 	if (r->cfg->heartbeat_action_query != NULL && r->cfg->heartbeat_interval_ms > 0)
-		r->heartbeat = heartbeat_new(r->cfg);
+		r->heartbeat = sidequery_new(r->cfg, "heartbeat.action.query",
+									 "trying again at the next heartbeat", NULL, NULL);
+	if (r->cfg->slot_watch_ms > 0)
+		r->watch = sidequery_new(r->cfg, "looking at the slot", "trying again at the next look",
+								 on_watched, r);
 	r->board = board_new();
 	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL || r->increment == NULL ||
 		r->board == NULL)
 		;
-	else if (!install_signals())
-		snprintf(err, sizeof(err), "cannot install signal handlers: %s", strerror(errno));
 	else if (r->args->sink == SINK_STDOUT)
 		r->sink = sink_stdout_open(delivery_events(r->delivery), err, sizeof(err));
 	else
@@ -2048,6 +2556,9 @@ relay_open(Relay *r)
 		log_error("cannot start: out of memory");
 		return false;
 	}
+	/* exactly once, the position is in the transactions, and confirmed after them */
+	r->remembers =
+		r->store != NULL && r->cfg->position_interval_ms > 0 && !r->cfg->exactly_once;
 	return serve_http(r);
 }
 
@@ -2062,7 +2573,9 @@ relay_close(Relay *r)
 	/* the producer first: it may hold on to buffers of the delivery */
 	if (r->sink != NULL)
 		sink_close(r->sink);
-	heartbeat_free(r->heartbeat);
+	sidequery_free(r->heartbeat);
+	sidequery_free(r->watch);
+	free(r->watch_sql);
 	snapshot_free(r->snapshot);
 	increment_free(r->increment);
 	free(r->progress);
@@ -2070,39 +2583,68 @@ relay_close(Relay *r)
 	free(r->position_key);
 	pgstream_free(r->pg);
 	delivery_free(r->delivery);
-	if (signal_pipe[0] >= 0)
+}
+
+/* What outlives a start from the beginning: what must not be forgotten of this process. */
+static Relay
+relay_like(const Relay *old)
+{
+	Relay r = {.cfg = old->cfg,
+			   .args = old->args,
+			   .state = STATE_CONNECT,
+			   .told = STATE_END,
+			   .exit_status = EXIT_OK,
+			   .began = old->began,
+			   .next_progress = old->next_progress,
+			   .seed = old->seed,
+			   .slot_known = old->slot_known,
+			   .snapshot_taken = old->snapshot_taken,
+			   .reconnects = old->reconnects,
+			   .numbers = {.started = old->numbers.started,
+						   .snapshot_row_estimate = -1,
+						   .snapshot_left_ms = -1,
+						   .snapshot_ms = -1}};
+
+	memcpy(r.system_id, old->system_id, sizeof(r.system_id));
+	r.now = r.wake = clock_ms(CLOCK_MONOTONIC);
+	return r;
+}
+
+static void
+relay_once(Relay *r)
+{
+	if (relay_open(r))
 	{
-		signal(SIGTERM, SIG_DFL);
-		signal(SIGINT, SIG_DFL);
-		close(signal_pipe[0]);
-		close(signal_pipe[1]);
-		signal_pipe[0] = signal_pipe[1] = -1;
+		while (r->state != STATE_END)
+			relay_turn(r);
+		warn_of_slot(r);
+		if (!r->again)
+			log_summary(r);
 	}
+	else
+		r->exit_status = EXIT_USAGE;
+	relay_close(r);
 }
 
 int
 relay_run(const RelayConfig *cfg, const RelayArgs *args)
 {
-	Relay r = {.cfg = cfg,
-			   .args = args,
-			   .state = STATE_CONNECT,
-			   .told = STATE_END,
-			   .exit_status = EXIT_OK};
+	Relay r = {.cfg = cfg, .args = args};
 
-	r.now = r.began = r.wake = clock_ms(CLOCK_MONOTONIC);
-	r.next_progress = r.now + PROGRESS_MS;
+	r.began = clock_ms(CLOCK_MONOTONIC);
+	r.next_progress = r.began + PROGRESS_MS;
 	r.numbers.started = clock_ms(CLOCK_REALTIME);
-	r.numbers.snapshot_row_estimate = r.numbers.snapshot_left_ms = r.numbers.snapshot_ms = -1;
 	r.seed = (unsigned) getpid() ^ (unsigned) clock_ms(CLOCK_REALTIME);
-	if (relay_open(&r))
+	if (!install_signals())
 	{
-		while (r.state != STATE_END)
-			relay_turn(&r);
-		warn_of_slot(&r);
-		log_summary(&r);
+		log_error("cannot start: cannot install signal handlers: %s", strerror(errno));
+		return EXIT_USAGE;
 	}
-	else
-		r.exit_status = EXIT_USAGE;
-	relay_close(&r);
+	do
+	{
+		r = relay_like(&r);
+		relay_once(&r);
+	} while (r.again && signals_seen == 0);
+	remove_signals();
 	return r.exit_status;
 }

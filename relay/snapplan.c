@@ -189,8 +189,12 @@ snapplan_free(SnapPlan *plan)
 #define HOW_TO_GET_ROWS                                                                            \
 	"to get them, set snapshot.mode to always for one start, or drop the slot and start again"
 #define OTHER_CLUSTER                                                                              \
-	"the state topic remembers this slot's snapshot of another cluster; to take one of this "      \
+	"the state topic remembers this slot of another cluster; to take a snapshot of this "          \
 	"cluster, set snapshot.mode to when_needed, or choose another slot.name or topic.prefix"
+
+#define NEW_CLUSTER                                                                                \
+	"the state topic remembers this slot of another cluster: a snapshot of this one is taken, "    \
+	"beside the slot that is there; rows deleted meanwhile stay in the topics"
 
 #define ANY_MODE  (-1)
 #define ANY_SLOT  (-1)
@@ -213,6 +217,14 @@ static const struct
 	  "its changes are gone: drop it and start again, and take a new snapshot with "
 	  "snapshot.mode=initial if the topics are to be complete; raise max_slot_wal_keep_size to "
 	  "prevent this",
+	  false}},
+
+	{SNAPSHOT_NO_DATA,
+	 SLOT_MOVED,
+	 ANY_PHASE,
+	 {ACTION_REFUSE,
+	  "to take a new snapshot with a new slot, set snapshot.mode to when_needed and start again, "
+	  "or use another slot.name and live with the gap",
 	  false}},
 
 	{SNAPSHOT_INITIAL_ONLY,
@@ -250,6 +262,17 @@ static const struct
 	 {ACTION_AGAIN,
 	  "the slot was invalidated and its changes are gone: it is dropped, and a new snapshot is "
 	  "needed; rows deleted meanwhile stay in the topics",
+	  true}},
+
+	{SNAPSHOT_ALWAYS,
+	 SLOT_MOVED,
+	 ANY_PHASE,
+	 {ACTION_AGAIN, "it is dropped and made anew, with a new snapshot", true}},
+	{SNAPSHOT_WHEN_NEEDED,
+	 SLOT_MOVED,
+	 ANY_PHASE,
+	 {ACTION_AGAIN,
+	  "it is dropped and made anew, with a new snapshot; rows deleted meanwhile stay in the topics",
 	  true}},
 
 	/* all modes but no_data */
@@ -303,6 +326,12 @@ static const struct
 	  "a new slot, set snapshot.mode to when_needed and start again; raise "
 	  "max_slot_wal_keep_size to prevent this",
 	  false}},
+	{ANY_MODE,
+	 SLOT_MOVED,
+	 ANY_PHASE,
+	 {ACTION_REFUSE,
+	  "to take a new snapshot with a new slot, set snapshot.mode to when_needed and start again",
+	  false}},
 };
 
 SnapDecision
@@ -315,6 +344,8 @@ snapshot_decide(SnapshotMode mode, SlotFound slot, SnapPhase phase, bool same_cl
 	{
 		if (mode != SNAPSHOT_ALWAYS && mode != SNAPSHOT_WHEN_NEEDED && mode != SNAPSHOT_NO_DATA)
 			return (SnapDecision){ACTION_REFUSE, OTHER_CLUSTER, false};
+		if (mode == SNAPSHOT_WHEN_NEEDED && slot == SLOT_PRESENT)
+			return (SnapDecision){ACTION_BESIDE, NEW_CLUSTER, true};
 		phase = PHASE_NONE;
 	}
 	/* only where the slot is there does it matter how far it came */

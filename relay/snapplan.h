@@ -107,7 +107,8 @@ typedef enum SlotFound
 {
 	SLOT_MISSING,
 	SLOT_PRESENT,
-	SLOT_LOST /* invalidated */
+	SLOT_LOST, /* invalidated */
+	SLOT_MOVED /* behind it are changes that it never gave: others used it, or made it */
 } SlotFound;
 
 /* What the state topic says about the slot. */

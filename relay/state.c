@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * state.c
- *		What a start must know of the runs before: was the snapshot finished?
+ *		What a start must know of the runs before: was the snapshot finished, and
+ *		up to where is everything delivered?
  *
  * A client for making the topic and for writing, and a short-lived one without
  * a group for reading.
@@ -25,7 +26,8 @@
 #define CREATE_TIMEOUT_MS 10000
 #define READ_TIMEOUT_MS   15000 /* then what is wrong is said */
 #define MESSAGES_PER_CALL 10000
-#define SEGMENT_BYTES     "16777216"
+#define SEGMENT_BYTES     "8388608"
+#define PROPAGATION_MS    "10000" /* of a topic that was just made, to be written to */
 
 typedef enum StoreStep
 {
@@ -68,15 +70,19 @@ char *
 state_format(const StateRecord *record)
 {
 	char lsn[32] = "null";
+	char position[48] = "";
 	char *out;
 
 	if (record->lsn != 0)
 		snprintf(lsn, sizeof(lsn), "\"" LSN_FORMAT "\"", LSN_ARGS(record->lsn));
+	if (record->position != 0)
+		snprintf(position, sizeof(position), ",\"position\":\"" LSN_FORMAT "\"",
+				 LSN_ARGS(record->position));
 	if (asprintf(&out,
 				 "{\"version\":%d,\"phase\":\"%s\",\"system\":\"%s\",\"timeline\":\"%s\","
-				 "\"lsn\":%s%s%s%s%s}",
+				 "\"lsn\":%s%s%s%s%s%s}",
 				 STATE_VERSION, phase_names[record->phase], record->system_id, record->timeline,
-				 lsn, record->progress ? ",\"progress\":" : "",
+				 lsn, position, record->progress ? ",\"progress\":" : "",
 				 record->progress ? record->progress : "", record->jobs ? ",\"jobs\":" : "",
 				 record->jobs ? record->jobs : "") < 0)
 		return NULL;
@@ -112,13 +118,22 @@ json_member(const cJSON *root, const char *name)
 	return cJSON_IsObject(item) ? cJSON_PrintUnformatted(item) : NULL;
 }
 
+static uint64_t
+lsn_member(const cJSON *root, const char *name)
+{
+	unsigned hi;
+	unsigned lo;
+
+	if (sscanf(text_member(root, name), "%X/%X", &hi, &lo) != 2)
+		return 0;
+	return (uint64_t) hi << 32 | lo;
+}
+
 static bool
 parse_members(const cJSON *root, StateRecord *record)
 {
 	const cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version");
 	const char *phase = text_member(root, "phase");
-	unsigned hi;
-	unsigned lo;
 
 	if (!cJSON_IsNumber(version) || version->valueint != STATE_VERSION)
 		return false;
@@ -126,12 +141,12 @@ parse_members(const cJSON *root, StateRecord *record)
 		return false;
 	snprintf(record->system_id, sizeof(record->system_id), "%s", text_member(root, "system"));
 	snprintf(record->timeline, sizeof(record->timeline), "%s", text_member(root, "timeline"));
-	if (sscanf(text_member(root, "lsn"), "%X/%X", &hi, &lo) == 2)
-		record->lsn = (uint64_t) hi << 32 | lo;
+	record->lsn = lsn_member(root, "lsn");
+	record->position = lsn_member(root, "position");
 	record->progress = json_member(root, "progress");
 	record->jobs = json_member(root, "jobs");
-	/* without a snapshot only incremental ones make a record */
-	return record->phase != PHASE_NONE || record->jobs != NULL;
+	/* without a snapshot a position or incremental ones make a record */
+	return record->phase != PHASE_NONE || record->jobs != NULL || record->position != 0;
 }
 
 void
@@ -216,8 +231,9 @@ open_client(StateStore *s, rd_kafka_type_t type)
 							 s->cfg->exactly_once ? "read_committed" : "read_uncommitted", text,
 							 sizeof(text));
 	/* a topic that need not be there is not waited for */
-	if (!s->make)
-		(void) rd_kafka_conf_set(conf, "topic.metadata.propagation.max.ms", "0", text,
+	if (type == RD_KAFKA_PRODUCER || !s->make)
+		(void) rd_kafka_conf_set(conf, "topic.metadata.propagation.max.ms",
+								 type == RD_KAFKA_PRODUCER ? PROPAGATION_MS : "0", text,
 								 sizeof(text));
 	/* a start waits for the end of the topic */
 	(void) rd_kafka_conf_set(conf, "fetch.wait.max.ms", "10", text, sizeof(text));
@@ -296,9 +312,8 @@ begin_create(StateStore *s)
 		return;
 	}
 	(void) rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
-	/* a position with every transaction: what is not compacted yet must be read at every start */
-	if (s->cfg->exactly_once)
-		(void) rd_kafka_NewTopic_set_config(topic, "segment.bytes", SEGMENT_BYTES);
+	/* what is in the last segment is not compacted, and every start reads it */
+	(void) rd_kafka_NewTopic_set_config(topic, "segment.bytes", SEGMENT_BYTES);
 	options = rd_kafka_AdminOptions_new(s->producer, RD_KAFKA_ADMIN_OP_CREATETOPICS);
 	(void) rd_kafka_AdminOptions_set_request_timeout(options, CREATE_TIMEOUT_MS, text,
 													 sizeof(text));
@@ -354,7 +369,7 @@ advance_create(StateStore *s)
 			text = rd_kafka_topic_result_error_string(results[0]);
 		}
 		if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-			log_info("made the topic %s, which remembers whether a snapshot was finished",
+			log_info("made the topic %s, which remembers snapshots and positions",
 					 s->cfg->state_topic);
 		if (err == RD_KAFKA_RESP_ERR__TIMED_OUT || err == RD_KAFKA_RESP_ERR__TRANSPORT)
 		{
@@ -546,7 +561,7 @@ produce(StateStore *s)
 void
 state_write(StateStore *s, const StateRecord *record)
 {
-	s->removes = record->phase == PHASE_NONE && record->jobs == NULL;
+	s->removes = record->phase == PHASE_NONE && record->jobs == NULL && record->position == 0;
 	if (!open_producer(s))
 		return;
 	if (!s->removes && (s->unwritten = state_format(record)) == NULL)

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * state.h
- *		What a start must know of the runs before: was the snapshot finished?
+ *		What a start must know of the runs before: was the snapshot finished, and
+ *		up to where is everything delivered?
  *
  * One record per slot in a compacted topic of one partition (and with exactly once
  * another one, SLOT/position, which the sink writes and txnplan.h describes):
@@ -12,7 +13,10 @@
  * "begin" is there before the slot is, and "done" after the last row is safe, so
  * that a slot whose snapshot was cut off is known for one.  "progress" says how
  * far that one had come, and "jobs" what incremental snapshots have still to
- * read.  More members may be added: whoever does not know them leaves them alone.
+ * read.  "position" is how far the stream came: everything before it is in Kafka,
+ * and no more than that was confirmed to the slot, so that a slot that stands
+ * behind it is where we left it, and one that stands beyond was moved by others.
+ * "system" and "timeline" are those of the position.  More members may be added: whoever does not know them leaves them alone.
  *
  *	state_read(store);					from the beginning of the topic to its end
  *	state_write(store, &record);		acknowledged by all in-sync replicas
@@ -51,6 +55,7 @@ typedef struct StateRecord
 	char system_id[32];
 	char timeline[16];
 	uint64_t lsn;         /* of the slot's beginning; 0: not known yet */
+	uint64_t position;    /* everything before it is delivered; 0: not remembered */
 	const char *progress; /* of a snapshot that was begun: snapshot_progress()'s, or NULL */
 	const char *jobs;     /* incremental snapshots: jobs_text()'s, or NULL */
 } StateRecord;

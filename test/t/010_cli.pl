@@ -94,7 +94,7 @@ my @bad = (
 	[ 'a role without REPLICATION', { 'database.user' => 'weak' }, 1,
 		qr/^FAIL  role: REPLICATION is missing  → ALTER ROLE weak WITH REPLICATION;$/m ],
 	[ 'a slot of another plugin', { 'slot.name' => 'nova_taken' }, 1,
-		qr/^FAIL  slot: nova_taken exists and belongs to the plugin test_decoding  → take another slot\.name.*pg_drop_replication_slot\('nova_taken'\)/m ],
+		qr/^FAIL  slot: nova_taken was made for the plugin test_decoding  → use another slot\.name.*pg_drop_replication_slot\('nova_taken'\)/m ],
 	[ 'a database that is not there', { 'database.dbname' => 'nowhere' }, 1,
 		qr/^FAIL  PostgreSQL: .*database "nowhere" does not exist  → check database\.\*/m ],
 	[ 'no broker', { 'bootstrap.servers' => '127.0.0.1:1' }, 1,

@@ -167,6 +167,45 @@ test_both_shapes(void **state)
 	expect_error("{\"config\":{" MINIMAL "},\"config\":{}}", "twice");
 }
 
+/* The first of several hosts that is the primary. */
+static void
+test_hosts(void **state)
+{
+	RelayConfig *cfg = parse("{\"database.hostname\":\"a, b\",\"database.port\":\"1 ,2\","
+							 "\"database.user\":\"u\",\"database.dbname\":\"d\","
+							 "\"topic.prefix\":\"cdc\",\"name\":\"n\"}");
+
+	(void) state;
+	if (cfg == NULL)
+		fail_msg("%s", error_text);
+	expect_pair(&cfg->pg, "host", "a,b");
+	expect_pair(&cfg->pg, "port", "1,2");
+	expect_pair(&cfg->pg, "target_session_attrs", "primary");
+	config_free(cfg);
+	cfg = parse_with("\"database.target.session.attrs\":\"read-write\"");
+	assert_non_null(cfg);
+	expect_pair(&cfg->pg, "target_session_attrs", "read-write");
+	config_free(cfg);
+	cfg = parse_with("");
+	expect_pair(&cfg->pg, "target_session_attrs", NULL);
+	config_free(cfg);
+}
+
+static void
+test_takeover(void **state)
+{
+	RelayConfig *cfg =
+		parse_with("\"nova.takeover\":\"Terminate\",\"nova.takeover.after.ms\":20000");
+
+	(void) state;
+	assert_non_null(cfg);
+	assert_int_equal(cfg->takeover, TAKEOVER_TERMINATE);
+	config_free(cfg);
+	expect_refused("\"nova.takeover\":\"terminate\",\"nova.takeover.after.ms\":19999",
+				   "at least twice status.update.interval.ms (10000)");
+	expect_refused("\"nova.takeover\":\"kill\"", "terminate");
+}
+
 static void
 test_value_kinds(void **state)
 {
@@ -188,6 +227,9 @@ test_value_kinds(void **state)
 	expect_refused("\"database.port\":\"65536\"", "from 1 to 65535");
 	expect_refused("\"database.port\":\" 1 x\"", "whole number");
 	expect_refused("\"database.port\":1e400", "out of range");
+	expect_refused("\"database.port\":\",\"", "whole number");
+	expect_refused("\"database.port\":\"1,x\"", "whole number");
+	expect_refused("\"database.port\":\"1,2\"", "2 ports for 1 host");
 	expect_refused("\"database.port\":\"99999999999999999999\"", "whole number");
 	expect_refused("\"database.port\":null", "null");
 	expect_refused("\"table.include.list\":[\"a\"]", "array");
@@ -1388,6 +1430,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_both_shapes),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_takeover),
 		cmocka_unit_test(test_value_kinds),
 		cmocka_unit_test(test_snapshot_options),
 		cmocka_unit_test(test_snapshot_modes),

@@ -172,6 +172,14 @@ test_decisions(void **state)
 	};
 
 	(void) state;
+	for (int phase = 0; phase < 3; phase++)
+	{
+		decides(SNAPSHOT_NO_DATA, SLOT_MOVED, (SnapPhase) phase, ACTION_REFUSE);
+		decides(SNAPSHOT_ALWAYS, SLOT_MOVED, (SnapPhase) phase, ACTION_AGAIN);
+		decides(SNAPSHOT_WHEN_NEEDED, SLOT_MOVED, (SnapPhase) phase, ACTION_AGAIN);
+	}
+	decides(SNAPSHOT_INITIAL, SLOT_MOVED, PHASE_NONE, ACTION_REFUSE);
+	decides(SNAPSHOT_INITIAL, SLOT_MOVED, PHASE_DONE, ACTION_REFUSE);
 	for (int mode = 0; mode < 5; mode++)
 		for (int slot = 0; slot < 3; slot++)
 			for (int phase = 0; phase < 3; phase++)
@@ -213,7 +221,7 @@ test_other_cluster(void **state)
 				snapshot_decide(SNAPSHOT_WHEN_NEEDED, (SlotFound) slot, (SnapPhase) phase, false)
 					.action,
 				slot == SLOT_MISSING   ? ACTION_SNAPSHOT
-				: slot == SLOT_PRESENT ? ACTION_STREAM
+				: slot == SLOT_PRESENT ? ACTION_BESIDE
 									   : ACTION_AGAIN);
 		}
 	assert_int_equal(snapshot_decide(SNAPSHOT_INITIAL, SLOT_MISSING, PHASE_NONE, false).action,

@@ -46,6 +46,26 @@ test_round_trip(void **state)
 	assert_true(out.lsn == in.lsn);
 	assert_null(out.progress);
 	assert_null(out.jobs);
+	assert_true(out.position == 0);
+	free(text);
+}
+
+/* Without a snapshot a position is a record of its own. */
+static void
+test_position(void **state)
+{
+	StateRecord in = {
+		.phase = PHASE_NONE, .system_id = "7", .timeline = "2", .position = UINT64_C(0x12000000AB)};
+	StateRecord out;
+	char *text = state_format(&in);
+
+	(void) state;
+	assert_string_equal(text,
+						"{\"version\":1,\"phase\":\"none\",\"system\":\"7\",\"timeline\":\"2\","
+						"\"lsn\":null,\"position\":\"12/AB\"}");
+	assert_true(parses(text, &out));
+	assert_true(out.position == in.position);
+	assert_string_equal(out.timeline, "2");
 	free(text);
 }
 
@@ -107,9 +127,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_jobs),
-		cmocka_unit_test(test_more_members),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_position),
+		cmocka_unit_test(test_jobs),       cmocka_unit_test(test_more_members),
 		cmocka_unit_test(test_refused),
 	};
 
