@@ -83,6 +83,8 @@ typedef struct RelayConfig
 	int streaming_delay_ms; /* after a snapshot */
 	int chunk_rows;         /* of an incremental snapshot */
 	char *state_topic;
+	int bad_records; /* BadPolicy */
+	char *dlq_topic;
 	char *topic_prefix;
 	int heartbeat_interval_ms; /* 0: off */
 	char *heartbeat_topic;

@@ -485,6 +485,8 @@ finish_fields(Ctx *ctx)
 		cfg->heartbeat_topic = arena_printf(ctx, "%s.%s", prefix, cfg->topic_prefix);
 	if (cfg->retry_backoff_max_ms < cfg->retry_backoff_ms)
 		cfg->retry_backoff_max_ms = cfg->retry_backoff_ms;
+	if (cfg->dlq_topic == NULL)
+		cfg->dlq_topic = arena_printf(ctx, "%s.dlq", cfg->topic_prefix);
 	if (cfg->state_topic == NULL)
 		cfg->state_topic = arena_printf(ctx, "__nova-state.%s", cfg->topic_prefix);
 }
