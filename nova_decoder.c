@@ -20,12 +20,14 @@
 #include "access/xact.h"
 #include "fmgr.h"
 #include "replication/walsender.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "src/batch.h"
 #include "src/compat.h"
 #include "src/emit.h"
+#include "src/guard.h"
 #include "src/message.h"
 #include "src/options.h"
 #include "src/relcache.h"
@@ -155,12 +157,9 @@ report_progress(LogicalDecodingContext *ctx, NovaState *state)
 	nova_update_progress(ctx, false);
 }
 
-static void
-nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relation,
-			ReorderBufferChange *change)
+static inline void
+take_change(NovaState *state, Relation relation, ReorderBufferChange *change)
 {
-	NovaState *state = ctx->output_plugin_private;
-	MemoryContext old = MemoryContextSwitchTo(state->change_context);
 	NovaRelEntry *entry = nova_relcache_get(state->relcache, relation);
 	char op = change_op(change);
 
@@ -172,6 +171,16 @@ nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relatio
 		deform(entry->plan, relation, change);
 		emit_change(state, entry, change, op);
 	}
+}
+
+static void
+nova_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relation,
+			ReorderBufferChange *change)
+{
+	NovaState *state = ctx->output_plugin_private;
+	MemoryContext old = MemoryContextSwitchTo(state->change_context);
+
+	take_change(state, relation, change);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->change_context);
 	report_progress(ctx, state);
@@ -205,11 +214,8 @@ begin_for_skipped(NovaState *state)
 }
 
 static void
-nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
-			  Relation relations[], ReorderBufferChange *change)
+take_truncate(NovaState *state, int nrelations, Relation relations[], ReorderBufferChange *change)
 {
-	NovaState *state = ctx->output_plugin_private;
-	MemoryContext old = MemoryContextSwitchTo(state->change_context);
 	bool skipped = nova_is_skipped(state->options, NOVA_OP_TRUNCATE);
 
 	state->meta.lsn = change->lsn;
@@ -224,6 +230,16 @@ nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations
 		else
 			nova_emit_truncate(&state->emitter, entry);
 	}
+}
+
+static void
+nova_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
+			  Relation relations[], ReorderBufferChange *change)
+{
+	NovaState *state = ctx->output_plugin_private;
+	MemoryContext old = MemoryContextSwitchTo(state->change_context);
+
+	take_truncate(state, nrelations, relations, change);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->change_context);
 	report_progress(ctx, state);
@@ -288,15 +304,23 @@ emit_message(NovaState *state, const char *prefix, const char *content, Size siz
 		nova_emit_message(&state->emitter, state->relcache, prefix, content, size);
 }
 
+/* The end of a message that is in no transaction. */
+static void
+commit_message(LogicalDecodingContext *ctx, NovaState *state, XLogRecPtr message_lsn)
+{
+	NovaCommit commit = {.flags = NOVA_CF_NONTRANSACTIONAL,
+						 .commit_lsn = message_lsn,
+						 .end_lsn = ctx->reader->EndRecPtr};
+
+	nova_batch_commit(&state->batch, &commit);
+}
+
 static void
 nova_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr message_lsn,
 			 bool transactional, const char *prefix, Size size, const char *content)
 {
 	NovaState *state = ctx->output_plugin_private;
 	MemoryContext old = MemoryContextSwitchTo(state->change_context);
-	NovaCommit commit = {.flags = NOVA_CF_NONTRANSACTIONAL,
-						 .commit_lsn = message_lsn,
-						 .end_lsn = ctx->reader->EndRecPtr};
 
 	/* outside of transactions the WAL holds neither a time nor an xid */
 	if (!transactional)
@@ -304,7 +328,7 @@ nova_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr mess
 	state->meta.lsn = message_lsn;
 	emit_message(state, prefix, content, size);
 	if (!transactional)
-		nova_batch_commit(&state->batch, &commit);
+		commit_message(ctx, state, message_lsn);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->change_context);
 }
@@ -361,6 +385,187 @@ wants_text(const NovaOptions *options)
 	return options->output == NOVA_OUTPUT_TEXT;
 }
 
+/* All but where the batch goes, in the current memory context and its children. */
+static void
+open_state(NovaState *state, const NovaOptions *options)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	state->change_context = AllocSetContextCreate(context, "nova change", ALLOCSET_DEFAULT_SIZES);
+	state->relcache = nova_relcache_create(context, options);
+	nova_meta_init(&state->meta, options, context);
+	state->emitter.options = options;
+	state->emitter.batch = &state->batch;
+	state->emitter.meta = &state->meta;
+	state->emitter.relcache = state->relcache;
+	nova_headers_init(&state->emitter.headers, options, context);
+	state->emitter.transaction =
+		nova_transaction_create(options, &state->batch, state->relcache, &state->meta, context);
+	state->emitter.announces = state->emitter.headers.any || state->emitter.transaction != NULL;
+}
+
+/*
+ * Changes at the positions of guarded.lsns
+ */
+
+/* What a callback was called with. */
+typedef struct NovaEvent
+{
+	NovaState *state;
+	char op;
+	XLogRecPtr lsn;
+	Relation *relations; /* of a truncate; else one, or none for a message */
+	int nrelations;
+	ReorderBufferChange *change;
+	const char *prefix; /* of a message, like the next two */
+	const char *content;
+	Size size;
+	char topic[NOVA_TOPIC_MAX + 1]; /* of the first relation, when it is known */
+} NovaEvent;
+
+static void
+prepare_nothing(NovaBatch *batch)
+{
+	resetStringInfo(batch->out.buf);
+}
+
+static void
+write_nothing(NovaBatch *batch)
+{
+}
+
+/* With a state of its own, so that it leaves nothing behind, however it ends. */
+static void
+try_event(void *arg)
+{
+	NovaEvent *event = arg;
+	const NovaMeta *meta = &event->state->meta;
+	NovaState *scratch = palloc0(sizeof(NovaState));
+
+	scratch->options = event->state->options;
+	open_state(scratch, scratch->options);
+	nova_batch_init_sink(&scratch->batch, makeStringInfo(), prepare_nothing, write_nothing, NULL,
+						 scratch->options, false);
+	nova_meta_begin(&scratch->meta, meta->xid, meta->commit_us, meta->commit_lsn);
+	nova_headers_begin(&scratch->emitter.headers);
+	scratch->meta.lsn = event->lsn;
+	if (event->nrelations > 0)
+	{
+		const NovaPlan *plan = nova_relcache_get(scratch->relcache, event->relations[0])->plan;
+
+		strlcpy(event->topic, plan->captured ? plan->topic : "", sizeof(event->topic));
+	}
+	if (event->op == NOVA_OP_MESSAGE)
+		emit_message(scratch, event->prefix, event->content, event->size);
+	else if (event->op == NOVA_OP_TRUNCATE)
+		take_truncate(scratch, event->nrelations, event->relations, event->change);
+	else
+		take_change(scratch, event->relations[0], event->change);
+}
+
+/* A text of the database as bytes of the wire. */
+static NovaBytes
+wire_text(const char *s)
+{
+	StringInfoData utf8;
+
+	initStringInfo(&utf8);
+	nova_utf8(&utf8, s, strlen(s));
+	return (NovaBytes){utf8.data, (uint32) Min(utf8.len, UINT16_MAX)};
+}
+
+static void
+report_unreadable(const NovaEvent *event, const char *reason)
+{
+	NovaUnreadable frame = {
+		.op = (uint8) event->op,
+		.lsn = event->lsn,
+		.xid = (uint32) event->state->meta.xid,
+		.topic = {event->topic, (uint32) strlen(event->topic)},
+		.schema = {"", 0},
+		.table = {"", 0},
+		.reason = wire_text(reason),
+	};
+
+	if (event->nrelations > 0)
+	{
+		char *schema = get_namespace_name(RelationGetNamespace(event->relations[0]));
+
+		frame.schema = wire_text(schema ? schema : "");
+		frame.table = wire_text(RelationGetRelationName(event->relations[0]));
+	}
+	nova_batch_unreadable(&event->state->batch, &frame);
+}
+
+/* Tried and found sound, or not listed at all?  If not, it was reported. */
+static bool
+is_sound(NovaEvent *event)
+{
+	MemoryContext old;
+	char *reason;
+	bool sound;
+
+	if (!nova_guard_lists(event->state->options, event->lsn))
+		return true;
+	old = MemoryContextSwitchTo(event->state->change_context);
+	sound = nova_guard_try(try_event, event, &reason);
+	if (!sound)
+		report_unreadable(event, reason);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(event->state->change_context);
+	return sound;
+}
+
+static void
+guarded_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relation,
+			   ReorderBufferChange *change)
+{
+	NovaEvent event = {.state = ctx->output_plugin_private,
+					   .op = change_op(change),
+					   .lsn = change->lsn,
+					   .relations = &relation,
+					   .nrelations = 1,
+					   .change = change};
+
+	if (is_sound(&event))
+		nova_change(ctx, txn, relation, change);
+}
+
+static void
+guarded_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
+				 Relation relations[], ReorderBufferChange *change)
+{
+	NovaEvent event = {.state = ctx->output_plugin_private,
+					   .op = NOVA_OP_TRUNCATE,
+					   .lsn = change->lsn,
+					   .relations = relations,
+					   .nrelations = nrelations,
+					   .change = change};
+
+	if (is_sound(&event))
+		nova_truncate(ctx, txn, nrelations, relations, change);
+}
+
+static void
+guarded_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr message_lsn,
+				bool transactional, const char *prefix, Size size, const char *content)
+{
+	NovaState *state = ctx->output_plugin_private;
+	NovaEvent event = {.state = state,
+					   .op = NOVA_OP_MESSAGE,
+					   .lsn = message_lsn,
+					   .prefix = prefix,
+					   .content = content,
+					   .size = size};
+
+	if (!transactional)
+		nova_meta_begin(&state->meta, InvalidTransactionId, 0, message_lsn);
+	if (is_sound(&event))
+		nova_message(ctx, txn, message_lsn, transactional, prefix, size, content);
+	else if (!transactional)
+		commit_message(ctx, state, message_lsn);
+}
+
 static void
 nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init)
 {
@@ -378,19 +583,14 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 	opt->output_type = as_text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
 	if (!is_init)
 	{
-		state->change_context =
-			AllocSetContextCreate(ctx->context, "nova change", ALLOCSET_DEFAULT_SIZES);
-		state->relcache = nova_relcache_create(ctx->context, state->options);
-		nova_meta_init(&state->meta, state->options, ctx->context);
+		open_state(state, state->options);
 		nova_batch_init(&state->batch, ctx, state->options, as_text);
-		state->emitter.options = state->options;
-		state->emitter.batch = &state->batch;
-		state->emitter.meta = &state->meta;
-		state->emitter.relcache = state->relcache;
-		nova_headers_init(&state->emitter.headers, state->options, ctx->context);
-		state->emitter.transaction = nova_transaction_create(
-			state->options, &state->batch, state->relcache, &state->meta, ctx->context);
-		state->emitter.announces = state->emitter.headers.any || state->emitter.transaction != NULL;
+	}
+	if (state->options->nguarded > 0)
+	{
+		ctx->callbacks.change_cb = guarded_change;
+		ctx->callbacks.truncate_cb = guarded_truncate;
+		ctx->callbacks.message_cb = guarded_message;
 	}
 	MemoryContextSwitchTo(old);
 }

@@ -96,6 +96,8 @@ typedef struct RelayConfig
 	char *transactional_id; /* the front of it */
 	int txn_interval_ms;
 	int txn_bytes;
+	int bad_records; /* BadPolicy */
+	char *dlq_topic;
 	char *topic_prefix;
 	int heartbeat_interval_ms; /* 0: off */
 	char *heartbeat_topic;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "deadletter.h"
 #include "log.h"
 
 /* ------------------------------------------------------------------------
@@ -485,6 +486,8 @@ finish_fields(Ctx *ctx)
 		cfg->heartbeat_topic = arena_printf(ctx, "%s.%s", prefix, cfg->topic_prefix);
 	if (cfg->retry_backoff_max_ms < cfg->retry_backoff_ms)
 		cfg->retry_backoff_max_ms = cfg->retry_backoff_ms;
+	if (cfg->dlq_topic == NULL)
+		cfg->dlq_topic = arena_printf(ctx, "%s.dlq", cfg->topic_prefix);
 	if (cfg->state_topic == NULL)
 		cfg->state_topic = arena_printf(ctx, "__nova-state.%s", cfg->topic_prefix);
 	if (cfg->transactional_id == NULL)
@@ -512,6 +515,11 @@ finish_delivery(Ctx *ctx)
 						   "%s: disabled contradicts exactly.once.support=required; remove one "
 						   "of them",
 						   worker->origin);
+	if (ctx->cfg->exactly_once && ctx->cfg->bad_records != BAD_FAIL)
+		return config_fail(ctx,
+						   "nova.on.bad.record: exactly once, only fail is supported by this version: "
+						   "a record that Kafka refuses ends its whole transaction; set it to fail, or "
+						   "deliver at least once");
 	if (support != NULL && !ctx->cfg->exactly_once)
 		log_info("%s: exactly.once.support=requested: delivery is at least once; set it to "
 				 "required for exactly once",

@@ -627,6 +627,19 @@ const Option config_options[] = {
 	 FIELD(state_topic),
 	 .help = "Compacted topic that remembers whether a slot's snapshot was finished, and the "
 			 "position. Default: __nova-state.<topic.prefix>."},
+	{.key = "nova.on.bad.record",
+	 .type = TYPE_ENUM,
+	 .deflt = "fail",
+	 .values = "fail|dlq|skip",
+	 FIELD(bad_records),
+	 .help =
+		 "What becomes of a record that Kafka refuses for good, of one that is too large, and of "
+		 "a change that cannot be decoded: fail stops and confirms nothing of it, dlq sends a "
+		 "record to nova.dlq.topic, skip counts it; see docs/errors.md."},
+	{.key = "nova.dlq.topic",
+	 .check = config_check_topic_prefix,
+	 FIELD(dlq_topic),
+	 .help = "Topic of dead letters. Default: <topic.prefix>.dlq."},
 	{.key = "nova.shutdown.timeout.ms",
 	 .type = TYPE_INT,
 	 .deflt = "30000",
@@ -927,7 +940,9 @@ const Option config_options[] = {
 	REFUSE("key.converter.schema.registry.*", "nova uses no schema registry; remove it"),
 	REFUSE("value.converter.schema.registry.*", "nova uses no schema registry; remove it"),
 	IGNORE("header.converter", "headers are text, as Kafka Connect's default writes them"),
-	IGNORE("errors.tolerance", "nova skips no record, whatever this says"),
+	IGNORE("errors.tolerance", "nova.on.bad.record says what becomes of a bad record"),
+	IGNORE("errors.deadletterqueue.*",
+		   "Kafka Connect has it for sinks; see nova.on.bad.record and nova.dlq.topic"),
 	IGNORE("errors.log.enable", "errors are always logged"),
 	IGNORE("errors.log.include.messages", "the log never holds a row's content"),
 	IGNORE("errors.retry.timeout", "nova retries for ever what can heal"),

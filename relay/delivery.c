@@ -42,6 +42,7 @@ typedef struct DeliveryChannel
 	uint32_t nroutes;
 	BufferBuilder large; /* headers, key, value so far */
 	NovaRecord large_record;
+	uint64_t large_bytes; /* of key and value, in full */
 	uint64_t records;
 	bool whole;    /* a CHUNK came, and nothing after it */
 	bool left_out; /* the value that goes on is */
@@ -363,23 +364,61 @@ take_commit(Delivery *d, const NovaCommit *commit)
 		d->received_lsn = commit->end_lsn;
 }
 
+/* What cannot be a record, to the policy for these; it counts as one of the payload. */
+static bool
+refuse(Delivery *d, const BadRecord *bad)
+{
+	if (!sink_refuse(d->sink, bad, d->payload))
+	{
+		snprintf(d->error, sizeof(d->error), "%s", d->sink->error);
+		return false;
+	}
+	buffer_hold(d->payload, 1);
+	tracker_sent(&d->tracker, 1);
+	d->counts.records++;
+	d->from->records++;
+	return true;
+}
+
+static bool
+is_too_large(const Delivery *d)
+{
+	return d->from->large_bytes > sink_max_record(d->sink);
+}
+
+static bool
+fail_large(Delivery *d)
+{
+	snprintf(d->error, sizeof(d->error),
+			 "a record for topic %s (from LSN " LSN_FORMAT ") is too large: %" PRIu64
+			 " bytes so far, %zu are possible; it is not confirmed; raise max.message.bytes on the "
+			 "topic and producer.override.max.request.size, then start again",
+			 d->routes[d->from->large_record.route].topic, LSN_ARGS(d->payload->lsn),
+			 d->from->large_bytes, sink_max_record(d->sink));
+	return false;
+}
+
+/* A part of the value; of one that is too large, no more than its beginning is kept. */
 static bool
 append_large(Delivery *d, NovaBytes part)
 {
-	size_t size = d->from->large.len - d->from->large_record.headers.len;
-	size_t max = sink_max_record(d->sink);
+	DeliveryChannel *c = d->from;
+	size_t before = (size_t) c->large_record.headers.len + c->large_record.key.len;
+	size_t len = part.len;
 
-	if (part.len > max || size > max - part.len)
+	c->large_bytes += part.len;
+	if (is_too_large(d))
 	{
-		snprintf(d->error, sizeof(d->error),
-				 "a record for topic %s (from LSN " LSN_FORMAT ") is too large: %zu bytes so far, "
-				 "%zu are possible; it is not confirmed; raise max.message.bytes on the topic and "
-				 "producer.override.max.request.size, then start again",
-				 d->routes[d->from->large_record.route].topic, LSN_ARGS(d->payload->lsn),
-				 size + part.len, max);
-		return false;
+		size_t room = before + LETTER_BEGINNING + 4;
+
+		if (d->sink->bad.policy == BAD_FAIL)
+			return fail_large(d);
+		if (c->large.len > room)
+			c->large.len = room;
+		if (len > room - c->large.len)
+			len = room - c->large.len;
 	}
-	return builder_append(&d->from->large, part.data, part.len) || fail_memory(d);
+	return builder_append(&c->large, part.data, len) || fail_memory(d);
 }
 
 /* Headers and key go into the same memory: their payload may be gone first. */
@@ -388,9 +427,60 @@ begin_large(Delivery *d, const NovaRecord *r)
 {
 	builder_reset(&d->from->large);
 	d->from->large_record = *r;
-	if (!builder_append(&d->from->large, r->headers.data, r->headers.len))
+	d->from->large_bytes = r->key.len;
+	if (!builder_append(&d->from->large, r->headers.data, r->headers.len) ||
+		!builder_append(&d->from->large, r->key.data, r->key.len))
 		return fail_memory(d);
-	return append_large(d, r->key) && append_large(d, r->value);
+	return append_large(d, r->value);
+}
+
+static bool
+refuse_large(Delivery *d)
+{
+	DeliveryChannel *c = d->from;
+	const NovaRecord *r = &c->large_record;
+	const char *data = c->large.data;
+	size_t before = (size_t) r->headers.len + r->key.len;
+	char reason[80];
+	BadRecord bad = {.topic = d->routes[r->route].topic,
+					 .table = d->routes[r->route].table,
+					 .lsn = d->payload->lsn,
+					 .headers = {r->headers.data != NULL ? data : NULL, r->headers.len},
+					 .key = {r->key.data != NULL ? data + r->headers.len : NULL, r->key.len},
+					 .value = {data + before, (uint32_t) (c->large.len - before)},
+					 .value_bytes = c->large_bytes - r->key.len,
+					 .reason = reason};
+	bool ok;
+
+	snprintf(reason, sizeof(reason), "it is too large: %zu bytes are possible",
+			 sink_max_record(d->sink));
+	ok = refuse(d, &bad);
+	builder_reset(&c->large);
+	return ok;
+}
+
+/* A change that the plugin could not make a record of. */
+static bool
+take_unreadable(Delivery *d, const NovaUnreadable *u)
+{
+	char topic[NOVA_TOPIC_MAX + 1];
+	char reason[800];
+	char *table = name_of(u->schema, u->table);
+	BadRecord bad = {.topic = topic,
+					 .table = table,
+					 .lsn = u->lsn,
+					 .xid = u->xid,
+					 .unreadable = true,
+					 .reason = reason};
+	bool ok;
+
+	if (table == NULL)
+		return fail_memory(d);
+	snprintf(topic, sizeof(topic), "%.*s", (int) u->topic.len, u->topic.data);
+	snprintf(reason, sizeof(reason), "%.*s", (int) u->reason.len, u->reason.data);
+	ok = refuse(d, &bad);
+	free(table);
+	return ok;
 }
 
 /* The value is complete: it becomes a run of one. */
@@ -433,9 +523,13 @@ take_held(Delivery *d)
 		f->u.record.route = d->from->routes[f->u.record.route];
 		return begin_large(d, &f->u.record);
 	}
+	if (f->type == NOVA_FRAME_UNREADABLE)
+		return take_unreadable(d, &f->u.unreadable);
 	if (!append_large(d, f->u.more.part))
 		return false;
-	return !f->u.more.last || finish_large(d);
+	if (!f->u.more.last)
+		return true;
+	return is_too_large(d) ? refuse_large(d) : finish_large(d);
 }
 
 /* Give the run to the sink.  DELIVERY_IDLE: all of it was accepted. */

@@ -22,7 +22,8 @@
  *
  * Traps: one payload at a time; take the next only after pump said
  * DELIVERY_IDLE.  A value that comes in parts is held in memory up to the
- * sink's largest record, and belongs to the unit it is completed in.  A new
+ * sink's largest record, and belongs to the unit it is completed in; of a larger
+ * one the beginning is kept for the policy for bad records.  A new
  * stream (delivery_stream_begin) forgets what was half received: it comes
  * again.  Of the acknowledgements only the sink decides.
  *

@@ -248,6 +248,7 @@ check_frame(FrameReader *r, const NovaFrame *frame, const char *start, char *tex
 		case NOVA_FRAME_DROPPED:
 			return check_dropped(r, &frame->u.dropped);
 		case NOVA_FRAME_SIGNAL:
+		case NOVA_FRAME_UNREADABLE:
 			r->in_transaction = true;
 			return NULL;
 		case NOVA_FRAME_CHUNK:

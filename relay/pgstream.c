@@ -22,6 +22,7 @@
 #include <libpq-fe.h>
 
 #include "copydata.h"
+#include "poison.h"
 
 /* Seconds between the Unix epoch and PostgreSQL's, 2000-01-01. */
 #define PG_EPOCH_SECONDS   946684800
@@ -61,6 +62,8 @@ struct PgStream
 	bool answered;    /* the query of the step had its result */
 	bool pending_out; /* libpq holds bytes the socket did not take */
 	uint64_t start_lsn;
+	uint64_t bad_change; /* position in the last failure; 0: none */
+	char guarded[POISON_TEXT_MAX];
 	int64_t deadline;
 	PgServer server;
 	HolderEnd ended;
@@ -226,6 +229,8 @@ fail_result(PgStream *pg, const PGresult *res)
 	const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
 	char text[640];
 
+	if (!poison_position(sqlstate, PQresultErrorField(res, PG_DIAG_CONTEXT), &pg->bad_change))
+		pg->bad_change = 0;
 	if (primary == NULL)
 		return fail_connection(pg);
 	snprintf(text, sizeof(text), "%s%s%s%s%s", primary, detail ? "\n" : "", detail ? detail : "",
@@ -347,6 +352,16 @@ build_create(PgStream *pg, QueryText *q)
 }
 
 static void
+query_option(QueryText *q, const char *name, const char *value, bool *first)
+{
+	fputs(*first ? " (" : ", ", q->out);
+	*first = false;
+	query_quoted(q, name, '"');
+	putc(' ', q->out);
+	query_quoted(q, value, '\'');
+}
+
+static void
 build_start(PgStream *pg, QueryText *q)
 {
 	const ConfigPairs *options = &pg->cfg->plugin;
@@ -356,15 +371,10 @@ build_start(PgStream *pg, QueryText *q)
 	query_quoted(q, pg->cfg->slot_name, '"');
 	fprintf(q->out, " LOGICAL " LSN_FORMAT, LSN_ARGS(pg->start_lsn));
 	for (size_t i = 0; i < options->count; i++)
-	{
-		if (!config_option_applies(&options->items[i], pg->server.publication))
-			continue;
-		fputs(first ? " (" : ", ", q->out);
-		first = false;
-		query_quoted(q, options->items[i].name, '"');
-		putc(' ', q->out);
-		query_quoted(q, options->items[i].value, '\'');
-	}
+		if (config_option_applies(&options->items[i], pg->server.publication))
+			query_option(q, options->items[i].name, options->items[i].value, &first);
+	if (pg->guarded[0] != '\0')
+		query_option(q, POISON_OPTION, pg->guarded, &first);
 	if (!first)
 		putc(')', q->out);
 }
@@ -883,6 +893,7 @@ pgstream_connect(PgStream *pg, int64_t now)
 	pgstream_disconnect(pg);
 	pg->server = (PgServer){0};
 	pg->failure = PG_READY;
+	pg->bad_change = 0;
 	pg->copy_over = false;
 	pg->conn = pgstream_connect_start(pg->cfg, true);
 	pg->step = STEP_CONNECT;
@@ -957,6 +968,19 @@ pgstream_start(PgStream *pg, uint64_t lsn, int64_t now)
 {
 	pg->start_lsn = lsn;
 	begin_query(pg, STEP_START, now);
+}
+
+void
+pgstream_guard(PgStream *pg, const char *lsns)
+{
+	snprintf(pg->guarded, sizeof(pg->guarded), "%s", lsns);
+}
+
+bool
+pgstream_failed_change(const PgStream *pg, uint64_t *lsn)
+{
+	*lsn = pg->bad_change;
+	return pg->bad_change != 0;
 }
 
 void

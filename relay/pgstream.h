@@ -103,6 +103,12 @@ extern void pgstream_drop(PgStream *pg, int64_t now);
 /* START_REPLICATION at lsn, or at the slot's own position if that is later. */
 extern void pgstream_start(PgStream *pg, uint64_t lsn, int64_t now);
 
+/* The plugin's option guarded.lsns, from the next start on; see poison.h. */
+extern void pgstream_guard(PgStream *pg, const char *lsns);
+
+/* Was the last failure an ERROR about a change, and where? */
+extern bool pgstream_failed_change(const PgStream *pg, uint64_t *lsn);
+
 /* End the stream in order, and drop the slot if asked to. */
 extern void pgstream_stop(PgStream *pg, bool drop_slot, int64_t now);
 

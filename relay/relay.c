@@ -68,6 +68,7 @@
 #include "log.h"
 #include "numbers.h"
 #include "pgstream.h"
+#include "poison.h"
 #include "sidequery.h"
 #include "sink.h"
 #include "slot.h"
@@ -211,6 +212,7 @@ typedef struct Relay
 	int64_t stream_began;
 	char system_id[32]; /* of the first connection */
 	char timeline[16];
+	Poison poison;
 	char last_failure[256];
 	int64_t last_failure_logged;
 
@@ -394,10 +396,50 @@ reconnect_later(Relay *r, const char *whose, const char *reason)
 	enter(r, r->drain_until > 0 ? STATE_DRAIN : STATE_CONNECT);
 }
 
+/*
+ * The server could not decode a change, as so often before.  True if the policy
+ * for bad records gets past it with the next connection, or that is still open.
+ */
+static bool
+pass_poison(Relay *r, uint64_t lsn)
+{
+	char listed[POISON_TEXT_MAX];
+
+	if (!poison_failed(&r->poison, lsn))
+		return true;
+	if (r->cfg->bad_records == BAD_FAIL)
+		fail(r,
+			 "PostgreSQL: the change at LSN " LSN_FORMAT
+			 " cannot be decoded, %d times in a row: %s; nothing behind it is confirmed; correct "
+			 "the cause and start again, or set nova.on.bad.record to dlq or skip to get past it",
+			 LSN_ARGS(lsn), POISON_TRIES, pgstream_error(r->pg));
+	else if (!poison_list(&r->poison, lsn))
+		fail(r,
+			 "PostgreSQL: the change at LSN " LSN_FORMAT
+			 " cannot be decoded, and the plugin does not get past it: %s; nothing behind it is "
+			 "confirmed; correct the cause and start again",
+			 LSN_ARGS(lsn), pgstream_error(r->pg));
+	else
+	{
+		log_warn("PostgreSQL: the change at LSN " LSN_FORMAT
+				 " cannot be decoded, %d times in a row: %s; the stream comes again, and what "
+				 "fails there goes the way of nova.on.bad.record",
+				 LSN_ARGS(lsn), POISON_TRIES, pgstream_error(r->pg));
+		poison_text(&r->poison, listed);
+		pgstream_guard(r->pg, listed);
+		r->attempt = 0;
+	}
+	return r->state != STATE_FAILED;
+}
+
 /* What a failed call of pgstream means for us.  PG_READY and PG_AGAIN: nothing. */
 static void
 judge(Relay *r, PgStatus status)
 {
+	uint64_t lsn;
+
+	if (status == PG_RETRY && pgstream_failed_change(r->pg, &lsn) && !pass_poison(r, lsn))
+		return;
 	if (status == PG_RETRY)
 		reconnect_later(r, "PostgreSQL", pgstream_error(r->pg));
 	else if (status == PG_STOP)
@@ -2460,6 +2502,9 @@ relay_turn(Relay *r)
 	if (r->state != STATE_END)
 		states[r->state].turn(r);
 	publish(r, r->state != r->told || r->wake - r->now > PUBLISH_MS);
+	/* what the turn gave to the sink may want a turn of its own */
+	if (r->sink->more)
+		wake_by(r, r->now);
 	if (r->state == STATE_STREAM || r->state == STATE_DRAIN || r->state == STATE_CONNECT)
 	{
 		advance_load(r);
@@ -2490,10 +2535,12 @@ log_summary(const Relay *r)
 
 	getrusage(RUSAGE_SELF, &usage);
 	log_info("stopped: %" PRIu64 " records acknowledged of %" PRIu64 " sent, %" PRIu64
-			 " bytes received, %" PRIu64 " transactions, %" PRIu64 " dropped changes, %" PRIu64
+			 " bytes received, %" PRIu64 " transactions, %" PRIu64 " dead letters, %" PRIu64
+			 " skipped records, %" PRIu64 " dropped changes, %" PRIu64
 			 " reconnects, %.1f s, %.2f s CPU, peak RSS %ld MB, confirmed LSN " LSN_FORMAT,
-			 counts->acked, counts->records, counts->bytes, counts->transactions, counts->dropped,
-			 r->reconnects, (double) (r->now - r->began) / 1000.0,
+			 counts->acked, counts->records, counts->bytes, counts->transactions,
+			 r->sink->bad.letters, r->sink->bad.skipped, counts->dropped, r->reconnects,
+			 (double) (r->now - r->began) / 1000.0,
 			 (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 				 (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
 			 usage.ru_maxrss / 1024, LSN_ARGS(r->confirmed_lsn));
@@ -2538,7 +2585,7 @@ relay_open(Relay *r)
 		r->board == NULL)
 		;
 	else if (r->args->sink == SINK_STDOUT)
-		r->sink = sink_stdout_open(delivery_events(r->delivery), err, sizeof(err));
+		r->sink = sink_stdout_open(r->cfg, delivery_events(r->delivery), err, sizeof(err));
 	else
 		r->sink = sink_kafka_open(r->cfg, r->args, delivery_events(r->delivery), err, sizeof(err));
 	if (r->sink == NULL)

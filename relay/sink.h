@@ -19,6 +19,8 @@
  *	  lent, and it is not safe.  sink_poll() or sink_produce() then
  *	  returns SINK_FAILED, and sink->error is one line that names topic, LSN,
  *	  reason and what to do.  Nothing heals a failed sink.
+ *	- What nova.on.bad.record says otherwise is no failure: a record that is refused
+ *	  for good is acked when its dead letter is safe, or once it is counted.
  *	- What can heal (brokers away, leaders moving) the sink bears in silence or
  *	  with a log line; the caller sees only SINK_FULL.
  *
@@ -46,6 +48,7 @@
 
 #include "../src/wire.h"
 #include "buffer.h"
+#include "deadletter.h"
 #include "relay.h"
 
 typedef enum SinkStatus
@@ -83,6 +86,7 @@ typedef struct SinkOps
 	SinkStatus (*route)(Sink *sink, uint32_t id, const char *topic);
 	SinkStatus (*produce)(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf,
 						  size_t *accepted);
+	bool (*refuse)(Sink *sink, const BadRecord *bad, Buffer *buf);
 	void (*heartbeat)(Sink *sink, const char *topic, const char *key, const char *value);
 	void (*claim)(Sink *sink);
 	void (*commit)(Sink *sink, const char *key, const char *position);
@@ -99,6 +103,7 @@ struct Sink
 	bool more; /* sink_poll() left something: do not wait before the next */
 	SinkTxn txn;
 	uint64_t commits; /* that went well */
+	BadRecords bad;
 	char error[1024];
 };
 
@@ -108,7 +113,7 @@ extern Sink *sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, Sink
 /* Where the embedded broker of this Kafka sink listens; NULL if it has none. */
 extern const char *sink_kafka_embedded(const Sink *sink);
 
-extern Sink *sink_stdout_open(SinkEvents events, char *err, size_t errsize);
+extern Sink *sink_stdout_open(const RelayConfig *cfg, SinkEvents events, char *err, size_t errsize);
 
 /* Records of this route go to this topic from now on; topic is copied. */
 static inline SinkStatus
@@ -122,6 +127,17 @@ static inline SinkStatus
 sink_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
 {
 	return sink->ops->produce(sink, records, n, buf, accepted);
+}
+
+/*
+ * In place of a record that cannot be produced: to the policy for bad records,
+ * which is not BAD_FAIL.  It counts as one accepted record of buf; what bad
+ * points to is copied.  False: see error.
+ */
+static inline bool
+sink_refuse(Sink *sink, const BadRecord *bad, Buffer *buf)
+{
+	return sink->ops->refuse(sink, bad, buf);
 }
 
 /*

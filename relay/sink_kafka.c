@@ -35,6 +35,7 @@
 
 #include "copydata.h"
 #include "kafkatxn.h"
+#include "letterbox.h"
 #include "log.h"
 #include "txnplan.h"
 
@@ -109,6 +110,7 @@ typedef struct KafkaSink
 	char reason[512];
 	unsigned failed_heartbeats;
 	bool heartbeat_out; /* one is under way */
+	Letterbox letters;
 	rd_kafka_t *mock_rk;
 	rd_kafka_mock_cluster_t *mock;
 	rd_kafka_message_t run[PRODUCE_RUN];
@@ -150,36 +152,53 @@ static const struct
 	{"log.queue", {"false", NULL}, "it belongs to the relay; leave it out"},
 };
 
+/* Whom a refusal is about. */
+typedef enum Blame
+{
+	BLAME_NOBODY, /* no refusal of a record: it always ends in a failure */
+	BLAME_RECORD, /* but the broker refuses the whole batch that it is in */
+	BLAME_TOPIC   /* every record for it */
+} Blame;
+
 /* What to do about records that Kafka does not take. */
 static const struct
 {
 	rd_kafka_resp_err_t err;
+	Blame blame;
 	const char *advice;
 } advices[] = {
-	{RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "raise max.message.bytes on the topic and "
-										   "producer.override.max.request.size, then start again"},
-	{RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+	{RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, BLAME_RECORD,
+	 "raise max.message.bytes on the topic and "
+	 "producer.override.max.request.size, then start again"},
+	{RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, BLAME_TOPIC,
 	 "give the Kafka user the right to write to the topic, then start again"},
-	{RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+	{RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, BLAME_NOBODY,
 	 "give the Kafka user IdempotentWrite on the cluster, then start again"},
-	{RD_KAFKA_RESP_ERR_INVALID_RECORD,
+	{RD_KAFKA_RESP_ERR_INVALID_RECORD, BLAME_RECORD,
 	 "the topic refuses the record: a compacted topic takes no record without a key; give the "
 	 "table "
 	 "a primary key or message.key.columns, or the topic cleanup.policy=delete, then start again"},
-	{RD_KAFKA_RESP_ERR_POLICY_VIOLATION, "the cluster's policy refuses it; ask who set the policy"},
-	{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+	{RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, BLAME_RECORD,
+	 "raise segment.bytes of the topic, then start again"},
+	{RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, BLAME_RECORD,
+	 "the topic refuses the record's timestamp: see its message.timestamp settings, then start "
+	 "again"},
+	{RD_KAFKA_RESP_ERR_POLICY_VIOLATION, BLAME_TOPIC,
+	 "the cluster's policy refuses it; ask who set the policy"},
+	{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, BLAME_TOPIC,
 	 "create the topic or let the brokers do it (auto.create.topics.enable), then start again"},
-	{RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+	{RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, BLAME_TOPIC,
 	 "create the topic or let the brokers do it (auto.create.topics.enable), then start again"},
-	{RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+	{RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, BLAME_NOBODY,
 	 "the topic lost partitions; make it anew or start again"},
-	{RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
+	{RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, BLAME_TOPIC,
 	 "the topic's name is not valid in Kafka: correct the routing options"},
-	{RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,
+	{RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, BLAME_NOBODY,
 	 "remove message.timeout.ms from the configuration: without it "
 	 "the relay waits for the brokers"},
-	{RD_KAFKA_RESP_ERR__FATAL, "start again: the producer cannot go on, nothing is lost"},
-	{RD_KAFKA_RESP_ERR_NO_ERROR,
+	{RD_KAFKA_RESP_ERR__FATAL, BLAME_NOBODY,
+	 "start again: the producer cannot go on, nothing is lost"},
+	{RD_KAFKA_RESP_ERR_NO_ERROR, BLAME_NOBODY,
 	 "nothing behind it is confirmed; correct the cause and start again"},
 };
 
@@ -192,14 +211,28 @@ kafka(Sink *sink)
 	return (KafkaSink *) sink;
 }
 
-static const char *
-advice_for(rd_kafka_resp_err_t err)
+static size_t
+advice_row(rd_kafka_resp_err_t err)
 {
 	size_t i = 0;
 
 	while (advices[i].err != err && advices[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		i++;
-	return advices[i].advice;
+	return i;
+}
+
+static const char *
+advice_for(rd_kafka_resp_err_t err)
+{
+	return advices[advice_row(err)].advice;
+}
+
+/* What nova.on.bad.record is for, if it says anything but to fail. */
+static Blame
+blame_for(const KafkaSink *k, rd_kafka_resp_err_t err)
+{
+	return k->sink.bad.policy == BAD_FAIL || k->closing ? BLAME_NOBODY
+														: advices[advice_row(err)].blame;
 }
 
 /* What no second attempt changes. */
@@ -506,6 +539,9 @@ open_producer(KafkaSink *k, char *err, size_t errsize)
 	lane->queue = rd_kafka_queue_get_main(lane->rk);
 	rd_kafka_queue_io_event_enable(lane->queue, k->wake_fds[1], "!", 1);
 	k->nqueues++;
+	/* letters are at least once only: see config_finish.c */
+	if (lane == &k->lanes[0])
+		k->letters = (Letterbox){.sink = &k->sink, .rk = lane->rk};
 	k->sink.more = true; /* what came before the descriptor was set */
 	return true;
 }
@@ -602,10 +638,37 @@ record_size(const NovaRecord *r)
 	return (size_t) r->key.len + r->value.len;
 }
 
+static bool
+kafka_refuse(Sink *sink, const BadRecord *bad, Buffer *buf)
+{
+	KafkaSink *k = kafka(sink);
+
+	if (!letterbox_post(&k->letters, bad, buf))
+		return false;
+	k->lanes[0].in_flight++;
+	return true;
+}
+
 /* Outcome of one record that librdkafka did not take. */
 static SinkStatus
-not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, const Buffer *buf)
+not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, Buffer *buf, size_t *accepted)
 {
+	const BadRecord bad = {.topic = k->routes[r->route].topic,
+						   .table = "",
+						   .lsn = buf->lsn,
+						   .headers = r->headers,
+						   .key = r->key,
+						   .value = r->value,
+						   .value_bytes = r->value.len,
+						   .reason = rd_kafka_err2str(err)};
+
+	if (blame_for(k, err) != BLAME_NOBODY)
+	{
+		if (!kafka_refuse(&k->sink, &bad, buf))
+			return SINK_FAILED;
+		(*accepted)++;
+		return SINK_OK;
+	}
 	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 	{
 		/* whatever else is in the queue leaves it some time */
@@ -651,6 +714,25 @@ lend(NovaBytes bytes)
 	return (void *) (uintptr_t) bytes.data;
 }
 
+/*
+ * A run of which not all was taken.  Behind a full queue nothing is; behind
+ * another failure the rest may be.
+ */
+static SinkStatus
+settle_run(KafkaSink *k, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
+{
+	SinkStatus status = SINK_OK;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		if (k->run[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			(*accepted)++;
+		else if (status == SINK_OK)
+			status = not_taken(k, k->run[i].err, &records[i], buf, accepted);
+	}
+	return status;
+}
+
 static SinkStatus
 produce_run(KafkaSink *k, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
 {
@@ -678,27 +760,7 @@ produce_run(KafkaSink *k, const NovaRecord *records, size_t n, Buffer *buf, size
 		*accepted = n;
 		return SINK_OK;
 	}
-	for (i = 0; k->run[i].err == RD_KAFKA_RESP_ERR_NO_ERROR && i + 1 < n; i++)
-		;
-	*accepted = k->run[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL ? i : (size_t) taken;
-	return not_taken(k, k->run[i].err, &records[i], buf);
-}
-
-static rd_kafka_headers_t *
-make_headers(NovaBytes block)
-{
-	NovaCursor c = {block.data, block.len};
-	NovaBytes name;
-	NovaBytes value;
-	uint16_t count = 0;
-	rd_kafka_headers_t *headers;
-
-	(void) nova_get_u16(&c, &count);
-	headers = rd_kafka_headers_new(count);
-	/* the frame reader has checked the block */
-	while (count-- > 0 && nova_read_header(&c, &name, &value))
-		rd_kafka_header_add(headers, name.data, name.len, value.data, value.len);
-	return headers;
+	return settle_run(k, records, n, buf, accepted);
 }
 
 /* One record; headers (or NULL) are the caller's again if it fails. */
@@ -751,7 +813,7 @@ warn_no_partition(const char *topic, int32_t partition, const Buffer *buf)
 static SinkStatus
 produce_alone(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *accepted)
 {
-	rd_kafka_headers_t *headers = r->headers.data != NULL ? make_headers(r->headers) : NULL;
+	rd_kafka_headers_t *headers = r->headers.data != NULL ? letterbox_headers(r->headers) : NULL;
 	int32_t partition = r->place.has_partition ? r->place.partition : RD_KAFKA_PARTITION_UA;
 	rd_kafka_resp_err_t err = produce_to(k, r, partition, headers, buf);
 
@@ -769,7 +831,7 @@ produce_alone(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *accepted)
 	}
 	if (headers != NULL)
 		rd_kafka_headers_destroy(headers);
-	return not_taken(k, err, r, buf);
+	return not_taken(k, err, r, buf, accepted);
 }
 
 static SinkStatus
@@ -779,7 +841,7 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 	SinkStatus status = SINK_OK;
 
 	*accepted = 0;
-	if (k->shut)
+	if (k->shut || letterbox_full(&k->letters))
 		return SINK_FULL;
 	while (status == SINK_OK && *accepted < n)
 	{
@@ -790,7 +852,7 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 		if (run > 0)
 			status = produce_run(k, front, run, buf, &taken);
 		else if (record_size(front) > k->max_record)
-			status = not_taken(k, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, front, buf);
+			status = not_taken(k, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, front, buf, &taken);
 		else
 			status = produce_alone(k, front, buf, &taken);
 		*accepted += taken;
@@ -873,11 +935,80 @@ judge_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, uint64
 		doom(k, rd_kafka_err2str(m->err));
 }
 
-/* A record that failed for good, or a heartbeat, which may. */
-static void
-report_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m)
+/* A message's headers, back in the form of the wire; false when out of memory. */
+static bool
+headers_block(const rd_kafka_message_t *m, BufferBuilder *block)
+{
+	rd_kafka_headers_t *headers = NULL;
+	const char *name;
+	const void *value;
+	size_t size;
+	size_t n;
+	char head[4];
+	bool ok;
+
+	if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return true;
+	n = rd_kafka_header_cnt(headers);
+	(void) nova_put_u16(head, (uint16_t) n);
+	ok = builder_append(block, head, 2);
+	for (size_t i = 0; ok && i < n; i++)
+	{
+		if (rd_kafka_header_get_all(headers, i, &name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR)
+			break;
+		(void) nova_put_u16(head, (uint16_t) strlen(name));
+		ok = builder_append(block, head, 2) && builder_append(block, name, strlen(name));
+		(void) nova_put_u32(head, value != NULL ? (uint32_t) size : UINT32_MAX);
+		ok = ok && builder_append(block, head, 4) &&
+			 (value == NULL || builder_append(block, value, size));
+	}
+	return ok;
+}
+
+/* One that the broker has refused, to the letters. */
+static bool
+refuse_message(KafkaSink *k, const rd_kafka_message_t *m)
 {
 	Buffer *buf = m->_private;
+	BufferBuilder block = {0};
+	BadRecord bad = {.topic = rd_kafka_topic_name(m->rkt),
+					 .table = "",
+					 .lsn = buf->lsn,
+					 .key = {m->key, (uint32_t) m->key_len},
+					 .value = {m->payload, (uint32_t) m->len},
+					 .value_bytes = m->len,
+					 .reason = rd_kafka_err2str(m->err)};
+	bool ok = headers_block(m, &block);
+
+	bad.headers = (NovaBytes){block.data, (uint32_t) block.len};
+	/* it is in flight still */
+	ok = ok && letterbox_post(&k->letters, &bad, buf);
+	builder_reset(&block);
+	return ok;
+}
+
+/* Which of them it is about nobody knows, and those behind are on their way. */
+static void
+fail_batch(KafkaSink *k, const rd_kafka_message_t *m, size_t n)
+{
+	const Buffer *buf = m->_private;
+
+	if (k->sink.error[0] == '\0')
+		snprintf(k->sink.error, sizeof(k->sink.error),
+				 "Kafka refused a batch of %zu records for topic %s (from LSN " LSN_FORMAT
+				 " on): %s; which of them is at fault it does not say, so that "
+				 "nova.on.bad.record cannot be followed; none is confirmed; set "
+				 "producer.override.batch.size to no more than the topic's max.message.bytes, or "
+				 "kafka.batch.num.messages to 1, then start again",
+				 n, rd_kafka_topic_name(m->rkt), LSN_ARGS(buf->lsn), rd_kafka_err2str(m->err));
+}
+
+/* A record that failed for good, or a heartbeat, which may. */
+static void
+report_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, size_t batch)
+{
+	Buffer *buf = m->_private;
+	Blame blame;
 
 	if (buf == NULL)
 	{
@@ -885,6 +1016,11 @@ report_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m)
 		return;
 	}
 	if (send_by_key(k, m))
+		return;
+	blame = blame_for(k, m->err);
+	if (blame == BLAME_RECORD && batch > 1)
+		fail_batch(k, m, batch);
+	else if (blame != BLAME_NOBODY && refuse_message(k, m))
 		return;
 	lane->in_flight--;
 	judge_failure(k, lane, m, buf->lsn);
@@ -929,9 +1065,9 @@ settle_acks(KafkaLane *lane, void (*settle)(void *arg, Buffer *buf, uint32_t n),
 	lane->nkept = 0;
 }
 
-/* Returns the number of records acked. */
+/* Returns the number of records acked.  batch: how many there are with the same fate. */
 static size_t
-take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *reports, size_t n)
+take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *reports, size_t n, size_t batch)
 {
 	size_t acked = 0;
 	size_t i = 0;
@@ -941,12 +1077,20 @@ take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *rep
 		Buffer *buf = reports[i]->_private;
 		size_t start = i;
 
+		if (letterbox_owns(buf))
+		{
+			size_t n_acked = letterbox_report(&k->letters, reports[i++]);
+
+			lane->in_flight -= n_acked;
+			acked += n_acked;
+			continue;
+		}
 		if (reports[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR || buf == NULL)
 		{
 			if (buf == NULL)
 				k->heartbeat_out = false;
 			if (reports[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-				report_failure(k, lane, reports[i]);
+				report_failure(k, lane, reports[i], batch);
 			i++;
 			continue;
 		}
@@ -978,11 +1122,12 @@ static size_t
 take_event(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
 {
 	size_t acks = 0;
+	size_t batch = rd_kafka_event_message_count(event);
 	size_t n;
 
 	if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
 		while ((n = rd_kafka_event_message_array(event, k->reports, REPORTS_AT_ONCE)) > 0)
-			acks += take_reports(k, lane, k->reports, n);
+			acks += take_reports(k, lane, k->reports, n, batch);
 	else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR && !k->closing)
 		take_error(k, lane, event);
 	rd_kafka_event_destroy(event);
@@ -1213,6 +1358,7 @@ static SinkStatus
 kafka_poll(Sink *sink, size_t *acks)
 {
 	KafkaSink *k = kafka(sink);
+	size_t skipped;
 
 	*acks = 0;
 	drain_pipe(k->wake_fds[0]);
@@ -1225,6 +1371,9 @@ kafka_poll(Sink *sink, size_t *acks)
 		advance_transaction(k);
 		return txn_status(k);
 	}
+	skipped = letterbox_turn(&k->letters);
+	k->lanes[0].in_flight -= skipped;
+	*acks += skipped;
 	return sink->error[0] != '\0' ? SINK_FAILED : SINK_OK;
 }
 
@@ -1269,7 +1418,7 @@ abort_open(KafkaSink *k)
 
 /* The reports of what is purged give the lent buffers back. */
 static void
-close_lane(KafkaSink *k, KafkaLane *lane)
+drain_lane(KafkaSink *k, KafkaLane *lane)
 {
 	rd_kafka_event_t *event;
 
@@ -1278,6 +1427,11 @@ close_lane(KafkaSink *k, KafkaLane *lane)
 		   (event = rd_kafka_queue_poll(lane->queue, FINAL_POLL_MS)) != NULL)
 		(void) take_event(k, lane, event);
 	settle_acks(lane, k->sink.events.given_up, k->sink.events.arg);
+}
+
+static void
+close_lane(KafkaLane *lane)
+{
 	free(lane->kept);
 	rd_kafka_queue_io_event_enable(lane->queue, -1, NULL, 0);
 	rd_kafka_queue_destroy(lane->queue);
@@ -1297,7 +1451,10 @@ close_producers(KafkaSink *k)
 	for (size_t i = 0; i < k->nroutes; i++)
 		close_route(&k->routes[i]);
 	for (unsigned i = 0; i < k->nqueues; i++)
-		close_lane(k, &k->lanes[i]);
+		drain_lane(k, &k->lanes[i]);
+	letterbox_close(&k->letters);
+	for (unsigned i = 0; i < k->nqueues; i++)
+		close_lane(&k->lanes[i]);
 	return true;
 }
 
@@ -1324,6 +1481,7 @@ static const SinkOps kafka_ops = {
 	.name = "kafka",
 	.route = kafka_route,
 	.produce = kafka_produce,
+	.refuse = kafka_refuse,
 	.heartbeat = kafka_heartbeat,
 	.claim = kafka_claim,
 	.commit = kafka_commit,
@@ -1356,6 +1514,7 @@ sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, SinkEvents events
 	k->sink.ops = &kafka_ops;
 	k->sink.events = events;
 	k->cfg = cfg;
+	k->sink.bad = (BadRecords){.policy = cfg->bad_records, .topic = cfg->dlq_topic};
 	if ((args->embedded_broker && !open_mock(k, err, errsize)) || !open_lanes(k, err, errsize))
 	{
 		kafka_close(&k->sink);

@@ -27,6 +27,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "jsontext.h"
+#include "log.h"
+
 #define FULL_BYTES      ((size_t) 256 * 1024) /* no more records until written */
 #define WRITES_PER_POLL 64
 #define MAX_RECORD      ((size_t) 1 << 30)
@@ -64,67 +67,10 @@ put_text(StdoutSink *s, const char *text)
 	return builder_append(&s->out, text, strlen(text));
 }
 
-/*
- * Length of the UTF-8 sequence at p, or 0 if it is none.  Overlong forms,
- * surrogates and what is above U+10FFFF are none.
- */
-static size_t
-utf8_length(const unsigned char *p, size_t left)
-{
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-
-	if (len == 0 || len > left || p[0] > 0xF4)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-	if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-		(p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-		return 0;
-	return len;
-}
-
-/* Bytes that need no escape, as many as there are in front. */
-static size_t
-plain_length(const unsigned char *p, size_t left)
-{
-	size_t n = 0;
-	size_t len;
-
-	while (n < left && p[n] >= 0x20 && p[n] != '"' && p[n] != '\\' &&
-		   (len = utf8_length(p + n, left - n)) > 0)
-		n += len;
-	return n;
-}
-
 static bool
 put_string(StdoutSink *s, NovaBytes bytes)
 {
-	const unsigned char *p = (const unsigned char *) bytes.data;
-	size_t left = bytes.len;
-	bool ok = put_text(s, "\"");
-
-	while (ok && left > 0)
-	{
-		size_t n = plain_length(p, left);
-		char escape[8];
-
-		ok = builder_append(&s->out, p, n);
-		p += n;
-		left -= n;
-		if (left == 0)
-			break;
-		if (*p == '"' || *p == '\\')
-			snprintf(escape, sizeof(escape), "\\%c", *p);
-		else if (*p < 0x20)
-			snprintf(escape, sizeof(escape), "\\u%04X", *p);
-		else
-			snprintf(escape, sizeof(escape), "\xEF\xBF\xBD"); /* U+FFFD */
-		ok = ok && put_text(s, escape);
-		p++;
-		left--;
-	}
-	return ok && put_text(s, "\"");
+	return json_put_string(&s->out, bytes);
 }
 
 static bool
@@ -243,6 +189,50 @@ stdout_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, siz
 	return *accepted == n ? SINK_OK : SINK_FULL;
 }
 
+/* A dead letter's line: its headers say what it is about. */
+static bool
+put_letter(StdoutSink *s, const BadRecord *bad)
+{
+	LetterText text = {0};
+	const char *topic = s->sink.bad.topic;
+	bool pointer = !letter_fits(bad, MAX_RECORD);
+	bool ok = letter_write(&text, bad, pointer);
+	NovaBytes key = {text.key.data, (uint32_t) text.key.len};
+	NovaBytes value = {text.value.data, (uint32_t) text.value.len};
+
+	ok = ok && put_text(s, "{\"topic\":") &&
+		 put_string(s, (NovaBytes){topic, (uint32_t) strlen(topic)}) &&
+		 put_text(s, ",\"op\":\"m\",\"key\":") && put_bytes(s, key, true) &&
+		 put_text(s, ",\"value\":") && put_bytes(s, value, !pointer) &&
+		 put_headers(s, (NovaBytes){text.headers.data, (uint32_t) text.headers.len}) &&
+		 put_text(s, "}\n");
+	letter_reset(&text);
+	return ok;
+}
+
+/* Lines have no limits: these are changes that could not be decoded. */
+static bool
+stdout_refuse(Sink *sink, const BadRecord *bad, Buffer *buf)
+{
+	StdoutSink *s = stdout_sink(sink);
+	char text[1400];
+
+	bad_record_text(bad, text, sizeof(text));
+	log_warn("%s; %s, as nova.on.bad.record says", text,
+			 sink->bad.policy == BAD_SKIP ? "skipped" : "a dead letter is written");
+	sink->more = true;
+	if ((sink->bad.policy == BAD_DLQ && !put_letter(s, bad)) || !expect_ack(s, buf, 1))
+	{
+		(void) out_of_memory(sink);
+		return false;
+	}
+	if (sink->bad.policy == BAD_DLQ)
+		sink->bad.letters++;
+	else
+		sink->bad.skipped++;
+	return true;
+}
+
 static void
 stdout_heartbeat(Sink *sink, const char *topic, const char *key, const char *value)
 {
@@ -318,7 +308,8 @@ stdout_poll(Sink *sink, size_t *acks)
 			break;
 		}
 	}
-	if (s->written > 0)
+	sink->more = false;
+	if (s->written > 0 || s->npending > 0)
 		*acks = take_written(s);
 	return status;
 }
@@ -357,6 +348,7 @@ static const SinkOps stdout_ops = {
 	.name = "stdout",
 	.route = stdout_route,
 	.produce = stdout_produce,
+	.refuse = stdout_refuse,
 	.heartbeat = stdout_heartbeat,
 	.poll = stdout_poll,
 	.pollfd = stdout_pollfd,
@@ -365,7 +357,7 @@ static const SinkOps stdout_ops = {
 };
 
 Sink *
-sink_stdout_open(SinkEvents events, char *err, size_t errsize)
+sink_stdout_open(const RelayConfig *cfg, SinkEvents events, char *err, size_t errsize)
 {
 	StdoutSink *s = calloc(1, sizeof(*s));
 	struct stat st;
@@ -378,6 +370,7 @@ sink_stdout_open(SinkEvents events, char *err, size_t errsize)
 	}
 	s->sink.ops = &stdout_ops;
 	s->sink.events = events;
+	s->sink.bad = (BadRecords){.policy = cfg->bad_records, .topic = cfg->dlq_topic};
 	s->regular = S_ISREG(st.st_mode);
 	return &s->sink;
 }

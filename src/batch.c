@@ -407,6 +407,43 @@ nova_batch_dropped(NovaBatch *batch, NovaRouteState *route, char op, uint8 reaso
 }
 
 static void
+text_unreadable(NovaBatch *batch, const NovaUnreadable *u)
+{
+	NovaOut *out = &batch->out;
+	int from = out->buf->len;
+
+	nova_out_bytes(out, "{\"topic\":", 9);
+	nova_json_unchecked(out, u->topic.data, u->topic.len);
+	nova_out_bytes(out, ",\"schema\":", 10);
+	nova_json_unchecked(out, u->schema.data, u->schema.len);
+	nova_out_bytes(out, ",\"table\":", 9);
+	nova_json_unchecked(out, u->table.data, u->table.len);
+	appendStringInfo(out->buf, ",\"op\":\"%c\",\"unreadable\":\"%X/%X\",\"reason\":", u->op,
+					 (uint32) (u->lsn >> 32), (uint32) u->lsn);
+	nova_json_unchecked(out, u->reason.data, u->reason.len);
+	nova_out_char(out, '}');
+	nova_json_ascii(out->buf, from);
+	send_write(batch);
+}
+
+void
+nova_batch_unreadable(NovaBatch *batch, const NovaUnreadable *unreadable)
+{
+	char *p;
+
+	flush_dropped(batch);
+	batch->in_txn = true;
+	open_write(batch);
+	if (batch->text)
+	{
+		text_unreadable(batch, unreadable);
+		return;
+	}
+	p = nova_out_reserve(&batch->out, nova_unreadable_size(unreadable));
+	nova_out_advance(&batch->out, nova_write_unreadable(p, unreadable));
+}
+
+static void
 text_signal(NovaBatch *batch, const NovaSignal *signal)
 {
 	NovaOut *out = &batch->out;

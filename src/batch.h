@@ -102,6 +102,9 @@ extern void nova_batch_opaque(NovaBatch *batch, NovaBytes bytes);
 /* A captured change that becomes no record.  route may be NULL. */
 extern void nova_batch_dropped(NovaBatch *batch, NovaRouteState *route, char op, uint8 reason);
 
+/* In place of a change that ends in an ERROR. */
+extern void nova_batch_unreadable(NovaBatch *batch, const NovaUnreadable *unreadable);
+
 /* A signal, at its place in the transaction. */
 extern void nova_batch_signal(NovaBatch *batch, const NovaSignal *signal);
 

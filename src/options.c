@@ -185,6 +185,9 @@ static const OptionRow option_table[] = {
 	 AT(unavailable), "Write the placeholder for such a value, or leave the field out."},
 	{"batch.bytes", OPTION_INT, "32768", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
 	 "Send what is pending when it is longer than this many bytes; it is always sent at commit."},
+	{"guarded.lsns", OPTION_STRING, "", NULL, 0, 0, NULL, AT(guarded_lsns),
+	 "Positions such as 0/16B3748, separated by commas, where decoding ended in an error: what is "
+	 "there is tried first, and reported in place of its records if it fails again."},
 	{"time.precision.mode", OPTION_ENUM, "nova", "adaptive", 0, 0,
 	 "nova|adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds|"
 	 "structured",
@@ -643,6 +646,31 @@ derive_publications(NovaOptions *options)
 }
 
 static void
+derive_guarded(NovaOptions *options)
+{
+	const char *rest = options->guarded_lsns;
+	int max = 1;
+
+	for (const char *p = rest; *p; p++)
+		max += *p == ',';
+	options->guarded = palloc(max * sizeof(XLogRecPtr));
+	while (*rest)
+	{
+		char *item = next_item(&rest);
+		unsigned hi;
+		unsigned lo;
+		int end = 0;
+
+		if (*item == '\0')
+			continue;
+		if (sscanf(item, "%8X/%8X%n", &hi, &lo, &end) != 2 || item[end] != '\0')
+			bad_value(find_option("guarded.lsns"), options->guarded_lsns,
+					  "positions such as 0/16B3748, separated by commas");
+		options->guarded[options->nguarded++] = (XLogRecPtr) hi << 32 | lo;
+	}
+}
+
+static void
 derive_placeholder(NovaOptions *options)
 {
 	StringInfoData json;
@@ -794,6 +822,7 @@ nova_options_parse(List *deflist)
 	check_outbox_schemas(options);
 	derive_placeholder(options);
 	derive_publications(options);
+	derive_guarded(options);
 	check_key_columns(options);
 	return options;
 }

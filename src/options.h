@@ -16,6 +16,7 @@
 
 #include "postgres.h"
 
+#include "access/xlogdefs.h"
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
@@ -246,6 +247,7 @@ typedef struct NovaOptions
 	int schema_names; /* NovaNameMode */
 	int field_names;  /* NovaNameMode */
 	char *publication_names;
+	char *guarded_lsns;
 
 	/* derived from them */
 	NovaStep *steps; /* of transforms, or the one of topic.regex */
@@ -258,6 +260,8 @@ typedef struct NovaOptions
 	struct NovaFields *fields;  /* of add.fields */
 	struct NovaFields *headers; /* of add.headers; fields.h has both */
 	List *publications;         /* of NovaPublicationName */
+	XLogRecPtr *guarded;        /* of guarded.lsns */
+	int nguarded;
 } NovaOptions;
 
 /* Is that operation skipped?  Mostly one letter or none: a call would cost more. */

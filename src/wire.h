@@ -39,8 +39,8 @@
  *			Ends a transaction.  commit_time is microseconds since 1970-01-01
  *			UTC.  records counts RECORD frames.  crc is the CRC-32C (reflected
  *			polynomial 0x82F63B78, initial and final xor 0xFFFFFFFF, as in
- *			RFC 3720) of every byte of the ROUTE, RECORD, MORE, DROPPED and
- *			SIGNAL frames since the previous COMMIT, or since HELLO.  The LSN that may
+ *			RFC 3720) of every byte of the ROUTE, RECORD, MORE, DROPPED, SIGNAL and
+ *			UNREADABLE frames since the previous COMMIT, or since HELLO.  The LSN that may
  *			be confirmed once every record is safe in Kafka is end_lsn.  A
  *			non-transactional message is a transaction of its own with
  *			NOVA_CF_NONTRANSACTIONAL set.
@@ -53,6 +53,12 @@
  *			proves that all of it is there: records and crc as in COMMIT.  Where
  *			the chunk goes by key, position is that of its last row: a text[]
  *			literal of SQL, to be stored and handed back as after_key.
+ *
+ *	UNREADABLE	'U' u8 op  u64 lsn  u32 xid  bytes16 topic  bytes16 schema
+ *				bytes16 table  bytes16 reason
+ *			In place of a change that ends in an ERROR, where the relay has
+ *			asked to be told (the option guarded.lsns); op is that of the change.
+ *			Topic, schema and table may be empty: not known.
  *
  * The headers of a record are u16 count, then count times (bytes16 name,
  * nbytes value).
@@ -82,6 +88,7 @@
 #define NOVA_FRAME_COMMIT     'C'
 #define NOVA_FRAME_SIGNAL     'S'
 #define NOVA_FRAME_CHUNK      'K'
+#define NOVA_FRAME_UNREADABLE 'U'
 
 /* What happened to the row; printable, as Debezium's "op" has it. */
 #define NOVA_OP_CREATE    'c'
@@ -206,6 +213,17 @@ typedef struct NovaChunk
 	uint32_t crc;
 } NovaChunk;
 
+typedef struct NovaUnreadable
+{
+	uint8_t op;
+	uint64_t lsn;
+	uint32_t xid; /* 0: none */
+	NovaBytes topic;
+	NovaBytes schema;
+	NovaBytes table;
+	NovaBytes reason;
+} NovaUnreadable;
+
 /* One frame as read: type says which member is set. */
 typedef struct NovaFrame
 {
@@ -220,6 +238,7 @@ typedef struct NovaFrame
 		NovaCommit commit;
 		NovaSignal signal;
 		NovaChunk chunk;
+		NovaUnreadable unreadable;
 	} u;
 } NovaFrame;
 
@@ -611,6 +630,35 @@ nova_read_chunk(NovaCursor *c, NovaChunk *k)
 		   nova_get_u64(c, &k->records) && nova_get_u32(c, &k->crc);
 }
 
+/* UNREADABLE */
+static inline size_t
+nova_unreadable_size(const NovaUnreadable *u)
+{
+	return 1 + 1 + 8 + 4 + 4 * 2 + (size_t) u->topic.len + u->schema.len + u->table.len +
+		   u->reason.len;
+}
+
+static inline char *
+nova_write_unreadable(char *p, const NovaUnreadable *u)
+{
+	p = nova_put_u8(p, NOVA_FRAME_UNREADABLE);
+	p = nova_put_u8(p, u->op);
+	p = nova_put_u64(p, u->lsn);
+	p = nova_put_u32(p, u->xid);
+	p = nova_put_bytes16(p, u->topic.data, (uint16_t) u->topic.len);
+	p = nova_put_bytes16(p, u->schema.data, (uint16_t) u->schema.len);
+	p = nova_put_bytes16(p, u->table.data, (uint16_t) u->table.len);
+	return nova_put_bytes16(p, u->reason.data, (uint16_t) u->reason.len);
+}
+
+static inline bool
+nova_read_unreadable(NovaCursor *c, NovaUnreadable *u)
+{
+	return nova_get_u8(c, &u->op) && nova_get_u64(c, &u->lsn) && nova_get_u32(c, &u->xid) &&
+		   nova_get_bytes16(c, &u->topic) && nova_get_bytes16(c, &u->schema) &&
+		   nova_get_bytes16(c, &u->table) && nova_get_bytes16(c, &u->reason);
+}
+
 /*
  * One header of a record's block: call with a cursor over the block after
  * nova_get_u16() took the count, that many times.
@@ -681,6 +729,9 @@ nova_read_frame(NovaCursor *c, NovaFrame *f)
 			break;
 		case NOVA_FRAME_CHUNK:
 			ok = nova_read_chunk(&n, &f->u.chunk);
+			break;
+		case NOVA_FRAME_UNREADABLE:
+			ok = nova_read_unreadable(&n, &f->u.unreadable);
 			break;
 		default:
 			return "unknown frame type";

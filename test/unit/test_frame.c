@@ -112,6 +112,18 @@ signal_frame(Writer *w)
 }
 
 static void
+unreadable(Writer *w)
+{
+	NovaUnreadable u = {NOVA_OP_UPDATE, UINT64_C(0x100000002), 700, text("cdc.t"), text("public"),
+						text("t"),      text("no such label")};
+	char *start = w->pos;
+
+	w->pos = nova_write_unreadable(w->pos, &u);
+	sum(w, start);
+	assert_int_equal(w->pos - start, nova_unreadable_size(&u));
+}
+
+static void
 chunk_with(Writer *w, uint64_t records, uint32_t crc)
 {
 	NovaChunk k = {NOVA_KF_END, text("{\"7\"}"), records, crc};
@@ -238,6 +250,45 @@ a_transaction_over_payloads(void **state)
 	begin(&w);
 	record(&w, 3, 0, "b", "2");
 	expect(&r, &w, "R.");
+	begin(&w);
+	commit(&w);
+	expect(&r, &w, "C.");
+	assert_false(r.in_transaction);
+	frame_free(&r);
+}
+
+static void
+a_change_that_cannot_be_read(void **state)
+{
+	Writer w;
+	FrameReader r = {0};
+	NovaFrame f;
+	NovaCursor c;
+
+	(void) state;
+	begin(&w);
+	unreadable(&w);
+	for (size_t len = 0; len < (size_t) (w.pos - w.bytes); len++)
+	{
+		c = (NovaCursor){w.bytes, len};
+		assert_non_null(nova_read_frame(&c, &f));
+	}
+	c = (NovaCursor){w.bytes, (size_t) (w.pos - w.bytes)};
+	assert_null(nova_read_frame(&c, &f));
+	assert_int_equal(f.u.unreadable.op, NOVA_OP_UPDATE);
+	assert_int_equal(f.u.unreadable.lsn, UINT64_C(0x100000002));
+	assert_int_equal(f.u.unreadable.xid, 700);
+	assert_int_equal(f.u.unreadable.topic.len, 5);
+	assert_memory_equal(f.u.unreadable.schema.data, "public", 6);
+	assert_memory_equal(f.u.unreadable.table.data, "t", 1);
+	assert_memory_equal(f.u.unreadable.reason.data, "no such label", 13);
+	/* it opens a transaction, is no record, and is in the checksum */
+	frame_stream_begin(&r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	unreadable(&w);
+	expect(&r, &w, "HU.");
+	assert_true(r.in_transaction);
 	begin(&w);
 	commit(&w);
 	expect(&r, &w, "C.");
@@ -520,6 +571,7 @@ main(void)
 		cmocka_unit_test(whole_transactions),
 		cmocka_unit_test(placed_records),
 		cmocka_unit_test(a_transaction_over_payloads),
+		cmocka_unit_test(a_change_that_cannot_be_read),
 		cmocka_unit_test(values_that_go_on),
 		cmocka_unit_test(order_is_checked),
 		cmocka_unit_test(commits_are_checked),

@@ -1,0 +1,303 @@
+/*
+ * test_sink_kafka.c
+ *		What becomes of records that a broker refuses, by librdkafka's mock broker.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include "log.h"
+#include "sink.h"
+
+#define API_PRODUCE 0
+#define PATIENCE_S  60
+
+/* A broker, the sink on it, and what the sink said of its records. */
+typedef struct Fixture
+{
+	rd_kafka_t *client; /* of the mock cluster */
+	rd_kafka_mock_cluster_t *cluster;
+	ConfigPair pairs[4];
+	RelayConfig cfg;
+	Sink *sink;
+	Buffer buf;
+	uint32_t acked;
+	uint32_t given_up;
+} Fixture;
+
+static char prefix[] = "cdc";
+static char dlq[] = "cdc.dlq";
+static char bootstrap_name[] = "bootstrap.servers";
+static char linger_name[] = "linger.ms";
+static char linger_value[] = "50";
+
+static void
+on_acked(void *arg, Buffer *buf, uint32_t n)
+{
+	Fixture *f = arg;
+
+	assert_ptr_equal(buf, &f->buf);
+	f->acked += n;
+}
+
+static void
+on_given_up(void *arg, Buffer *buf, uint32_t n)
+{
+	Fixture *f = arg;
+
+	assert_ptr_equal(buf, &f->buf);
+	f->given_up += n;
+}
+
+static void
+open_sink(Fixture *f, BadPolicy policy)
+{
+	const RelayArgs args = {.sink = SINK_KAFKA};
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char err[512];
+
+	*f = (Fixture){.buf = {.lsn = 42}};
+	/* no word about a client that needs no bootstrap.servers */
+	(void) rd_kafka_conf_set(conf, "log_level", "4", err, sizeof(err));
+	f->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err, sizeof(err));
+	assert_non_null(f->client);
+	f->cluster = rd_kafka_mock_cluster_new(f->client, 1);
+	assert_non_null(f->cluster);
+	f->pairs[0] = (ConfigPair){.name = bootstrap_name,
+							   .value = strdup(rd_kafka_mock_cluster_bootstraps(f->cluster))};
+	f->pairs[1] = (ConfigPair){.name = linger_name, .value = linger_value};
+	f->cfg = (RelayConfig){
+		.kafka = {f->pairs, 2}, .bad_records = policy, .topic_prefix = prefix, .dlq_topic = dlq};
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.t", 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, dlq, 1, 1), 0);
+	f->sink = sink_kafka_open(&f->cfg, &args,
+							  (SinkEvents){.arg = f, .acked = on_acked, .given_up = on_given_up},
+							  err, sizeof(err));
+	assert_non_null(f->sink);
+	assert_int_equal(sink_route(f->sink, 0, "cdc.t"), SINK_OK);
+}
+
+static void
+close_sink(Fixture *f)
+{
+	sink_close(f->sink);
+	rd_kafka_mock_cluster_destroy(f->cluster);
+	rd_kafka_destroy(f->client);
+	free(f->pairs[0].value);
+}
+
+/* Records with these values and one key. */
+static void
+produce(Fixture *f, size_t n, size_t size)
+{
+	static const char bytes[100000];
+	NovaRecord records[8];
+	size_t accepted;
+
+	for (size_t i = 0; i < n; i++)
+		records[i] =
+			(NovaRecord){.op = NOVA_OP_CREATE, .key = {"k", 1}, .value = {bytes, (uint32_t) size}};
+	assert_int_equal(sink_produce(f->sink, records, n, &f->buf, &accepted), SINK_OK);
+	assert_int_equal(accepted, n);
+}
+
+/* Until so many records are acked, or the sink failed. */
+static SinkStatus
+poll_until(Fixture *f, uint32_t acked)
+{
+	time_t end = time(NULL) + PATIENCE_S;
+	SinkStatus status = SINK_OK;
+	size_t acks;
+
+	while (status == SINK_OK && f->acked < acked)
+	{
+		struct pollfd fd = sink_pollfd(f->sink);
+
+		(void) poll(&fd, 1, f->sink->more ? 0 : 1000);
+		status = sink_poll(f->sink, &acks);
+		assert_true(time(NULL) < end);
+	}
+	return status;
+}
+
+static void
+expect_error(const Fixture *f, const char *part)
+{
+	if (strstr(f->sink->error, part) == NULL)
+		fail_msg("\"%s\" lacks \"%s\"", f->sink->error, part);
+}
+
+static const rd_kafka_resp_err_t refusals[] = {
+	RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+	RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_POLICY_VIOLATION};
+
+static void
+fail_stops(void **state)
+{
+	Fixture f;
+
+	(void) state;
+	open_sink(&f, BAD_FAIL);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[0]);
+	produce(&f, 1, 10);
+	assert_int_equal(poll_until(&f, 1), SINK_FAILED);
+	expect_error(&f, "Kafka did not take a record of 11 bytes for topic cdc.t (from LSN 0/2A)");
+	expect_error(&f, "the right to write to the topic");
+	assert_int_equal(f.acked, 0);
+	assert_int_equal(f.given_up, 1);
+	close_sink(&f);
+}
+
+static void
+each_refusal_has_its_letter(void **state)
+{
+	Fixture f;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+	{
+		open_sink(&f, BAD_DLQ);
+		rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[i]);
+		produce(&f, 1, 10);
+		assert_int_equal(poll_until(&f, 1), SINK_OK);
+		assert_int_equal(f.sink->bad.letters, 1);
+		/* and on; but a topic that refuses us does so until librdkafka asks again */
+		produce(&f, 3, 10);
+		assert_int_equal(poll_until(&f, 4), SINK_OK);
+		assert_in_range(f.sink->bad.letters, 1, i == 0 ? 4 : 1);
+		assert_int_equal(f.sink->bad.skipped, 0);
+		close_sink(&f);
+		assert_int_equal(f.acked, 4);
+		assert_int_equal(f.given_up, 0);
+	}
+}
+
+static void
+skipped_ones_count(void **state)
+{
+	Fixture f;
+
+	(void) state;
+	open_sink(&f, BAD_SKIP);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[0]);
+	produce(&f, 3, 10);
+	assert_int_equal(poll_until(&f, 3), SINK_OK);
+	assert_int_equal(f.sink->bad.skipped, 3);
+	assert_int_equal(f.sink->bad.letters, 0);
+	close_sink(&f);
+	assert_int_equal(f.given_up, 0);
+}
+
+/* Which record it is about is not known: no policy can be followed. */
+static void
+a_refused_batch_stops(void **state)
+{
+	Fixture f;
+
+	(void) state;
+	open_sink(&f, BAD_SKIP);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1,
+									  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	produce(&f, 3, 10);
+	assert_int_equal(poll_until(&f, 3), SINK_FAILED);
+	expect_error(&f, "Kafka refused a batch of 3 records for topic cdc.t (from LSN 0/2A on)");
+	expect_error(&f, "producer.override.batch.size");
+	close_sink(&f);
+	assert_int_equal(f.acked, 0);
+	assert_int_equal(f.given_up, 3);
+}
+
+static void
+a_refused_letter_stops(void **state)
+{
+	Fixture f;
+
+	(void) state;
+	open_sink(&f, BAD_DLQ);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 2, refusals[0], refusals[0]);
+	produce(&f, 1, 10);
+	assert_int_equal(poll_until(&f, 1), SINK_FAILED);
+	expect_error(&f, "and the dead-letter topic cdc.dlq does not take it either: ");
+	expect_error(&f, "Topic authorization failed");
+	close_sink(&f);
+	assert_int_equal(f.acked, 0);
+	assert_int_equal(f.given_up, 1);
+}
+
+/* Whole, then as a pointer, which is refused as well. */
+static void
+a_large_letter_is_tried_twice(void **state)
+{
+	Fixture f;
+
+	(void) state;
+	open_sink(&f, BAD_DLQ);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 2,
+									  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+									  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	produce(&f, 1, 50000);
+	assert_int_equal(poll_until(&f, 1), SINK_OK);
+	assert_int_equal(f.sink->bad.letters, 1);
+	rd_kafka_mock_push_request_errors(
+		f.cluster, API_PRODUCE, 3, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+		RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	produce(&f, 1, 50000);
+	assert_int_equal(poll_until(&f, 2), SINK_FAILED);
+	expect_error(&f, "does not take it either");
+	close_sink(&f);
+}
+
+/* Letters that wait, and one that is under way, when the sink is closed. */
+static void
+what_waits_is_given_up(void **state)
+{
+	Fixture f;
+	BadRecord bad = {
+		.topic = "cdc.t", .table = "", .lsn = 1, .unreadable = true, .reason = "no reason"};
+
+	(void) state;
+	open_sink(&f, BAD_DLQ);
+	rd_kafka_mock_broker_set_down(f.cluster, 1);
+	for (int i = 0; i < 500; i++)
+		assert_true(sink_refuse(f.sink, &bad, &f.buf));
+	assert_int_equal(sink_poll(f.sink, &(size_t){0}), SINK_OK);
+	for (int i = 0; i < 500; i++)
+		assert_true(sink_refuse(f.sink, &bad, &f.buf));
+	/* so many wait that nothing else is taken, until some have left */
+	for (int i = 0; i < 500; i++)
+		assert_true(sink_refuse(f.sink, &bad, &f.buf));
+	assert_int_equal(
+		sink_produce(f.sink, &(NovaRecord){.op = NOVA_OP_CREATE}, 1, &f.buf, &(size_t){0}),
+		SINK_FULL);
+	close_sink(&f);
+	assert_int_equal(f.acked, 0);
+	assert_int_equal(f.given_up, 1500);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fail_stops),
+		cmocka_unit_test(each_refusal_has_its_letter),
+		cmocka_unit_test(skipped_ones_count),
+		cmocka_unit_test(a_refused_batch_stops),
+		cmocka_unit_test(a_refused_letter_stops),
+		cmocka_unit_test(a_large_letter_is_tried_twice),
+		cmocka_unit_test(what_waits_is_given_up),
+	};
+
+	log_setup(LOG_ERROR, LOG_PLAIN);
+	return cmocka_run_group_tests_name("sink_kafka", tests, NULL, NULL);
+}
