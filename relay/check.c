@@ -17,20 +17,18 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
 
 #include "config.h"
 #include "pgstream.h"
+#include "pgwait.h"
 #include "relay.h"
 
 #define CONNECT_TIMEOUT_MS    10000
@@ -108,55 +106,9 @@ failed(Check *check, const char *what, const char *fix, const char *fmt, ...)
 	va_end(args);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ------------------------------------------------------------------------
  * PostgreSQL
  * ------------------------------------------------------------------------ */
-
-/* Drive the connection to its end; true when it is there. */
-static bool
-wait_connected(PGconn *conn)
-{
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-	int64_t deadline = now_ms() + CONNECT_TIMEOUT_MS;
-
-	while (PQstatus(conn) != CONNECTION_BAD && status != PGRES_POLLING_OK)
-	{
-		struct pollfd fd = {.fd = PQsocket(conn),
-							.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-		int64_t left = deadline - now_ms();
-		int n;
-
-		if (left <= 0)
-			return false;
-		n = poll(&fd, 1, (int) left);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return false;
-		if (n < 0)
-			continue;
-		status = PQconnectPoll(conn);
-		if (status == PGRES_POLLING_FAILED)
-			return false;
-	}
-	return PQstatus(conn) == CONNECTION_OK;
-}
-
-/* What libpq says, or that it took too long; one line by way of finding(). */
-static const char *
-connection_error(const PGconn *conn)
-{
-	const char *text = PQerrorMessage(conn);
-
-	return text[0] != '\0' ? text : "no answer in time";
-}
 
 /* NULL after a finding. */
 static PGresult *
@@ -180,11 +132,11 @@ check_connection(Check *check)
 	int version;
 
 	check->conn = pgstream_connect_start(check->cfg, false);
-	if (check->conn == NULL || !wait_connected(check->conn))
+	if (check->conn == NULL || !pgwait_connected(check->conn, CONNECT_TIMEOUT_MS))
 	{
 		failed(check, "PostgreSQL",
 			   "check database.* in the configuration, the network and pg_hba.conf", "%s:%s: %s",
-			   host, port, check->conn == NULL ? "out of memory" : connection_error(check->conn));
+			   host, port, check->conn == NULL ? "out of memory" : pgwait_error(check->conn));
 		return false;
 	}
 	version = PQserverVersion(check->conn);
@@ -236,7 +188,7 @@ check_replication_connection(Check *check)
 	PGconn *conn = pgstream_connect_start(check->cfg, true);
 	char fix[256];
 
-	if (conn != NULL && wait_connected(conn))
+	if (conn != NULL && pgwait_connected(conn, CONNECT_TIMEOUT_MS))
 		ok("replication connection", "role %s may replicate", PQuser(conn));
 	else
 	{
@@ -244,7 +196,7 @@ check_replication_connection(Check *check)
 				 "ALTER ROLE \"%s\" WITH REPLICATION; allow it in pg_hba.conf; see max_wal_senders",
 				 config_pair(&check->cfg->pg, "user"));
 		failed(check, "replication connection", fix, "%s",
-			   conn == NULL ? "out of memory" : connection_error(conn));
+			   conn == NULL ? "out of memory" : pgwait_error(conn));
 	}
 	PQfinish(conn);
 }
