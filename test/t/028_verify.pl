@@ -35,7 +35,7 @@ sql(q{
 
 load_topics($kafka, $prefix);
 my $config = write_config('verify', $node, $kafka, load_config($prefix,
-	'table.include.list' => 'load[.].*,public[.].*', 'snapshot.mode' => 'initial',
+	'table.include.list' => 'load[.].*,public[.].*', 'snapshot.mode' => 'initial', 'status.update.interval.ms' => 100,
 	'publish.via.partition.root' => 'true', 'message.key.columns' => 'public[.]loose:grp',
 	'topic.creation.default.partitions' => 2, 'topic.creation.default.replication.factor' => 1));
 
