@@ -27,12 +27,14 @@
 #include <librdkafka/rdkafka.h>
 
 #include "config.h"
+#include "kafkaadvice.h"
 #include "pgstream.h"
 #include "pgwait.h"
 #include "relay.h"
 
 #define CONNECT_TIMEOUT_MS    10000
-#define KAFKA_TIMEOUT_MS      10000
+#define KAFKA_STEP_MS         1000
+#define KAFKA_STEPS           10
 #define LINE_MAX_BYTES        1024
 #define PLUGIN_NAME           "nova_decoder"
 
@@ -537,6 +539,7 @@ check_postgres(Check *check)
 typedef struct KafkaError
 {
 	char text[512];
+	int err; /* of TLS or SASL, if there was one */
 } KafkaError;
 
 static void
@@ -545,6 +548,8 @@ on_kafka_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 	KafkaError *last = opaque;
 
 	(void) rk;
+	if (err == RD_KAFKA_RESP_ERR__SSL || err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+		last->err = err;
 	/* "all brokers down" adds nothing to the reason that came before. */
 	if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || last->text[0] == '\0')
 		pgstream_one_line(last->text, sizeof(last->text), reason);
@@ -682,21 +687,29 @@ check_kafka(Check *check)
 {
 	const char *brokers = config_pair(&check->cfg->kafka, "bootstrap.servers");
 	const struct rd_kafka_metadata *metadata = NULL;
-	KafkaError last = {""};
+	char fix[512] = "check bootstrap.servers, the network, TLS and SASL settings";
+	KafkaError last = {.text = ""};
 	rd_kafka_t *rk = kafka_client(check, &last);
 	rd_kafka_resp_err_t err;
+	int steps = 0;
 
 	if (brokers == NULL)
 		brokers = "the brokers";
 	if (rk == NULL)
 		return;
-	err = rd_kafka_metadata(rk, 1, NULL, &metadata, KAFKA_TIMEOUT_MS);
-	/* The reasons wait in the queue until they are asked for. */
-	rd_kafka_poll(rk, 0);
+	/* a wrong password stays wrong: that is not waited for */
+	do
+	{
+		err = rd_kafka_metadata(rk, 1, NULL, &metadata, KAFKA_STEP_MS);
+		/* The reasons wait in the queue until they are asked for. */
+		rd_kafka_poll(rk, 0);
+	} while (err != RD_KAFKA_RESP_ERR_NO_ERROR && last.err == 0 && ++steps < KAFKA_STEPS);
 	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		failed(check, "Kafka", "check bootstrap.servers, the network, TLS and SASL settings",
-			   "%s: %s%s%s", brokers, rd_kafka_err2str(err), last.text[0] != '\0' ? ": " : "",
-			   last.text);
+	{
+		(void) kafkaadvice(check->cfg, last.err, fix, sizeof(fix));
+		failed(check, "Kafka", fix, "%s: %s%s%s", brokers, rd_kafka_err2str(err),
+			   last.text[0] != '\0' ? ": " : "", last.text);
+	}
 	else
 	{
 		ok("Kafka", "%s, %d broker%s, %d topics", brokers, metadata->broker_cnt,

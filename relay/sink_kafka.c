@@ -28,6 +28,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "copydata.h"
+#include "kafkaadvice.h"
 #include "log.h"
 
 #define PRODUCE_RUN     256  /* records in one rd_kafka_produce_batch() */
@@ -54,6 +55,7 @@ typedef struct KafkaSink
 	size_t max_record;
 	uint64_t in_flight; /* records accepted and not reported */
 	bool closing;       /* failures are wanted now */
+	int told;           /* trouble with TLS or SASL that was said since the last ack */
 	unsigned failed_heartbeats;
 	bool heartbeat_out; /* one is under way */
 	rd_kafka_t *mock_rk;
@@ -715,10 +717,25 @@ take_reports(KafkaSink *k, const rd_kafka_message_t *const *reports, size_t n)
 			   reports[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			i++;
 		k->in_flight -= i - start;
+		k->told = RD_KAFKA_RESP_ERR_NO_ERROR;
 		acked += i - start;
 		k->sink.events.acked(k->sink.events.arg, buf, (uint32_t) (i - start));
 	}
 	return acked;
+}
+
+/* Waiting will not help, but somebody who corrects the other side may. */
+static void
+tell_advice(KafkaSink *k, rd_kafka_event_t *event)
+{
+	int err = rd_kafka_event_error(event);
+	char advice[512];
+
+	if (err == k->told || !kafkaadvice(k->cfg, err, advice, sizeof(advice)))
+		return;
+	k->told = err;
+	log_warn("kafka: %s; %s; trying on, nothing is lost meanwhile",
+			 rd_kafka_event_error_string(event), advice);
 }
 
 static void
@@ -728,6 +745,7 @@ take_error(KafkaSink *k, rd_kafka_event_t *event)
 
 	if (rd_kafka_fatal_error(k->rk, fatal, sizeof(fatal)) == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
+		tell_advice(k, event);
 		/* what a single broker has was in the log callback already */
 		if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 			log_warn("kafka: %s; trying again until one answers, nothing is lost meanwhile",

@@ -19,16 +19,20 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "kafkaadvice.h"
 #include "log.h"
 #include "pgstream.h"
 
 #define BATCH   1000
 #define WAIT_MS 500
+#define STEP_MS 1000
 
 struct TopicSide
 {
+	const RelayConfig *cfg;
 	int timeout_ms;
 	rd_kafka_t *rk;
+	int security;   /* an error of TLS or SASL, if there was one */
 	char last[512]; /* what librdkafka has complained of last */
 	char error[1024];
 };
@@ -70,9 +74,12 @@ now_ms(void)
 static bool
 fail_kafka(TopicSide *t, const char *topic, rd_kafka_resp_err_t err)
 {
+	char advice[512] = "check bootstrap.servers, the network, TLS and SASL settings";
+
 	(void) rd_kafka_poll(t->rk, 0);
-	return fail(t, "topic %s: %s%s%s; check bootstrap.servers, the network, TLS and SASL settings",
-				topic, rd_kafka_err2str(err), t->last[0] != '\0' ? ": " : "", t->last);
+	(void) kafkaadvice(t->cfg, t->security, advice, sizeof(advice));
+	return fail(t, "topic %s: %s%s%s; %s", topic, rd_kafka_err2str(err),
+				t->last[0] != '\0' ? ": " : "", t->last, advice);
 }
 
 static void
@@ -81,6 +88,8 @@ on_error(rd_kafka_t *rk, int err, const char *reason, void *arg)
 	TopicSide *t = arg;
 
 	(void) rk;
+	if (err == RD_KAFKA_RESP_ERR__SSL || err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+		t->security = err;
 	/* that all brokers are down adds nothing to the reason that came before */
 	if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || t->last[0] == '\0')
 		pgstream_one_line(t->last, sizeof(t->last), reason);
@@ -131,6 +140,7 @@ topics_open(const RelayConfig *cfg, int timeout_s)
 
 	if (t != NULL)
 	{
+		t->cfg = cfg;
 		t->timeout_ms = timeout_s * 1000;
 		if (configure(t, cfg, conf))
 		{
@@ -170,11 +180,17 @@ count_partitions(TopicSide *t, const char *name, int *n)
 {
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(t->rk, name, NULL);
 	const struct rd_kafka_metadata *metadata = NULL;
+	int64_t until = now_ms() + t->timeout_ms;
 	rd_kafka_resp_err_t err;
 
 	if (topic == NULL)
 		return fail_kafka(t, name, rd_kafka_last_error());
-	err = rd_kafka_metadata(t->rk, 0, topic, &metadata, t->timeout_ms);
+	/* a wrong password stays wrong: that is not waited for */
+	do
+	{
+		err = rd_kafka_metadata(t->rk, 0, topic, &metadata, STEP_MS);
+		(void) rd_kafka_poll(t->rk, 0);
+	} while (err != RD_KAFKA_RESP_ERR_NO_ERROR && t->security == 0 && now_ms() < until);
 	rd_kafka_topic_destroy(topic);
 	*n = 0;
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
