@@ -35,8 +35,13 @@ static void
 advise_login(const RelayConfig *cfg, char *out, size_t size)
 {
 	const char *mechanism = config_pair(&cfg->kafka, "sasl.mechanisms");
+	const char *key = key_of(cfg, "sasl.mechanisms", "producer.override.sasl.mechanism");
 	const char *password = key_of(cfg, "sasl.password", "producer.override.sasl.jaas.config");
 
+	/* librdkafka knows it by two names */
+	if (mechanism == NULL)
+		mechanism = config_pair(&cfg->kafka, "sasl.mechanism");
+	key = key_of(cfg, "sasl.mechanism", key);
 	if (mechanism != NULL && strncmp(mechanism, "SCRAM", 5) == 0 &&
 		rd_kafka_version() < SCRAM_SINCE)
 		snprintf(out, size,
@@ -44,8 +49,7 @@ advise_login(const RelayConfig *cfg, char *out, size_t size)
 				 "cannot log in there with SCRAM, install 2.6.1 or later",
 				 password, rd_kafka_version_str());
 	else
-		snprintf(out, size, "check %s and %s", password,
-				 key_of(cfg, "sasl.mechanisms", "producer.override.sasl.mechanism"));
+		snprintf(out, size, "check %s and %s", password, key);
 }
 
 static void
