@@ -17,8 +17,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,13 +29,16 @@
 
 #include "config.h"
 #include "copydata.h"
+#include "kafkaadvice.h"
 #include "pgstream.h"
+#include "pgwait.h"
 #include "relay.h"
 #include "slot.h"
 #include "state.h"
 
 #define CONNECT_TIMEOUT_MS    10000
-#define KAFKA_TIMEOUT_MS      10000
+#define KAFKA_STEP_MS         1000
+#define KAFKA_STEPS           10
 #define LINE_MAX_BYTES        1024
 #define PLUGIN_NAME           "nova_decoder"
 
@@ -115,55 +116,9 @@ failed(Check *check, const char *what, const char *fix, const char *fmt, ...)
 	va_end(args);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ------------------------------------------------------------------------
  * PostgreSQL
  * ------------------------------------------------------------------------ */
-
-/* Drive the connection to its end; true when it is there. */
-static bool
-wait_connected(PGconn *conn)
-{
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-	int64_t deadline = now_ms() + CONNECT_TIMEOUT_MS;
-
-	while (PQstatus(conn) != CONNECTION_BAD && status != PGRES_POLLING_OK)
-	{
-		struct pollfd fd = {.fd = PQsocket(conn),
-							.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-		int64_t left = deadline - now_ms();
-		int n;
-
-		if (left <= 0)
-			return false;
-		n = poll(&fd, 1, (int) left);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return false;
-		if (n < 0)
-			continue;
-		status = PQconnectPoll(conn);
-		if (status == PGRES_POLLING_FAILED)
-			return false;
-	}
-	return PQstatus(conn) == CONNECTION_OK;
-}
-
-/* What libpq says, or that it took too long; one line by way of finding(). */
-static const char *
-connection_error(const PGconn *conn)
-{
-	const char *text = PQerrorMessage(conn);
-
-	return text[0] != '\0' ? text : "no answer in time";
-}
 
 /* NULL after a finding. */
 static PGresult *
@@ -187,11 +142,11 @@ check_connection(Check *check)
 	int version;
 
 	check->conn = pgstream_connect_start(check->cfg, false);
-	if (check->conn == NULL || !wait_connected(check->conn))
+	if (check->conn == NULL || !pgwait_connected(check->conn, CONNECT_TIMEOUT_MS))
 	{
 		failed(check, "PostgreSQL",
 			   "check database.* in the configuration, the network and pg_hba.conf", "%s:%s: %s",
-			   host, port, check->conn == NULL ? "out of memory" : connection_error(check->conn));
+			   host, port, check->conn == NULL ? "out of memory" : pgwait_error(check->conn));
 		return false;
 	}
 	version = PQserverVersion(check->conn);
@@ -261,7 +216,7 @@ check_replication_connection(Check *check)
 	PGconn *conn = pgstream_connect_start(check->cfg, true);
 	char fix[256];
 
-	if (conn != NULL && wait_connected(conn))
+	if (conn != NULL && pgwait_connected(conn, CONNECT_TIMEOUT_MS))
 	{
 		ok("replication connection", "role %s may replicate", PQuser(conn));
 		identify(check, conn);
@@ -272,7 +227,7 @@ check_replication_connection(Check *check)
 				 "ALTER ROLE \"%s\" WITH REPLICATION; allow it in pg_hba.conf; see max_wal_senders",
 				 config_pair(&check->cfg->pg, "user"));
 		failed(check, "replication connection", fix, "%s",
-			   conn == NULL ? "out of memory" : connection_error(conn));
+			   conn == NULL ? "out of memory" : pgwait_error(conn));
 	}
 	PQfinish(conn);
 }
@@ -622,6 +577,7 @@ check_postgres(Check *check)
 typedef struct KafkaError
 {
 	char text[512];
+	int err; /* of TLS or SASL, if there was one */
 } KafkaError;
 
 static void
@@ -630,6 +586,8 @@ on_kafka_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 	KafkaError *last = opaque;
 
 	(void) rk;
+	if (err == RD_KAFKA_RESP_ERR__SSL || err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+		last->err = err;
 	/* "all brokers down" adds nothing to the reason that came before. */
 	if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || last->text[0] == '\0')
 		pgstream_one_line(last->text, sizeof(last->text), reason);
@@ -792,7 +750,7 @@ check_position(Check *check)
 {
 	const struct timespec pause = {.tv_nsec = STATE_POLL_MS * 1000000L};
 	StateStore *store = state_new(check->cfg, NULL);
-	int64_t deadline = now_ms() + KAFKA_TIMEOUT_MS;
+	int64_t deadline = pgwait_now() + KAFKA_STEP_MS * KAFKA_STEPS;
 	StoreStatus status = STORE_FAILED;
 
 	if (check->system_id[0] == '\0' || check->cfg->position_interval_ms == 0 || store == NULL)
@@ -801,7 +759,7 @@ check_position(Check *check)
 		return;
 	}
 	state_read(store, false);
-	while ((status = state_advance(store, now_ms())) == STORE_AGAIN && now_ms() < deadline)
+	while ((status = state_advance(store, pgwait_now())) == STORE_AGAIN && pgwait_now() < deadline)
 		nanosleep(&pause, NULL);
 	if (status == STORE_READY)
 		judge_remembered(check, state_record(store));
@@ -817,21 +775,29 @@ check_kafka(Check *check)
 {
 	const char *brokers = config_pair(&check->cfg->kafka, "bootstrap.servers");
 	const struct rd_kafka_metadata *metadata = NULL;
-	KafkaError last = {""};
+	char fix[512] = "check bootstrap.servers, the network, TLS and SASL settings";
+	KafkaError last = {.text = ""};
 	rd_kafka_t *rk = kafka_client(check, &last);
 	rd_kafka_resp_err_t err;
+	int steps = 0;
 
 	if (brokers == NULL)
 		brokers = "the brokers";
 	if (rk == NULL)
 		return;
-	err = rd_kafka_metadata(rk, 1, NULL, &metadata, KAFKA_TIMEOUT_MS);
-	/* The reasons wait in the queue until they are asked for. */
-	rd_kafka_poll(rk, 0);
+	/* a wrong password stays wrong: that is not waited for */
+	do
+	{
+		err = rd_kafka_metadata(rk, 1, NULL, &metadata, KAFKA_STEP_MS);
+		/* The reasons wait in the queue until they are asked for. */
+		rd_kafka_poll(rk, 0);
+	} while (err != RD_KAFKA_RESP_ERR_NO_ERROR && last.err == 0 && ++steps < KAFKA_STEPS);
 	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		failed(check, "Kafka", "check bootstrap.servers, the network, TLS and SASL settings",
-			   "%s: %s%s%s", brokers, rd_kafka_err2str(err), last.text[0] != '\0' ? ": " : "",
-			   last.text);
+	{
+		(void) kafkaadvice(check->cfg, last.err, fix, sizeof(fix));
+		failed(check, "Kafka", fix, "%s: %s%s%s", brokers, rd_kafka_err2str(err),
+			   last.text[0] != '\0' ? ": " : "", last.text);
+	}
 	else
 	{
 		ok("Kafka", "%s, %d broker%s, %d topics", brokers, metadata->broker_cnt,

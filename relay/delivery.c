@@ -360,6 +360,8 @@ take_commit(Delivery *d, const NovaCommit *commit)
 	tracker_commit(&d->tracker, commit->end_lsn);
 	d->counts.transactions++;
 	d->counts.commit_time = commit->commit_time;
+	d->counts.proved += commit->records;
+	d->counts.proved_bytes += d->from->reader.proved;
 	if (commit->end_lsn > d->received_lsn)
 		d->received_lsn = commit->end_lsn;
 }
@@ -611,6 +613,9 @@ static void
 take_chunk(Delivery *d, const NovaChunk *chunk)
 {
 	d->from->whole = true;
+	d->counts.chunks++;
+	d->counts.proved += chunk->records;
+	d->counts.proved_bytes += d->from->reader.proved;
 	if (d->from == &d->channels[DELIVERY_INCREMENT])
 		d->listener.chunk(d->listener.arg, chunk);
 }

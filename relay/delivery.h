@@ -53,7 +53,11 @@ typedef struct DeliveryCounts
 	uint64_t records;      /* handed to the sink */
 	uint64_t acked;        /* of these */
 	uint64_t bytes;        /* payload bytes received */
-	uint64_t transactions; /* commits received */
+	uint64_t transactions; /* commits received, each with the right count and checksum */
+	uint64_t chunks;       /* ends of a snapshot's COPYs, likewise */
+	uint64_t proved;       /* records that these counted; more than were handed on where
+							* an incremental snapshot leaves some out */
+	uint64_t proved_bytes; /* of frames, under their checksums */
 	uint64_t dropped;      /* changes the plugin could not make records of */
 	int64_t commit_time;   /* of the last commit; µs since 1970, 0: none yet */
 } DeliveryCounts;

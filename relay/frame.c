@@ -81,7 +81,10 @@ static void
 checksum_to(FrameReader *r, const char *pos)
 {
 	if (pos > r->crc_pos)
+	{
 		r->crc = crc32c_update(r->crc, r->crc_pos, (size_t) (pos - r->crc_pos));
+		r->summed += (uint64_t) (pos - r->crc_pos);
+	}
 	r->crc_pos = pos;
 }
 
@@ -158,6 +161,14 @@ check_dropped(FrameReader *r, const NovaDropped *dropped)
 	return NULL;
 }
 
+/* Count and checksum were right. */
+static void
+note_proved(FrameReader *r)
+{
+	r->proved = r->summed;
+	r->summed = 0;
+}
+
 /*
  * The end of a snapshot's chunk, in place of a commit.  start is where the frame
  * begins: it is not part of the checksum.
@@ -184,6 +195,7 @@ check_chunk(FrameReader *r, const NovaChunk *chunk, const char *start, char *tex
 				 chunk->crc, crc);
 		return text;
 	}
+	note_proved(r);
 	/* nothing may come behind it, which this tells without a question per record */
 	r->over = true;
 	r->greeted = false;
@@ -217,6 +229,7 @@ check_commit(FrameReader *r, const NovaCommit *commit, const char *start, char *
 				 commit->xid, commit->crc, crc);
 		return text;
 	}
+	note_proved(r);
 	r->crc = CRC32C_INIT;
 	r->crc_pos = r->cursor.pos;
 	r->records = 0;

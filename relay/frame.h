@@ -52,6 +52,8 @@ typedef struct FrameReader
 	const char *crc_pos; /* bytes before it are in crc */
 	uint32_t crc;
 	uint64_t records;    /* since the last COMMIT */
+	uint64_t summed;     /* bytes in crc */
+	uint64_t proved;     /* bytes that the last COMMIT or CHUNK proved */
 	bool greeted;        /* HELLO seen */
 	bool chunked;        /* CHUNK takes the place of COMMIT */
 	bool over;           /* CHUNK seen */

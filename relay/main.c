@@ -5,8 +5,11 @@
  *
  *	nova-relay run CONFIG.json		stream until told to stop
  *	nova-relay check CONFIG.json	look at both sides, change nothing
+ *	nova-relay verify CONFIG.json	compare tables and topics
  *	nova-relay config CONFIG.json	print the effective settings
  *	nova-relay options				print the option table as Markdown
+ *
+ * An option belongs to a group, and a command has groups of options.
  *
  * Traps: a mistake on the command line or in the configuration is EXIT_USAGE
  * and one line, so that a supervisor can tell it from a failure of the stream.
@@ -17,12 +20,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
 #include "log.h"
 #include "metrics.h"
 #include "relay.h"
+#include "verify.h"
 
 #ifndef NOVA_VERSION
 #define NOVA_VERSION "unknown"
@@ -37,38 +42,51 @@ typedef struct CommandLine
 	LogLevel level;
 	LogFormat format;
 	const char *config_path; /* NULL when the command takes none */
-	const char *option;      /* the first option only "run" and "check" have */
+	VerifyArgs verify;
+	unsigned groups;    /* of options that were given */
+	const char *option; /* the last one that not every command has */
 } CommandLine;
+
+/* Groups of options; those of logging every command has. */
+#define OPTIONS_SINK   1 /* --sink and --embedded-broker mean something */
+#define OPTIONS_VERIFY 2
 
 typedef struct Command
 {
 	const char *name;
 	const char *operand; /* "CONFIG.json" or NULL */
-	bool has_sink;       /* --sink and --embedded-broker mean something */
+	unsigned groups;     /* of options */
 	int (*run)(const CommandLine *line);
 	const char *help;
 } Command;
 
 static int command_run(const CommandLine *line);
 static int command_check(const CommandLine *line);
+static int command_verify(const CommandLine *line);
 static int command_config(const CommandLine *line);
 static int command_options(const CommandLine *line);
 static int command_metrics(const CommandLine *line);
 
 static const Command commands[] = {
-	{"run", "CONFIG.json", true, command_run, "Stream changes until SIGTERM or SIGINT."},
-	{"check", "CONFIG.json", true, command_check,
+	{"run", "CONFIG.json", OPTIONS_SINK, command_run, "Stream changes until SIGTERM or SIGINT."},
+	{"check", "CONFIG.json", OPTIONS_SINK, command_check,
 	 "Connect to PostgreSQL and Kafka, print what is found and the fix. Changes nothing."},
-	{"config", "CONFIG.json", false, command_config,
-	 "Print the effective settings, secrets masked."},
-	{"options", NULL, false, command_options, "Print every option of the JSON, as Markdown."},
-	{"metrics", NULL, false, command_metrics, "Print every metric, as Markdown."},
+	{"verify", "CONFIG.json", OPTIONS_VERIFY, command_verify,
+	 "Compare the tables with the last states in their topics. Changes nothing."},
+	{"config", "CONFIG.json", 0, command_config, "Print the effective settings, secrets masked."},
+	{"options", NULL, 0, command_options, "Print every option of the JSON, as Markdown."},
+	{"metrics", NULL, 0, command_metrics, "Print every metric, as Markdown."},
 };
 
 enum
 {
 	OPT_SINK = 256,
 	OPT_EMBEDDED,
+	OPT_TABLE,
+	OPT_SAMPLE,
+	OPT_ALL,
+	OPT_JSON,
+	OPT_TIMEOUT,
 	OPT_LOG_FORMAT,
 	OPT_LOG_LEVEL
 };
@@ -76,6 +94,11 @@ enum
 static const struct option long_options[] = {
 	{"sink", required_argument, NULL, OPT_SINK},
 	{"embedded-broker", no_argument, NULL, OPT_EMBEDDED},
+	{"table", required_argument, NULL, OPT_TABLE},
+	{"sample", required_argument, NULL, OPT_SAMPLE},
+	{"all", no_argument, NULL, OPT_ALL},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"help", no_argument, NULL, 'h'},
@@ -101,10 +124,17 @@ finish_output(void)
 }
 
 static void
-print_options(bool has_sink)
+print_options(unsigned groups)
 {
 	printf("\nOptions:\n");
-	if (has_sink)
+	if (groups & OPTIONS_VERIFY)
+		printf("  --table REGEX          tables (schema.table) to compare; all that are captured\n"
+			   "  --sample N             one key of N, always the same ones, in as much less\n"
+			   "                         memory; --all: every key (all)\n"
+			   "  --json                 the report as one JSON object\n"
+			   "  --timeout SECONDS      for the relay to catch up, and for answers (%d)\n",
+			   VERIFY_TIMEOUT_S);
+	if (groups & OPTIONS_SINK)
 		printf("  --sink kafka|stdout    where records go (kafka)\n"
 			   "  --embedded-broker      an in-memory broker on loopback, for trying out; it\n"
 			   "                         loses everything when the relay stops\n");
@@ -121,7 +151,9 @@ print_help(const Command *command)
 		printf("Usage: nova-relay %s%s%s [options]\n\n%s\n", command->name,
 			   command->operand ? " " : "", command->operand ? command->operand : "",
 			   command->help);
-		print_options(command->has_sink);
+		print_options(command->groups);
+		if (command->groups & OPTIONS_VERIFY)
+			printf("\nExit status: 0 equal, 1 different, 2 could not compare.\n");
 	}
 	else
 	{
@@ -130,7 +162,7 @@ print_help(const Command *command)
 		for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 			printf("  %-8s %-12s %s\n", commands[i].name,
 				   commands[i].operand ? commands[i].operand : "", commands[i].help);
-		print_options(true);
+		print_options(OPTIONS_SINK);
 		printf("\nCONFIG.json is a Debezium connector JSON; \"-\" reads standard input.\n"
 			   "Exit status: 0 stopped in order, 1 failed, 2 usage or configuration,\n"
 			   "3 stopped by a second signal.\n");
@@ -157,37 +189,78 @@ one_of(const char *value, const char *const *names, int n)
 	return -1;
 }
 
+/* A whole number from 1 on; false: it is none. */
 static bool
-set_option(CommandLine *line, int which, const char *value)
+set_number(const char *value, long max, long *number)
+{
+	char *end;
+
+	*number = strtol(value, &end, 10);
+	return *value >= '0' && *value <= '9' && *end == '\0' && *number >= 1 && *number <= max;
+}
+
+/* Of the groups that not every command has; false: not a value. */
+static bool
+set_group_option(CommandLine *line, int which, const char *value)
 {
 	static const char *const sinks[] = {"kafka", "stdout"};
-	static const char *const formats[] = {"plain", "json"};
-	static const char *const levels[] = {"error", "warn", "info", "debug"};
-	int n = 0;
+	long number = 1;
+	bool ok = true;
 
 	switch (which)
 	{
 		case OPT_SINK:
-			n = one_of(value, sinks, 2);
-			line->args.sink = n == 1 ? SINK_STDOUT : SINK_KAFKA;
-			line->option = "--sink";
+			ok = one_of(value, sinks, 2) >= 0;
+			line->args.sink = ok && one_of(value, sinks, 2) == 1 ? SINK_STDOUT : SINK_KAFKA;
 			break;
 		case OPT_EMBEDDED:
 			line->args.embedded_broker = true;
-			line->option = "--embedded-broker";
 			break;
-		case OPT_LOG_FORMAT:
-			n = one_of(value, formats, 2);
-			line->format = n == 1 ? LOG_JSON : LOG_PLAIN;
+		case OPT_TABLE:
+			line->verify.tables = value;
 			break;
-		case OPT_LOG_LEVEL:
-			n = one_of(value, levels, 4);
-			line->level = n < 0 ? LOG_INFO : (LogLevel) n;
+		case OPT_SAMPLE:
+			ok = set_number(value, INT32_MAX, &number);
+			line->verify.sample = (uint32_t) number;
+			break;
+		case OPT_ALL:
+			line->verify.sample = 1;
+			break;
+		case OPT_JSON:
+			line->verify.json = true;
+			break;
+		case OPT_TIMEOUT:
+			ok = set_number(value, 86400, &number);
+			line->verify.timeout_s = (int) number;
 			break;
 		default:
 			break;
 	}
-	return n >= 0;
+	return ok;
+}
+
+static bool
+set_option(CommandLine *line, int which, int index, const char *value)
+{
+	static const char *const formats[] = {"plain", "json"};
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
+	int n;
+
+	if (which == OPT_LOG_FORMAT)
+	{
+		n = one_of(value, formats, 2);
+		line->format = n == 1 ? LOG_JSON : LOG_PLAIN;
+		return n >= 0;
+	}
+	if (which == OPT_LOG_LEVEL)
+	{
+		n = one_of(value, levels, 4);
+		line->level = n < 0 ? LOG_INFO : (LogLevel) n;
+		return n >= 0;
+	}
+	line->groups |= which >= OPT_TABLE && which <= OPT_TIMEOUT ? OPTIONS_VERIFY : OPTIONS_SINK;
+	line->option = long_options[index].name;
+	return set_group_option(line, which, value);
 }
 
 /*
@@ -199,11 +272,12 @@ parse_command_line(int argc, char **argv, CommandLine *line, const Command **com
 {
 	const Command *found = NULL;
 	bool help = false;
+	int index = 0;
 	int c;
 
 	*command = NULL;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":hV", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, ":hV", long_options, &index)) != -1)
 	{
 		if (c == 'V')
 		{
@@ -216,7 +290,7 @@ parse_command_line(int argc, char **argv, CommandLine *line, const Command **com
 			return usage_error("unknown option ", argv[optind - 1]);
 		if (c == 'h')
 			help = true;
-		else if (!set_option(line, c, optarg))
+		else if (!set_option(line, c, index, optarg))
 			return usage_error("not a value of that option: ", optarg);
 	}
 	if (optind < argc && (found = find_command(argv[optind])) == NULL)
@@ -224,14 +298,14 @@ parse_command_line(int argc, char **argv, CommandLine *line, const Command **com
 	if (help)
 		return print_help(found);
 	if (found == NULL)
-		return usage_error("a command is missing: run, check, config, options or metrics", "");
+		return usage_error("a command is missing: run, check, verify, config, options or metrics", "");
 	if (found->operand != NULL && optind + 1 >= argc)
 		return usage_error("a file is missing after ", found->name);
 	if (argc > optind + 1 + (found->operand != NULL))
 		return usage_error("one argument too many: ",
 						   argv[optind + 1 + (found->operand != NULL ? 1 : 0)]);
-	if (line->option != NULL && !found->has_sink)
-		return usage_error("this command has no option ", line->option);
+	if ((line->groups & ~found->groups) != 0)
+		return usage_error("this command has no option --", line->option);
 	if (line->args.sink == SINK_STDOUT && line->args.embedded_broker)
 		return usage_error("--sink stdout and --embedded-broker exclude each other", "");
 	if (found->operand != NULL)
@@ -308,6 +382,26 @@ command_check(const CommandLine *line)
 }
 
 static int
+command_verify(const CommandLine *line)
+{
+	RelayConfig *cfg = load(line);
+	int status;
+
+	if (cfg == NULL)
+		return EXIT_USAGE;
+	if (!has_brokers(cfg))
+	{
+		log_error("%s: bootstrap.servers is missing; add it (host:port, or ${env:KAFKA_BROKER})",
+				  line->config_path);
+		config_free(cfg);
+		return EXIT_USAGE;
+	}
+	status = relay_verify(cfg, &line->verify);
+	config_free(cfg);
+	return finish_output() == EXIT_OK ? status : EXIT_NOT_COMPARABLE;
+}
+
+static int
 command_config(const CommandLine *line)
 {
 	RelayConfig *cfg = load(line);
@@ -338,7 +432,9 @@ command_options(const CommandLine *line)
 int
 main(int argc, char **argv)
 {
-	CommandLine line = {.level = LOG_INFO, .format = LOG_PLAIN};
+	CommandLine line = {.level = LOG_INFO,
+						.format = LOG_PLAIN,
+						.verify = {.sample = 1, .timeout_s = VERIFY_TIMEOUT_S}};
 	const Command *command;
 	int status = parse_command_line(argc, argv, &line, &command);
 

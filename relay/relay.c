@@ -2334,19 +2334,31 @@ serve_sink(Relay *r)
 		wake_by(r, r->now);
 }
 
+/* What counts and checksums have shown to be as the plugin sent it. */
+static void
+describe_proved(const DeliveryCounts *counts, char *out, size_t size)
+{
+	snprintf(out, size,
+			 "verified %" PRIu64 " transactions, %" PRIu64 " snapshot chunks, %" PRIu64
+			 " records, %" PRIu64 " bytes",
+			 counts->transactions, counts->chunks, counts->proved, counts->proved_bytes);
+}
+
 static void
 log_progress(Relay *r)
 {
 	const DeliveryCounts *counts = delivery_counts(r->delivery);
+	char proved[160];
 
 	if (r->now >= r->next_progress)
 	{
+		describe_proved(counts, proved, sizeof(proved));
 		r->next_progress = r->now + PROGRESS_MS;
 		log_info("%s: %" PRIu64 " records acknowledged (%" PRIu64 " since the last line), %" PRIu64
-				 " in flight, %" PRIu64 " transactions, safe LSN " LSN_FORMAT "%s",
+				 " in flight, %" PRIu64 " transactions, safe LSN " LSN_FORMAT ", %s%s",
 				 states[r->state].name, counts->acked, counts->acked - r->progress_records,
 				 delivery_in_flight(r->delivery), counts->transactions,
-				 LSN_ARGS(delivery_safe_lsn(r->delivery)),
+				 LSN_ARGS(delivery_safe_lsn(r->delivery)), proved,
 				 r->blocked ? ", waiting for Kafka to take more" : "");
 		r->progress_records = counts->acked;
 	}
@@ -2532,18 +2544,20 @@ log_summary(const Relay *r)
 {
 	const DeliveryCounts *counts = delivery_counts(r->delivery);
 	struct rusage usage;
+	char proved[160];
 
 	getrusage(RUSAGE_SELF, &usage);
+	describe_proved(counts, proved, sizeof(proved));
 	log_info("stopped: %" PRIu64 " records acknowledged of %" PRIu64 " sent, %" PRIu64
 			 " bytes received, %" PRIu64 " transactions, %" PRIu64 " dead letters, %" PRIu64
 			 " skipped records, %" PRIu64 " dropped changes, %" PRIu64
-			 " reconnects, %.1f s, %.2f s CPU, peak RSS %ld MB, confirmed LSN " LSN_FORMAT,
+			 " reconnects, %.1f s, %.2f s CPU, peak RSS %ld MB, confirmed LSN " LSN_FORMAT ", %s",
 			 counts->acked, counts->records, counts->bytes, counts->transactions,
 			 r->sink->bad.letters, r->sink->bad.skipped, counts->dropped, r->reconnects,
 			 (double) (r->now - r->began) / 1000.0,
 			 (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 				 (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-			 usage.ru_maxrss / 1024, LSN_ARGS(r->confirmed_lsn));
+			 usage.ru_maxrss / 1024, LSN_ARGS(r->confirmed_lsn), proved);
 }
 
 /* The default port may be another's, and then nobody asked for it. */

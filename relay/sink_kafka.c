@@ -34,6 +34,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "copydata.h"
+#include "kafkaadvice.h"
 #include "kafkatxn.h"
 #include "letterbox.h"
 #include "log.h"
@@ -99,6 +100,7 @@ typedef struct KafkaSink
 	size_t nroutes;
 	size_t max_record;
 	bool closing;  /* failures are wanted now */
+	int told;      /* trouble with TLS or SASL that was said since the last ack */
 	KafkaTxn *txn; /* NULL: at least once */
 	TxnStep step;
 	KafkaLane *ending; /* the one that commits */
@@ -1098,6 +1100,7 @@ take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *rep
 			   reports[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			i++;
 		lane->in_flight -= i - start;
+		k->told = RD_KAFKA_RESP_ERR_NO_ERROR;
 		acked += i - start;
 		if (k->txn != NULL)
 			keep_ack(k, lane, buf, (uint32_t) (i - start));
@@ -1107,12 +1110,28 @@ take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *rep
 	return acked;
 }
 
+/* Waiting will not help, but somebody who corrects the other side may. */
+static void
+tell_advice(KafkaSink *k, rd_kafka_event_t *event)
+{
+	int err = rd_kafka_event_error(event);
+	char advice[512];
+
+	if (err == k->told || !kafkaadvice(k->cfg, err, advice, sizeof(advice)))
+		return;
+	k->told = err;
+	log_warn("kafka: %s; %s; trying on, nothing is lost meanwhile",
+			 rd_kafka_event_error_string(event), advice);
+}
+
 static void
 take_error(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
 {
+	if (take_fatal(k, lane->rk))
+		return;
+	tell_advice(k, event);
 	/* what a single broker has was in the log callback already */
-	if (!take_fatal(k, lane->rk) &&
-		rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+	if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		log_warn("kafka: %s; trying again until one answers, nothing is lost meanwhile",
 				 rd_kafka_event_error_string(event));
 }

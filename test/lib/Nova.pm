@@ -85,7 +85,8 @@ sub new_node
 A Nova::Kafka with the methods bootstrap, create_topic($name, $partitions, 'k=v'…),
 stop_broker($n, 'kill'?), start_broker($n), stop.  Without parameters the broker
 of the whole run.  own => 1 starts one for this test: brokers => 3, properties
-=> { 'message.max.bytes' => 1000 }.
+=> { 'message.max.bytes' => 1000 }.  tls => [ KEYS, CA ] and user => [ NAME, PASSWORD ]
+add the listeners whose addresses bootstrap('ssl') and bootstrap('sasl_ssl') are.
 
 =cut
 
@@ -101,6 +102,8 @@ sub kafka_start
 	push @brokers, $kafka;
 	$kafka->command('start', '--brokers', $params{brokers} // 1,
 		(map { ('--property', "$_=$properties->{$_}") } sort keys %$properties),
+		($params{tls} ? ('--tls', @{ $params{tls} }) : ()),
+		($params{user} ? ('--user', @{ $params{user} }) : ()),
 		$kafka->{state});
 	return $kafka;
 }
@@ -328,8 +331,9 @@ sub command
 
 sub bootstrap
 {
-	my ($self) = @_;
-	return PostgreSQL::Test::Utils::slurp_file("$self->{state}/bootstrap") =~ s/\s+$//r;
+	my ($self, $listener) = @_;
+	my $file = $listener ? "bootstrap.$listener" : 'bootstrap';
+	return PostgreSQL::Test::Utils::slurp_file("$self->{state}/$file") =~ s/\s+$//r;
 }
 
 sub create_topic

@@ -53,6 +53,8 @@ is_deeply(\%updates, { map { ($_ * 100_000 + 7 => -($_ * 100_000 + 7)) } 0 .. 9 
 is($relay->term, 0, 'the relay stops in order');
 like($relay->log_text, qr/stopped: @{[ $rows + 10 ]} records acknowledged of @{[ $rows + 10 ]} sent, \d+ bytes received, 1 transactions/,
 	'it was one transaction');
+like($relay->log_text, qr/verified 1 transactions, 0 snapshot chunks, @{[ $rows + 10 ]} records, [1-9]\d{6,} bytes/,
+	'and its count and checksum were right');
 
 # Large values; the last one is not stored out of line and not compressible.
 $relay = start_relay('large', $node, $kafka,

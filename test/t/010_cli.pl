@@ -24,9 +24,9 @@ $node->safe_psql('postgres', 'CREATE TABLE users (id int PRIMARY KEY, t text)');
 my ($status, $out, $err) = run_relay('--help');
 is($status, 0, '--help: exit 0');
 is($err, '', '--help: to standard output');
-like($out, qr/(?<![\w-])$_\b/, "--help names $_") for qw(run check config options --sink --embedded-broker --log-format --log-level --version);
+like($out, qr/(?<![\w-])$_\b/, "--help names $_") for qw(run check verify config options --sink --embedded-broker --log-format --log-level --version);
 like($out, qr/Exit status: 0 .*1 .*2 .*3 /s, '--help explains the exit statuses');
-for my $command (qw(run check config options))
+for my $command (qw(run check verify config options))
 {
 	($status, $out, $err) = run_relay($command, '--help');
 	is("$status $err", '0 ', "$command --help: exit 0");
@@ -41,7 +41,7 @@ like($out, qr/^\|.*`$_`/m, "options has $_") for qw(topic.prefix slot.name table
 
 # Mistakes on the command line: one line, exit 2.
 my @mistakes = (
-	[ [], qr/a command is missing: run, check, config, options or metrics/ ],
+	[ [], qr/a command is missing: run, check, verify, config, options or metrics/ ],
 	[ ['start'], qr/unknown command start/ ],
 	[ ['run'], qr/a file is missing after run/ ],
 	[ [ 'run', 'a.json', 'b.json' ], qr/one argument too many: b\.json/ ],

@@ -1,0 +1,360 @@
+/*
+ * test_delivery.c
+ *		What is not as its COMMIT or CHUNK says is never confirmed, even when
+ *		Kafka has acknowledged every record of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "crc32c.h"
+#include "delivery.h"
+#include "log.h"
+
+#define LSN       UINT64_C(0x1000000ABC)
+#define MAX_LENT  64
+#define GOOD_END  2000
+#define WRONG_END 3000
+
+/* A sink that takes everything and acknowledges it when polled. */
+typedef struct FakeSink
+{
+	Sink sink;
+	Buffer *lent[MAX_LENT];
+	uint32_t counts[MAX_LENT];
+	size_t nlent;
+	size_t records;
+} FakeSink;
+
+static SinkStatus
+fake_route(Sink *sink, uint32_t id, const char *topic)
+{
+	(void) sink;
+	(void) id;
+	assert_string_equal(topic, "cdc.t");
+	return SINK_OK;
+}
+
+static SinkStatus
+fake_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
+{
+	FakeSink *fake = (FakeSink *) sink;
+
+	(void) records;
+	assert_true(fake->nlent < MAX_LENT);
+	fake->lent[fake->nlent] = buf;
+	fake->counts[fake->nlent++] = (uint32_t) n;
+	fake->records += n;
+	*accepted = n;
+	return SINK_OK;
+}
+
+static SinkStatus
+fake_poll(Sink *sink, size_t *acks)
+{
+	FakeSink *fake = (FakeSink *) sink;
+
+	*acks = 0;
+	for (size_t i = 0; i < fake->nlent; i++)
+	{
+		*acks += fake->counts[i];
+		sink->events.acked(sink->events.arg, fake->lent[i], fake->counts[i]);
+	}
+	fake->nlent = 0;
+	return SINK_OK;
+}
+
+static size_t
+fake_max_record(const Sink *sink)
+{
+	(void) sink;
+	return 1000;
+}
+
+static const SinkOps fake_ops = {.name = "fake",
+								 .route = fake_route,
+								 .produce = fake_produce,
+								 .poll = fake_poll,
+								 .max_record = fake_max_record};
+
+/* A payload as the plugin writes it. */
+typedef struct Payload
+{
+	char bytes[1024];
+	char *pos;
+	char *record; /* where the last one begins */
+	uint32_t crc;
+	uint64_t records;
+} Payload;
+
+static void
+begin(Payload *p)
+{
+	p->pos = p->bytes;
+	p->crc = CRC32C_INIT;
+	p->records = 0;
+}
+
+static void
+sum_from(Payload *p, const char *start)
+{
+	p->crc = crc32c_update(p->crc, start, (size_t) (p->pos - start));
+}
+
+static void
+hello_and_route(Payload *p)
+{
+	NovaHello h = {NOVA_PROTOCOL_VERSION, 150020, {"0.1.0", 5}, {"{}", 2}};
+	NovaRoute r = {0, {"cdc.t", 5}, {"public", 6}, {"t", 1}};
+	const char *start;
+
+	p->pos = nova_write_hello(p->pos, &h);
+	start = p->pos;
+	p->pos = nova_write_route(p->pos, &r);
+	sum_from(p, start);
+}
+
+static void
+record(Payload *p, const char *key)
+{
+	p->record = p->pos;
+	p->pos = nova_write_record_head(p->pos, NOVA_OP_CREATE, 0, 0);
+	p->pos = nova_put_nbytes(p->pos, key, (uint32_t) strlen(key));
+	p->pos = nova_put_nbytes(p->pos, "{\"v\":1}", 7);
+	p->records++;
+	sum_from(p, p->record);
+}
+
+static void
+commit(Payload *p, uint64_t records, uint32_t crc, uint64_t end_lsn)
+{
+	NovaCommit c = {0, 700, end_lsn - 1, end_lsn, 0, records, crc};
+
+	p->pos = nova_write_commit(p->pos, &c);
+	p->crc = CRC32C_INIT;
+	p->records = 0;
+}
+
+static void
+chunk(Payload *p, uint64_t records, uint32_t crc)
+{
+	NovaChunk k = {NOVA_KF_END, {"", 0}, records, crc};
+
+	p->pos = nova_write_chunk(p->pos, &k);
+}
+
+typedef enum Damage
+{
+	NO_DAMAGE,
+	FLIPPED_BIT,    /* in a record */
+	MISSING_RECORD, /* its bytes are not there */
+	WRONG_COUNT,    /* the bytes are right */
+	WRONG_CRC,
+	DAMAGES
+} Damage;
+
+/* Two records and their end, harmed. */
+static void
+damaged(Payload *p, Damage damage, bool chunked)
+{
+	record(p, "{\"id\":1}");
+	record(p, "{\"id\":2}");
+	if (damage == FLIPPED_BIT)
+		p->pos[-2] = (char) (p->pos[-2] ^ 1);
+	if (damage == MISSING_RECORD)
+		p->pos = p->record;
+	if (chunked)
+		chunk(p, p->records + (damage == WRONG_COUNT),
+			  CRC32C_FINAL(p->crc) ^ (damage == WRONG_CRC));
+	else
+		commit(p, p->records + (damage == WRONG_COUNT),
+			   CRC32C_FINAL(p->crc) ^ (damage == WRONG_CRC), WRONG_END);
+}
+
+static const char *const reasons[DAMAGES] = {
+	[FLIPPED_BIT] = "fails its checksum",
+	[MISSING_RECORD] = "2 records by its",
+	[WRONG_COUNT] = "3 records by its",
+	[WRONG_CRC] = "fails its checksum",
+};
+
+static void
+hand_over(Delivery *d, unsigned channel, const Payload *p)
+{
+	size_t len = (size_t) (p->pos - p->bytes);
+	char *message = malloc(len);
+
+	memcpy(message, p->bytes, len);
+	assert_true(delivery_take(d, channel, message, free, message, len, LSN));
+}
+
+static void
+acknowledge_all(FakeSink *fake)
+{
+	size_t acks;
+
+	assert_int_equal(fake_poll(&fake->sink, &acks), SINK_OK);
+}
+
+static Delivery *
+open_delivery(FakeSink *fake)
+{
+	Delivery *d = delivery_new();
+
+	assert_non_null(d);
+	*fake = (FakeSink){.sink = {.ops = &fake_ops, .events = delivery_events(d)}};
+	delivery_set_sink(d, &fake->sink);
+	return d;
+}
+
+static void
+expect_failure(Delivery *d, const char *reason)
+{
+	assert_int_equal(delivery_pump(d), DELIVERY_FAILED);
+	if (strstr(delivery_error(d), reason) == NULL)
+		fail_msg("\"%s\" lacks \"%s\"", delivery_error(d), reason);
+	assert_non_null(strstr(delivery_error(d), "LSN 10/ABC"));
+	assert_non_null(strstr(delivery_error(d), "nothing of this transaction is confirmed"));
+	/* it stays so */
+	assert_int_equal(delivery_pump(d), DELIVERY_FAILED);
+}
+
+/* One good transaction, then a damaged one in a payload of its own. */
+static void
+damaged_transactions(void **state)
+{
+	(void) state;
+	for (Damage damage = NO_DAMAGE; damage < DAMAGES; damage++)
+	{
+		FakeSink fake;
+		Delivery *d = open_delivery(&fake);
+		Payload p;
+
+		delivery_begin(d, DELIVERY_STREAM);
+		begin(&p);
+		hello_and_route(&p);
+		record(&p, "{\"id\":0}");
+		commit(&p, p.records, CRC32C_FINAL(p.crc), GOOD_END);
+		hand_over(d, DELIVERY_STREAM, &p);
+		assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+		begin(&p);
+		damaged(&p, damage, false);
+		hand_over(d, DELIVERY_STREAM, &p);
+		if (damage == NO_DAMAGE)
+			assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+		else
+			expect_failure(d, reasons[damage]);
+		acknowledge_all(&fake);
+		assert_int_equal(delivery_safe_lsn(d), damage == NO_DAMAGE ? WRONG_END : GOOD_END);
+		/* nor does the server's word that it has nothing more */
+		assert_int_equal(delivery_adopt(d, WRONG_END + 1), damage == NO_DAMAGE);
+		assert_int_equal(delivery_safe_lsn(d), damage == NO_DAMAGE ? WRONG_END + 1 : GOOD_END);
+		assert_int_equal(delivery_counts(d)->transactions, damage == NO_DAMAGE ? 2 : 1);
+		assert_int_equal(delivery_counts(d)->proved, damage == NO_DAMAGE ? 3 : 1);
+		delivery_free(d);
+	}
+}
+
+/* A damaged transaction spoils the good one behind it, too. */
+static void
+nothing_behind_the_damage(void **state)
+{
+	FakeSink fake;
+	Delivery *d = open_delivery(&fake);
+	Payload p;
+
+	(void) state;
+	delivery_begin(d, DELIVERY_STREAM);
+	begin(&p);
+	hello_and_route(&p);
+	damaged(&p, WRONG_COUNT, false);
+	record(&p, "{\"id\":3}");
+	commit(&p, 1, CRC32C_FINAL(p.crc), WRONG_END + 1000);
+	hand_over(d, DELIVERY_STREAM, &p);
+	expect_failure(d, "3 records by its commit, but 2 arrived");
+	acknowledge_all(&fake);
+	assert_int_equal(delivery_safe_lsn(d), 0);
+	assert_int_equal(delivery_counts(d)->transactions, 0);
+	delivery_free(d);
+}
+
+/* A chunk of a snapshot that is not proved is not whole: the snapshot goes on from before it. */
+static void
+damaged_chunks(void **state)
+{
+	(void) state;
+	for (Damage damage = NO_DAMAGE; damage < DAMAGES; damage++)
+	{
+		FakeSink fake;
+		Delivery *d = open_delivery(&fake);
+		Payload p;
+
+		delivery_begin(d, 1);
+		begin(&p);
+		hello_and_route(&p);
+		damaged(&p, damage, true);
+		hand_over(d, 1, &p);
+		if (damage == NO_DAMAGE)
+			assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+		else
+			expect_failure(d, reasons[damage]);
+		acknowledge_all(&fake);
+		assert_int_equal(delivery_chunk_whole(d, 1), damage == NO_DAMAGE);
+		assert_int_equal(delivery_counts(d)->chunks, damage == NO_DAMAGE);
+		assert_int_equal(delivery_counts(d)->proved, damage == NO_DAMAGE ? 2 : 0);
+		delivery_free(d);
+	}
+}
+
+/* The bytes that are counted are those under the checksums: all but HELLO and COMMIT. */
+static void
+bytes_are_counted(void **state)
+{
+	FakeSink fake;
+	Delivery *d = open_delivery(&fake);
+	uint64_t under = 0;
+	Payload p;
+
+	(void) state;
+	delivery_begin(d, DELIVERY_STREAM);
+	begin(&p);
+	hello_and_route(&p);
+	under -= (uint64_t) nova_hello_size(&(NovaHello){0, 0, {"0.1.0", 5}, {"{}", 2}});
+	record(&p, "a");
+	under += (uint64_t) (p.pos - p.bytes);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_int_equal(delivery_counts(d)->proved_bytes, 0);
+	p.pos = p.bytes;
+	record(&p, "b");
+	under += (uint64_t) (p.pos - p.bytes);
+	commit(&p, p.records, CRC32C_FINAL(p.crc), GOOD_END);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_int_equal(delivery_counts(d)->proved_bytes, under);
+	assert_int_equal(delivery_counts(d)->proved, 2);
+	acknowledge_all(&fake);
+	assert_int_equal(delivery_safe_lsn(d), GOOD_END);
+	delivery_free(d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(damaged_transactions),
+		cmocka_unit_test(nothing_behind_the_damage),
+		cmocka_unit_test(damaged_chunks),
+		cmocka_unit_test(bytes_are_counted),
+	};
+
+	log_setup(LOG_ERROR, LOG_PLAIN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
