@@ -98,6 +98,7 @@ struct Sink
 	SinkEvents events;
 	bool more; /* sink_poll() left something: do not wait before the next */
 	SinkTxn txn;
+	bool shut;        /* takes nothing, because of a transaction that ends or has not begun */
 	uint64_t commits; /* that went well */
 	char error[1024];
 };
