@@ -22,7 +22,7 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 SUITES = unit regress isolation tap
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-instructions \
-               bench-snapshot-decode bench-snapshot
+               bench-snapshot-decode bench-snapshot bench-exactly-once
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
 
@@ -117,6 +117,10 @@ bench-snapshot: deps-bench deps-test all
 	@test/lib/stage bench/snapshot
 	@test/lib/stage bench/snapshot_relay
 
+bench-exactly-once: deps-bench deps-test all
+	@test/kafka/kafka fetch
+	@test/lib/stage bench/exactly_once
+
 lint: deps-lint
 	@test/lib/lint
 
@@ -161,4 +165,5 @@ help:
 	@echo 'bench-decode  decoding speed beside the plugins of the field; B="--at-most narrow/nova_empty=1.4 narrow"'
 	@echo 'bench-instructions  instructions of a decoded row, to compare two states of the tree'
 	@echo 'bench-snapshot-decode  reading a table as frames beside a plain COPY of it'
+	@echo 'bench-exactly-once  what transactions cost, beside at least once, into a real Kafka'
 	@echo 'bench-snapshot  rows that exist into Kafka, beside a COPY of them into nothing'

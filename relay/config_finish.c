@@ -15,6 +15,7 @@
 
 #include "deadletter.h"
 #include "log.h"
+#include "txnplan.h"
 
 /* ------------------------------------------------------------------------
  * Apply: values and defaults to their targets
@@ -503,6 +504,8 @@ finish_delivery(Ctx *ctx)
 	const Setting *worker = config_setting(ctx, "exactly.once.source.support");
 	bool required = support != NULL && strcmp(support->value, "required") == 0;
 	bool ours = delivery != NULL && strcmp(delivery->value, "exactly-once") == 0;
+	const char *timeout = config_pair(&ctx->cfg->kafka, "transaction.timeout.ms");
+	long longest = (long) txnplan_longest_ms(ctx->cfg->txn_interval_ms);
 
 	ctx->cfg->exactly_once = required || ours;
 	if (required && delivery != NULL && !ours)
@@ -520,6 +523,11 @@ finish_delivery(Ctx *ctx)
 						   "nova.on.bad.record: exactly once, only fail is supported by this version: "
 						   "a record that Kafka refuses ends its whole transaction; set it to fail, or "
 						   "deliver at least once");
+	if (ctx->cfg->exactly_once && timeout != NULL && strtol(timeout, NULL, 10) <= longest)
+		return config_fail(ctx,
+						   "transaction.timeout.ms: must be more than %ld, which a transaction may "
+						   "take with transaction.boundary.interval.ms=%d",
+						   longest, ctx->cfg->txn_interval_ms);
 	if (support != NULL && !ctx->cfg->exactly_once)
 		log_info("%s: exactly.once.support=requested: delivery is at least once; set it to "
 				 "required for exactly once",

@@ -233,7 +233,8 @@ typedef struct Relay
 	TxnPosition committed; /* in Kafka; without a cluster: none */
 	TxnPosition pending;   /* with the commit that is under way */
 	char *position_key;
-	uint64_t commits; /* of the sink, that are known here */
+	uint64_t commits;   /* of the sink, that are known here */
+	int64_t shut_since; /* when it was last asked for one; 0: it takes records again */
 	uint64_t aborts;
 
 	/* timers */
@@ -601,6 +602,7 @@ end_transaction(Relay *r)
 	log_debug("commit at LSN " LSN_FORMAT " and %" PRIu64 " records", LSN_ARGS(at.lsn), at.records);
 	sink_commit(r->sink, r->position_key, text);
 	free(text);
+	r->shut_since = r->now;
 	begin_plan(r);
 }
 
@@ -2286,6 +2288,11 @@ take_abort(Relay *r)
 static void
 note_commits(Relay *r)
 {
+	if (r->shut_since > 0 && !r->sink->shut)
+	{
+		txnplan_stalled(&r->plan, r->now - r->shut_since);
+		r->shut_since = 0;
+	}
 	if (r->commits == r->sink->commits)
 		return;
 	r->commits = r->sink->commits;
@@ -2540,6 +2547,16 @@ warn_of_slot(const Relay *r)
 }
 
 static void
+log_transactions(const Relay *r)
+{
+	if (r->claimed)
+		log_info("exactly once: %" PRIu64 " transactions of Kafka committed, %" PRIu64
+				 " aborted, up to LSN " LSN_FORMAT " and %" PRIu64
+				 " records of the transaction behind it",
+				 r->commits, r->aborts, LSN_ARGS(r->committed.lsn), r->committed.records);
+}
+
+static void
 log_summary(const Relay *r)
 {
 	const DeliveryCounts *counts = delivery_counts(r->delivery);
@@ -2680,7 +2697,10 @@ relay_once(Relay *r)
 			relay_turn(r);
 		warn_of_slot(r);
 		if (!r->again)
+		{
+			log_transactions(r);
 			log_summary(r);
+		}
 	}
 	else
 		r->exit_status = EXIT_USAGE;

@@ -102,6 +102,7 @@ struct Sink
 	SinkEvents events;
 	bool more; /* sink_poll() left something: do not wait before the next */
 	SinkTxn txn;
+	bool shut;        /* takes nothing, because of a transaction that ends or has not begun */
 	uint64_t commits; /* that went well */
 	BadRecords bad;
 	char error[1024];

@@ -48,7 +48,7 @@
 #define FINAL_ABORT_MS  3000 /* for the transaction that is open then */
 
 /* Exactly once: producers that take turns; one more beats. */
-#define TXN_LANES 1
+#define TXN_LANES 2
 #define LANES_MAX (KAFKATXN_PRODUCERS + 1)
 
 /* Kafka's patience with a transaction, beyond what the longest one takes. */
@@ -94,7 +94,6 @@ typedef struct KafkaSink
 	unsigned nlanes;  /* records go to the first ones of these */
 	unsigned nqueues; /* and heartbeats to the last one */
 	KafkaLane *lane;  /* that records go to now */
-	bool shut;        /* to none of them */
 	int wake_fds[2];  /* librdkafka writes to [1] */
 	KafkaRoute *routes;
 	size_t nroutes;
@@ -259,7 +258,7 @@ rouse(KafkaSink *k)
 static void
 doom(KafkaSink *k, const char *reason)
 {
-	k->shut = true;
+	k->sink.shut = true;
 	if (!k->doomed)
 		snprintf(k->reason, sizeof(k->reason), "%s", reason);
 	k->doomed = true;
@@ -271,7 +270,7 @@ doom(KafkaSink *k, const char *reason)
 static void
 fenced(KafkaSink *k, const char *reason)
 {
-	k->shut = true;
+	k->sink.shut = true;
 	k->fenced = true;
 	if (k->sink.error[0] == '\0')
 		snprintf(k->sink.error, sizeof(k->sink.error),
@@ -565,7 +564,7 @@ open_lanes(KafkaSink *k, char *err, size_t errsize)
 	while (k->nqueues < wanted)
 		if (!open_producer(k, err, errsize))
 			return false;
-	k->shut = k->cfg->exactly_once;
+	k->sink.shut = k->cfg->exactly_once;
 	k->sink.txn = k->cfg->exactly_once ? SINK_TXN_CLAIMING : SINK_TXN_NONE;
 	k->max_record = 1000000;
 	if (rd_kafka_conf_get(rd_kafka_conf(k->lane->rk), "message.max.bytes", value, &size) ==
@@ -843,7 +842,7 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 	SinkStatus status = SINK_OK;
 
 	*accepted = 0;
-	if (k->shut || letterbox_full(&k->letters))
+	if (sink->shut || letterbox_full(&k->letters))
 		return SINK_FULL;
 	while (status == SINK_OK && *accepted < n)
 	{
@@ -1234,7 +1233,7 @@ kafka_commit(Sink *sink, const char *key, const char *position)
 	k->key = strdup(key);
 	k->position = strdup(position);
 	k->ending = k->lane;
-	k->shut = true;
+	k->sink.shut = true;
 	k->sink.txn = SINK_TXN_COMMITTING;
 	k->step = TXN_POSITION;
 	if (k->key == NULL || k->position == NULL)
@@ -1253,7 +1252,7 @@ change_lanes(KafkaSink *k, bool committed)
 		(next == k->ending && !committed))
 		return;
 	k->lane = next;
-	k->shut = false;
+	k->sink.shut = false;
 }
 
 static void
@@ -1280,7 +1279,7 @@ end_abort(KafkaSink *k)
 	}
 	k->step = TXN_IDLE;
 	k->doomed = false;
-	k->shut = false;
+	k->sink.shut = false;
 	k->aborted = true;
 	k->sink.txn = SINK_TXN_OPEN;
 }
@@ -1296,7 +1295,7 @@ end_call(KafkaSink *k)
 	else
 	{
 		k->step = TXN_IDLE;
-		k->shut = false;
+		k->sink.shut = false;
 		k->sink.txn = SINK_TXN_OPEN;
 	}
 }

@@ -21,6 +21,7 @@
 /* A transaction of PostgreSQL may make one of Kafka so much larger, and longer. */
 #define BYTES_FACTOR    2
 #define INTERVAL_FACTOR 9
+#define STALL_FACTOR    9 /* nine tenths of the time are for sending */
 #define LONGER_MIN_MS   900
 #define LONGER_MAX_MS   30000
 
@@ -54,6 +55,24 @@ txnplan_longest_ms(int64_t interval_ms)
 	return interval_ms + longer;
 }
 
+void
+txnplan_stalled(TxnPlan *plan, int64_t ms)
+{
+	plan->stall_ms = ms;
+}
+
+/* How old it becomes at least, unless it is large. */
+static int64_t
+lifetime(const TxnPlan *plan)
+{
+	int64_t most = txnplan_longest_ms(plan->interval_ms);
+	int64_t ms = plan->stall_ms * STALL_FACTOR;
+
+	if (ms > most)
+		ms = most;
+	return ms > plan->interval_ms ? ms : plan->interval_ms;
+}
+
 TxnCut
 txnplan_cut(const TxnPlan *plan, TxnPressure pressure, int64_t now)
 {
@@ -64,14 +83,14 @@ txnplan_cut(const TxnPlan *plan, TxnPressure pressure, int64_t now)
 	if (pressure.ending || pressure.full || plan->has_bytes >= plan->bytes_max * BYTES_FACTOR ||
 		age >= txnplan_longest_ms(plan->interval_ms))
 		return TXN_CUT_NOW;
-	return age >= plan->interval_ms || plan->has_bytes >= plan->bytes_max ? TXN_CUT_AT_COMMIT
-																		  : TXN_GO_ON;
+	return age >= lifetime(plan) || plan->has_bytes >= plan->bytes_max ? TXN_CUT_AT_COMMIT
+																	   : TXN_GO_ON;
 }
 
 int64_t
 txnplan_deadline(const TxnPlan *plan)
 {
-	return plan->has_records > 0 ? plan->opened_at + plan->interval_ms : INT64_MAX;
+	return plan->has_records > 0 ? plan->opened_at + lifetime(plan) : INT64_MAX;
 }
 
 char *

@@ -49,6 +49,7 @@ typedef struct TxnPlan
 	uint64_t has_records; /* since then */
 	uint64_t has_bytes;
 	int64_t opened_at; /* when the first record was seen */
+	int64_t stall_ms;  /* how long nothing could be sent because of the last one's end */
 } TxnPlan;
 
 /* What else decides. */
@@ -80,6 +81,12 @@ typedef enum TxnVerdict
 /* records and bytes: running totals of the delivery. */
 extern void txnplan_begin(TxnPlan *plan, uint64_t records, uint64_t bytes);
 extern void txnplan_note(TxnPlan *plan, uint64_t records, uint64_t bytes, int64_t now);
+
+/*
+ * The last one's end kept everything waiting for so long: the next ones last
+ * longer, so that most of the time is for sending.
+ */
+extern void txnplan_stalled(TxnPlan *plan, int64_t ms);
 
 extern TxnCut txnplan_cut(const TxnPlan *plan, TxnPressure pressure, int64_t now);
 

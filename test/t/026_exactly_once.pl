@@ -125,7 +125,8 @@ lap('large transaction');
 
 # A relay that is stopped within a transaction, and whose slot another one takes.
 is($relay->term, 0, 'it stops in order');
-$relay = streaming('once', 'transaction.boundary.interval.ms' => 3000);
+$relay = streaming('once', 'transaction.boundary.interval.ms' => 3000,
+	'producer.override.transaction.timeout.ms' => undef);
 sql('UPDATE load.big SET body = NULL WHERE id <= 100');
 wait_until('they are in an open transaction', sub {
 	@ids = kcat($kafka, "$prefix.load.big", "%k\n", '-X', 'isolation.level=read_uncommitted');

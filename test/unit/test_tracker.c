@@ -47,6 +47,34 @@ only_the_contiguous_prefix_counts(void **state)
 }
 
 static void
+what_is_given_up_never_counts(void **state)
+{
+	Tracker t = {0};
+	uint64_t a = unit(&t, 1, 100);
+	uint64_t b = unit(&t, 1, 200);
+
+	(void) state;
+	assert_true(tracker_acked(&t, a, 1));
+	tracker_give_up(&t);
+	assert_true(tracker_idle(&t));
+	assert_int_equal(tracker_safe_lsn(&t), 100);
+	assert_false(tracker_acked(&t, b, 1));
+	b = unit(&t, 1, 200);
+	assert_true(tracker_acked(&t, b, 1));
+	assert_int_equal(tracker_safe_lsn(&t), 200);
+	assert_int_equal(t.outstanding, 0);
+	/* also with one open */
+	assert_true(tracker_begin(&t, &a));
+	tracker_sent(&t, 1);
+	tracker_commit(&t, 300);
+	tracker_give_up(&t);
+	assert_int_equal(tracker_safe_lsn(&t), 200);
+	(void) unit(&t, 0, 400);
+	assert_int_equal(tracker_safe_lsn(&t), 400);
+	tracker_free(&t);
+}
+
+static void
 an_open_unit_is_not_safe(void **state)
 {
 	Tracker t = {0};
@@ -280,6 +308,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_contiguous_prefix_counts),
 		cmocka_unit_test(an_open_unit_is_not_safe),
+		cmocka_unit_test(what_is_given_up_never_counts),
 		cmocka_unit_test(a_transaction_over_units_waits_for_its_commit),
 		cmocka_unit_test(never_backwards),
 		cmocka_unit_test(a_keepalive_waits_for_everything),

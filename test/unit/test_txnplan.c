@@ -67,6 +67,26 @@ test_time(void **state)
 	assert_int_equal(txnplan_longest_ms(60000), 90000);
 }
 
+/* Ends that take long make transactions longer, within limits. */
+static void
+test_stalls(void **state)
+{
+	TxnPlan plan = plan_of(1, 10);
+
+	(void) state;
+	txnplan_stalled(&plan, 11);
+	assert_true(txnplan_deadline(&plan) == 10100);
+	txnplan_stalled(&plan, 50);
+	assert_true(txnplan_deadline(&plan) == 10450);
+	assert_int_equal(txnplan_cut(&plan, none, 10449), TXN_GO_ON);
+	assert_int_equal(txnplan_cut(&plan, none, 10450), TXN_CUT_AT_COMMIT);
+	txnplan_stalled(&plan, 5000);
+	assert_true(txnplan_deadline(&plan) == 11000);
+	assert_int_equal(txnplan_cut(&plan, none, 11000), TXN_CUT_NOW);
+	txnplan_stalled(&plan, 0);
+	assert_true(txnplan_deadline(&plan) == 10100);
+}
+
 static void
 test_size(void **state)
 {
@@ -194,6 +214,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_never_ended),
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_stalls),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_pressure),
 		cmocka_unit_test(test_position_round_trip),
