@@ -153,6 +153,25 @@ is($relay->term, 0, 'skip: it goes on');
 like($relay->log_text, qr/ 0 dead letters, 1 skipped records/, 'skip: and counts');
 is((shown("$prefix.public.narrow", 'n'))[-1], '13 1', 'skip: what is behind is there');
 
+# many of them, with batches behind them on their way: each key keeps its order
+change(q{
+	INSERT INTO narrow SELECT id, 0, 'x' FROM generate_series(100, 104) id;
+	DO $$ BEGIN
+		FOR i IN 1..300 LOOP
+			UPDATE narrow SET n = i, v = CASE WHEN i % 9 = 0 THEN repeat('q', 6000) ELSE repeat('x', 300) END WHERE id = 100 + i % 5;
+		END LOOP;
+	END $$;
+});
+$relay = run_with('main', 'nova.on.bad.record' => 'dlq');
+wait_confirmed($node, 'nova_main');
+is($relay->term, 0, 'dlq: many');
+my (%seen, %expected);
+push @{ $seen{ $_->[0] } }, $_->[1] for grep { $_->[0] >= 100 && $_->[1] > 0 } map { [split] } shown("$prefix.public.narrow", 'n');
+push @{ $expected{ 100 + $_ % 5 } }, $_ for grep { $_ % 9 } 1 .. 300;
+is_deeply(\%seen, \%expected, 'dlq: every other change of each key once, in order');
+is_deeply([ map { JSON::PP::decode_json($_->{value})->{n} } grep { $_->{key} && $_->{key} =~ /"id":10[0-4]\}/ } letters($dlq) ],
+	[ grep { $_ % 9 == 0 } 1 .. 300 ], 'dlq: a letter for each of them, in order');
+
 # a change that cannot be decoded
 change(q{
 	BEGIN;
@@ -186,5 +205,15 @@ is($relay->term, 0, 'skip: a change that cannot be decoded');
 like($relay->log_text, qr/the change at LSN \S+ of table public\.brittle cannot be decoded: invalid .*; skipped/, 'skip: it is said');
 like($relay->log_text, qr/ 0 dead letters, 1 skipped records/, 'skip: and counted');
 is_deeply([ map { s/ .*//r } shown("$prefix.public.brittle", 'v') ], [ 1, 3, 5, 7 ], 'nothing else is lost');
+
+# standard output instead of Kafka
+my $out = start_relay('out', $node, undef,
+	{ 'nova.on.bad.record' => 'dlq', 'topic.prefix' => 'cdc', 'retriable.restart.connector.wait.ms' => 100 }, '--sink', 'stdout');
+$out->wait_for_line(qr/streaming from slot/);
+change(q{INSERT INTO brittle VALUES (8, '0'); INSERT INTO brittle VALUES (9, fine())});
+wait_confirmed($node, 'nova_out');
+is($out->term, 0, 'stdout: a change that cannot be decoded');
+like($out->stdout, qr/\A\{"topic":"cdc\.dlq",.*"reason":"invalid internal value.*"__nova\.table":"public\.brittle".*\n\{"topic":"cdc\.public\.brittle",.*"id":9.*\n\z/,
+	'stdout: is a line of its own');
 
 done_testing();
