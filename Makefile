@@ -19,7 +19,7 @@ REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast dd
                   transforms outbox snapshot signals seams
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
-SUITES = unit regress isolation tap
+SUITES = unit regress isolation tap asan tsan
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-instructions \
                bench-snapshot-decode bench-snapshot
@@ -86,7 +86,7 @@ test: deps-test all
 unit regress isolation: deps-test all
 	@T='$(T)' test/run $@
 
-tap: deps-test all
+tap asan tsan: deps-test all
 	@test/kafka/kafka fetch
 	@T='$(T)' test/run $@
 
