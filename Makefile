@@ -19,7 +19,7 @@ REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast dd
                   transforms outbox snapshot signals seams
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
-SUITES = unit regress isolation tap asan tsan
+SUITES = unit regress isolation tap fuzz asan tsan
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-instructions \
                bench-snapshot-decode bench-snapshot
@@ -83,7 +83,7 @@ test: deps-test all
 	@test/kafka/kafka fetch
 	@test/run
 
-unit regress isolation: deps-test all
+unit regress isolation fuzz: deps-test all
 	@T='$(T)' test/run $@
 
 tap asan tsan: deps-test all
@@ -154,6 +154,9 @@ help:
 	@echo 'regress       pg_regress; one file: T=types'
 	@echo 'isolation     concurrent sessions; one spec: T=concurrent_ddl'
 	@echo 'tap           end to end with a real Kafka; one file: T=001_basic'
+	@echo 'fuzz          libFuzzer targets, a minute each; one of them, shorter: T=fuzz_frames SECONDS_EACH=10'
+	@echo 'asan          the relay under ASan, UBSan and LSan: unit tests and some of tap; T=001_basic'
+	@echo 'tsan          the relay under ThreadSanitizer: some of tap; T=001_basic'
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat"'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'

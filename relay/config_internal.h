@@ -32,7 +32,6 @@
 #define CONFIG_KEYS_MAX  1000
 #define KEY_BYTES_MAX    249
 #define REGEX_BYTES_MAX  1000
-#define REGEX_REPEAT_MAX 255
 
 #define CLASS_UNWRAP     "io.debezium.transforms.ExtractNewRecordState"
 #define CLASS_ROUTER     "org.apache.kafka.connect.transforms.RegexRouter"
