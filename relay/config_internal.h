@@ -164,6 +164,7 @@ is_true(const char *value)
 }
 
 /* Zeroed; there is always memory, or the process ends. */
+extern void config_no_memory(void) __attribute__((noreturn));
 extern void *arena_alloc(Ctx *ctx, size_t size);
 extern char *arena_strndup(Ctx *ctx, const char *s, size_t len);
 extern char *arena_strdup(Ctx *ctx, const char *s);
