@@ -19,9 +19,9 @@ REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast dd
                   transforms outbox snapshot signals guard seams
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
-SUITES = unit regress isolation tap
+SUITES = unit regress isolation tap fuzz asan tsan ubsan discard
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-instructions \
+NEEDY        = test $(SUITES) valgrind test-compat demo lint docs bench-decode bench-instructions \
                bench-snapshot-decode bench-snapshot bench-exactly-once
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
@@ -81,12 +81,15 @@ deps-test deps-demo deps-lint deps-bench:
 
 test: deps-test all
 	@test/kafka/kafka fetch
-	@test/run
+	@SECONDS_EACH=$${SECONDS_EACH:-10} test/run
 
-unit regress isolation: deps-test all
+unit regress isolation fuzz ubsan discard: deps-test all
 	@T='$(T)' test/run $@
 
-tap: deps-test all
+valgrind: deps-bench deps-test all
+	@T='$(T)' test/run $@
+
+tap asan tsan: deps-test all
 	@test/kafka/kafka fetch
 	@T='$(T)' test/run $@
 
@@ -158,6 +161,12 @@ help:
 	@echo 'regress       pg_regress; one file: T=types'
 	@echo 'isolation     concurrent sessions; one spec: T=concurrent_ddl'
 	@echo 'tap           end to end with a real Kafka; one file: T=001_basic'
+	@echo 'fuzz          libFuzzer targets, a minute each; one of them, shorter: T=fuzz_frames SECONDS_EACH=10'
+	@echo 'asan          the relay under ASan, UBSan and LSan: unit tests and some of tap; T=001_basic'
+	@echo 'tsan          the relay under ThreadSanitizer: some of tap; T=001_basic'
+	@echo 'ubsan         the plugin under ASan and UBSan: regress; T=types'
+	@echo 'discard       the plugin with all caches gone whenever it asks the catalogs: regress'
+	@echo 'valgrind      the server under valgrind: some of regress; not part of test'
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat"'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'

@@ -532,10 +532,7 @@ ctx_init(Ctx *ctx, const char *label, char *err, size_t errsize)
 		err[0] = '\0';
 	ctx->owned = calloc(1, sizeof(OwnedConfig));
 	if (ctx->owned == NULL)
-	{
-		log_error("out of memory while reading the configuration; stopping");
-		exit(EXIT_FAILED);
-	}
+		config_no_memory();
 	ctx->cfg = &ctx->owned->cfg;
 }
 

@@ -32,7 +32,6 @@
 #define CONFIG_KEYS_MAX  1000
 #define KEY_BYTES_MAX    249
 #define REGEX_BYTES_MAX  1000
-#define REGEX_REPEAT_MAX 255
 
 #define CLASS_UNWRAP     "io.debezium.transforms.ExtractNewRecordState"
 #define CLASS_ROUTER     "org.apache.kafka.connect.transforms.RegexRouter"
@@ -165,6 +164,7 @@ is_true(const char *value)
 }
 
 /* Zeroed; there is always memory, or the process ends. */
+extern void config_no_memory(void) __attribute__((noreturn));
 extern void *arena_alloc(Ctx *ctx, size_t size);
 extern char *arena_strndup(Ctx *ctx, const char *s, size_t len);
 extern char *arena_strdup(Ctx *ctx, const char *s);

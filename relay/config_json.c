@@ -8,6 +8,7 @@
 #include "config_internal.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -157,9 +158,13 @@ config_parse_json(Ctx *ctx, const char *json, size_t len)
 	if (!check_bytes(ctx, json, len))
 		return NULL;
 	/* cJSON itself bounds the nesting (CJSON_NESTING_LIMIT). */
+	errno = 0;
 	root = cJSON_ParseWithLengthOpts(json, len, &end, false);
 	if (root == NULL)
 	{
+		/* cJSON does not tell one from the other */
+		if (errno == ENOMEM)
+			config_no_memory();
 		fail_syntax(ctx, json, len, (size_t) (end - json));
 		return NULL;
 	}

@@ -17,17 +17,21 @@
 #include "relay.h"
 #include "utf8.h"
 
+/* At start there is nothing to save: no connection, no record. */
+void
+config_no_memory(void)
+{
+	log_error("out of memory while reading the configuration; stopping");
+	exit(EXIT_FAILED);
+}
+
 void *
 arena_alloc(Ctx *ctx, size_t size)
 {
 	ArenaBlock *block = calloc(1, sizeof(ArenaBlock) + size);
 
-	/* At start there is nothing to save: no connection, no record. */
 	if (block == NULL)
-	{
-		log_error("out of memory while reading the configuration; stopping");
-		exit(EXIT_FAILED);
-	}
+		config_no_memory();
 	block->next = ctx->owned->arena;
 	ctx->owned->arena = block;
 	return block->data;

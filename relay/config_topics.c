@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ere.h"
+
 /* One Java escape (s points behind the backslash) as POSIX; NULL: has none. */
 static const char *
 ere_escape(Ctx *ctx, char c, bool in_bracket)
@@ -72,10 +74,8 @@ java_to_ere(Ctx *ctx, const char *java, const char **why)
 			if (!in_bracket && strchr("*+?}", p[0]) != NULL && p[1] != '\0' &&
 				strchr("?+", p[1]) != NULL)
 				*why = "lazy and possessive quantifiers are not supported";
-			/* Nested bounds make the matcher's automaton explode. */
-			if (!in_bracket && p[0] == '{' &&
-				(strchr(p + 1, '{') != NULL || strtoul(p + 1, NULL, 10) > REGEX_REPEAT_MAX))
-				*why = "at most one {n}, and at most 255, is supported";
+			if (!in_bracket && p[0] == '{' && !ere_bound_is_small(p))
+				*why = ERE_BOUND_RULE;
 			in_bracket = in_bracket ? *p != ']' : *p == '[';
 			piece = arena_strndup(ctx, p, 1);
 		}

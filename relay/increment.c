@@ -1216,6 +1216,8 @@ void
 increment_saved(Increment *inc, int64_t now)
 {
 	inc->saved_at = now;
+	if (inc->saving == 0)
+		return;
 	for (size_t i = 0; i < inc->saving; i++)
 		delivery_release(inc->delivery, inc->holds[i]);
 	memmove(inc->holds, inc->holds + inc->saving,

@@ -19,6 +19,7 @@
 #include <cjson/cJSON.h>
 
 #include "copydata.h"
+#include "ere.h"
 #include "log.h"
 
 /* The request by which an initial snapshot that was cut off is finished. */
@@ -102,6 +103,12 @@ static bool
 is_text(const cJSON *item)
 {
 	return cJSON_IsString(item) && item->valuestring[0] != '\0';
+}
+
+static bool
+is_pattern(const cJSON *item)
+{
+	return is_text(item) && ere_is_cheap(item->valuestring);
 }
 
 static bool
@@ -291,6 +298,9 @@ stop(Jobs *j, const NovaSignal *signal, const cJSON *data)
 
 	if (collections != NULL && !all_of(collections, is_text))
 		return refuse(signal, "data-collections must be an array of strings");
+	if (collections != NULL && !all_of(collections, is_pattern))
+		return refuse(signal, "a pattern of data-collections has a back-reference, or repeats too "
+							  "much: " ERE_BOUND_RULE);
 	if (cJSON_GetArraySize(j->requests) == 0)
 		return refuse(signal, "no incremental snapshot is being taken");
 	for (cJSON *r = j->requests->child, *next; r != NULL; r = next)

@@ -440,8 +440,9 @@ main(int argc, char **argv)
 
 	if (command == NULL)
 		return status;
-	/* A closed pipe or socket is an error of that write, not our death. */
+	/* A closed pipe, or a file that may not grow, is an error of that write, not our death. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	log_setup(line.level, line.format);
 	return command->run(&line);
 }

@@ -3,8 +3,6 @@
  * fuzz_config.c
  *		libFuzzer target: no bytes may crash or stall config_parse().
  *
- *	clang -fsanitize=fuzzer,address,undefined fuzz_config.c librelay.a …
- *
  * What is accepted is also printed, freed, and asked for a topic's group.  The
  * last byte of the input chooses whether the text stands alone or is put
  * behind a valid beginning, so that the later checks are reached soon.

@@ -3,8 +3,6 @@
  * fuzz_copybin.c
  *		libFuzzer target: no bytes, however cut, may crash or stall copybin_next().
  *
- *	clang -fsanitize=fuzzer,address,undefined fuzz_copybin.c librelay.a …
- *
  * The first byte is the size of the messages; parts are read to their ends, and
  * have to lie inside of their message.
  *

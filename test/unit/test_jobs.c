@@ -146,6 +146,32 @@ test_bad_signals(void **state)
 	jobs_free(j);
 }
 
+/* Patterns of anybody that would take all memory, or for ever. */
+static void
+test_costly_patterns(void **state)
+{
+	static const char *const refused[] = {
+		"((a{99}){99}){99}",
+		"a{1,32767}",
+		"(a*)*\\\\1",
+	};
+	char data[100];
+	Jobs *j = jobs_new();
+
+	(void) state;
+	assert_int_equal(signal(j, "execute-snapshot", "{\"data-collections\":[\"aaa\"]}", "x"),
+					 JOBS_ADDED);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+	{
+		snprintf(data, sizeof(data), "{\"data-collections\":[\"%s\"]}", refused[i]);
+		assert_int_equal(signal(j, "stop-snapshot", data, "x"), JOBS_SAME);
+	}
+	assert_false(jobs_empty(j));
+	assert_int_equal(signal(j, "stop-snapshot", "{\"data-collections\":[\"a{1,3}\"]}", "x"),
+					 JOBS_STOPPED);
+	jobs_free(j);
+}
+
 static void
 test_bad_texts(void **state)
 {
@@ -205,7 +231,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),        cmocka_unit_test(test_pause_and_stop),
 		cmocka_unit_test(test_bad_signals), cmocka_unit_test(test_bad_texts),
-		cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_resume),      cmocka_unit_test(test_costly_patterns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
