@@ -21,7 +21,7 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 
 SUITES = unit regress isolation tap
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) test-compat demo lint docs bench-decode bench-instructions \
+NEEDY        = test $(SUITES) test-chaos test-compat demo lint docs bench-decode bench-instructions \
                bench-snapshot-decode bench-snapshot
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
@@ -90,6 +90,15 @@ tap: deps-test all
 	@test/kafka/kafka fetch
 	@T='$(T)' test/run $@
 
+# At least 200 points at which something fails.  What the report says, it says
+# through descriptor 4: the tests run in a copy of the tree.
+test-chaos: deps-test all
+	@test/kafka/kafka fetch
+	@mkdir -p build/chaos
+	@SEED='$(SEED)' FAULTS='$(FAULTS)' MINUTES='$(MINUTES)' BROKERS='$(BROKERS)' MODE='$(MODE)' \
+		test/run chaos 4> build/chaos/report.txt
+	@echo 'the report: build/chaos/report.txt'
+
 # Beside the real Debezium: every configuration, or C='team flat'.
 test-compat: deps-test all
 	@test/kafka/kafka fetch
@@ -154,6 +163,7 @@ help:
 	@echo 'regress       pg_regress; one file: T=types'
 	@echo 'isolation     concurrent sessions; one spec: T=concurrent_ddl'
 	@echo 'tap           end to end with a real Kafka; one file: T=001_basic'
+	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once'
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat"'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'

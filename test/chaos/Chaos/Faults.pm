@@ -1,0 +1,140 @@
+
+=pod
+
+=head1 NAME
+
+Chaos::Faults - the table of what can go wrong
+
+=head1 DESCRIPTION
+
+A fault has
+
+  name     in the report
+  part     what it happens to; two at once happen to different parts
+  needs    what the machine must be able to do (Chaos::World::lacks), if anything
+  hold     how long it lasts at most, in seconds; 0: it is over at once
+  inject   sub ($world, $n), $n a random number, decides which broker and the like
+  heal     sub ($world, $n), if there is something to heal; finds the part in any
+           state
+
+Two faults of one point are healed in the order in which they are in this table:
+the relay comes back before, or while, its surroundings are still missing.
+
+In at-least-once mode nothing fences a relay that was killed: what it had handed
+to the kernel or to a broker that stood still may arrive after the records of the
+relay that follows it.  So there a relay does not die while the way to Kafka is
+blocked (the parts "relay" and those that begin with "kafka" do not meet).
+
+=cut
+
+package Chaos::Faults;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+
+our @EXPORT_OK = qw(faults may_meet);
+
+# Broker number $n of those there are.
+sub broker { my ($w, $n) = @_; return 1 + $n % $w->{brokers} }
+
+# One or more of them, but not all of them for ever.
+sub some_brokers
+{
+	my ($w, $n) = @_;
+	my @brokers = $w->brokers;
+	my $first = $n % @brokers;
+	return map { $brokers[ ($first + $_) % @brokers ] } 0 .. int($n / @brokers) % @brokers;
+}
+
+sub signal_walsender
+{
+	my ($w, $signal) = @_;
+	my $pid = $w->walsender // return;
+	kill $signal, $pid;
+	return $pid;
+}
+
+sub links { my ($w, $how) = @_; $w->link("b$_", $how) for $w->brokers; return }
+
+my @faults = (
+	{ name => 'relay killed', part => 'relay', hold => 0.5,
+		inject => sub { $_[0]->relay->kill9 }, heal => sub { $_[0]->start_relay } },
+	{ name => 'relay killed while it starts', part => 'relay', hold => 0.3,
+		inject => sub { $_[0]->relay->kill9; $_[0]->start_relay; select undef, undef, undef, $_[1] % 100 / 1000; $_[0]->relay->kill9 },
+		heal => sub { $_[0]->start_relay } },
+	{ name => 'relay stopped in order', part => 'relay', hold => 0.5,
+		inject => sub { $_[0]->relay->signal('TERM') },
+		heal => sub { $_[0]->relay->signal('KILL') if $_[1] % 4 == 0; $_[0]->relay->wait_exit; $_[0]->start_relay } },
+	{ name => 'relay paused', part => 'relay', hold => 5,
+		inject => sub { $_[0]->relay->signal('STOP') }, heal => sub { $_[0]->relay->signal('CONT') } },
+
+	{ name => 'walsender terminated', part => 'server', hold => 0,
+		inject => sub { my $pid = $_[0]->walsender; $_[0]->ask("SELECT pg_terminate_backend($pid)") if $pid } },
+	{ name => 'walsender killed, server recovers', part => 'server', hold => 0.5,
+		inject => sub { signal_walsender($_[0], 'KILL') }, heal => sub { $_[0]->revive_server } },
+	{ name => 'walsender paused', part => 'server', hold => 4,
+		inject => sub { $_[0]{paused} = signal_walsender($_[0], 'STOP') },
+		heal => sub { kill 'CONT', $_[0]{paused} if $_[0]{paused} } },
+	{ name => 'server stopped immediately', part => 'server', hold => 1,
+		inject => sub { $_[0]->stop_server('immediate') }, heal => sub { $_[0]->revive_server } },
+	{ name => 'server stopped fast', part => 'server', hold => 1,
+		inject => sub { $_[0]->stop_server('fast') }, heal => sub { $_[0]->revive_server } },
+	{ name => 'disk of the WAL full', part => 'server', needs => 'disk', hold => 4,
+		inject => sub { $_[0]->fill_disk('wal') },
+		heal => sub { $_[0]->free_disk('wal'); $_[0]->revive_server } },
+
+	{ name => 'server unreachable', part => 'way to the server', needs => 'net', hold => 5,
+		inject => sub { $_[0]->link('pg', 'cut') }, heal => sub { $_[0]->link('pg', 'open') } },
+	{ name => 'server slow to reach', part => 'way to the server', needs => 'net', hold => 3,
+		inject => sub { $_[0]->link('pg', 'slow') }, heal => sub { $_[0]->link('pg', 'open') } },
+
+	{ name => 'brokers unreachable', part => 'kafka, way', needs => 'net', hold => 5,
+		inject => sub { links($_[0], 'cut') }, heal => sub { links($_[0], 'open') } },
+	{ name => 'brokers slow to reach', part => 'kafka, way', needs => 'net', hold => 3,
+		inject => sub { links($_[0], 'slow') }, heal => sub { links($_[0], 'open') } },
+	{ name => 'one broker of three unreachable', part => 'kafka, way', needs => 'net cluster', hold => 6,
+		inject => sub { $_[0]->link('b' . broker(@_), 'cut') }, heal => sub { $_[0]->link('b' . broker(@_), 'open') } },
+
+	{ name => 'broker killed', part => 'kafka', hold => 2,
+		inject => sub { $_[0]->kill_brokers(broker(@_)) }, heal => sub { $_[0]->revive_brokers($_[0]->brokers) } },
+	{ name => 'broker stopped in order', part => 'kafka', hold => 1,
+		inject => sub { $_[0]->kafka->stop_broker(broker(@_)) }, heal => sub { $_[0]->revive_brokers($_[0]->brokers) } },
+	{ name => 'broker paused', part => 'kafka', hold => 5,
+		inject => sub { $_[0]->signal_broker(broker(@_), 'STOP') }, heal => sub { $_[0]->signal_broker(broker(@_), 'CONT') } },
+	{ name => 'disk of a broker full', part => 'kafka', needs => 'disk', hold => 3,
+		inject => sub { $_[0]->fill_disk(broker(@_)) },
+		heal => sub { $_[0]->free_disk(broker(@_)); $_[0]->kill_brokers(broker(@_)); $_[0]->revive_brokers($_[0]->brokers) } },
+	{ name => 'several brokers killed', part => 'kafka', needs => 'cluster', hold => 1,
+		inject => sub { $_[0]->kill_brokers(some_brokers(@_)) }, heal => sub { $_[0]->revive_brokers($_[0]->brokers) } },
+	{ name => 'leaders moved', part => 'kafka', needs => 'cluster', hold => 0,
+		inject => sub { $_[0]->cluster('lead', $_[0]{prefix}, $_[1]) } },
+	{ name => 'partitions reassigned', part => 'kafka', needs => 'cluster', hold => 1,
+		inject => sub { $_[0]->cluster('shrink', $_[0]{prefix}, $_[1]) },
+		heal => sub { $_[0]->cluster('restore', $_[0]{prefix}, $_[1]) } });
+
+$faults[$_]{place} = $_ for 0 .. $#faults;
+
+=head2 faults()
+
+All of them.
+
+=head2 may_meet($fault, $other, $mode)
+
+Can both be part of the same point?
+
+=cut
+
+sub faults { return @faults }
+
+sub may_meet
+{
+	my ($fault, $other, $mode) = @_;
+	my @parts = sort($fault->{part}, $other->{part});
+
+	return 0 if $parts[0] eq $parts[1];
+	return $mode eq 'exactly-once' || $parts[0] !~ /^kafka/ || $parts[1] ne 'relay';
+}
+
+1;

@@ -1,0 +1,20 @@
+#
+# The short form of the chaos suite: a few faults under load, one broker, from a
+# seed that is printed.  CHAOS_SEED=n has the same ones again; the long form is
+# make test-chaos.
+#
+use strict;
+use warnings;
+
+use Chaos::World;
+use Chaos::Run;
+use Test::More;
+
+my $report = chaos(
+	seed => $ENV{CHAOS_SEED} // 1 + int rand 1_000_000,
+	faults => 10,
+	brokers => [1],
+	mode => 'at-least-once');
+
+diag($report);
+done_testing();
