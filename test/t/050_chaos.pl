@@ -8,8 +8,10 @@ use warnings;
 
 use Chaos::World;
 use Chaos::Run;
+use Nova qw(python_tap);
 use Test::More;
 
+python_tap('test/chaos/test_verify.py');
 my $report = chaos(
 	seed => $ENV{CHAOS_SEED} // 1 + int rand 1_000_000,
 	faults => 10,

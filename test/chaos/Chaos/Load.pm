@@ -59,7 +59,7 @@ sub transaction
 	my $t = int rand @tables;
 
 	return "SELECT ledger.ddl($t);" if $kind < 0.01;
-	if ($kind < 0.03)
+	if ($kind < 0.02)
 	{
 		my $from = 1 + int rand $keys;
 		return sprintf 'SELECT ledger.ops(%d, %d, %d, %.6f);', $t, $from, $from + int(rand 1500), rand;
@@ -75,7 +75,7 @@ sub transaction
 			$open = 1;
 		}
 		push @sql, sprintf 'SELECT ledger.op(%s, %.6f)', $place, rand;
-		push @sql, sprintf 'SELECT pg_sleep(%.3f)', rand 0.01 if rand() < 0.5;
+		push @sql, sprintf 'SELECT pg_sleep(%.3f)', rand 0.02 if rand() < 0.5;
 		if ($open && rand() < 0.5)
 		{
 			push @sql, rand() < 0.5 ? 'ROLLBACK TO s' : 'RELEASE s';

@@ -91,6 +91,7 @@ use E2E qw(wait_until outlives);
 
 my $script = dirname(__FILE__) . '/../../kafka/kafka';
 my $disk_size = '512m';
+my $give_up_seconds = 10;
 my $cut = 'tbf rate 8kbit burst 10 limit 10';
 my $slow = 'tbf rate 300kbit burst 3000 latency 300ms';
 my @mounts;
@@ -194,7 +195,8 @@ sub disk
 
 =head2 fill_disk($name), free_disk($name)
 
-No byte more fits on the disk "wal" or that of broker N; then there is room again.
+No byte more fits on the disk "wal" or that of broker N, and whoever writes there
+has given up, or nobody wrote for some seconds; then there is room again.
 
 =cut
 
@@ -202,14 +204,22 @@ sub fill_disk
 {
 	my ($w, $name) = @_;
 	my $dir = $w->{disks}{$name};
+	my $full = 0;
 
 	# It may grow between the question and the answer, and be refused.
 	for (1 .. 20)
 	{
 		my ($kb) = `df -k --output=used $dir` =~ /(\d+)/;
-		return if quiet("mount -o remount,size=${kb}k $dir");
+		$full = quiet("mount -o remount,size=${kb}k $dir") and last;
 	}
-	die "$dir cannot be made full\n";
+	die "$dir cannot be made full\n" if !$full;
+	my $until = Time::HiRes::time() + $give_up_seconds;
+	while ($name eq 'wal' ? $w->ask('SELECT 1') : !grep { $_ == $name } $w->dead_brokers)
+	{
+		return note("disk $name is full, and nobody has noticed") if Time::HiRes::time() > $until;
+		sleep 0.05;
+	}
+	return;
 }
 
 sub free_disk
@@ -451,10 +461,10 @@ sub settle
 	return Time::HiRes::time() - $began;
 }
 
-=head2 signal_broker($n, $signal), kill_brokers(@n), revive_brokers(@n)
+=head2 signal_broker($n, $signal), kill_brokers(@n), dead_brokers(), revive_brokers()
 
-The last starts those that are not running, at the same time: without a quorum
-none of them gets to its end.
+The last starts the dead ones, at the same time: without a quorum none of them
+gets to its end.
 
 =cut
 
@@ -467,13 +477,19 @@ sub signal_broker
 
 sub kill_brokers { my ($w, @n) = @_; $w->kafka->stop_broker($_, 'kill') for @n; return }
 
+sub dead_brokers
+{
+	my ($w) = @_;
+	my $status = qx{'$script' status '$w->{kafka}{state}'};
+	return grep { $status =~ /^broker $_ stopped/m } $w->brokers;
+}
+
 sub revive_brokers
 {
-	my ($w, @n) = @_;
-	my $running = qx{'$script' status '$w->{kafka}{state}'};
+	my ($w) = @_;
 	my @started;
 
-	for my $n (grep { $running =~ /^broker $_ stopped/m } @n)
+	for my $n ($w->dead_brokers)
 	{
 		my $pid = fork() // die "fork: $!";
 		if ($pid == 0)
