@@ -14,7 +14,8 @@ use Test::More;
 python_tap('test/chaos/test_verify.py');
 my $report = chaos(
 	seed => $ENV{CHAOS_SEED} // 1 + int rand 1_000_000,
-	faults => 10,
+	faults => 9,
+	quick => 1,
 	brokers => [1],
 	mode => 'at-least-once');
 

@@ -51,9 +51,15 @@ sub obstacle
 # The points of a round: faults with how long they are held, and a number.
 sub plan
 {
-	my ($w, $points) = @_;
+	my ($w, $points, $quick) = @_;
 	my @possible = grep { !defined obstacle($w, $_) } faults();
 	my (@deck, @plan);
+
+	if ($quick)
+	{
+		my ($slow) = shuffle(grep { $_->{slow} } @possible);
+		@possible = ($slow, grep { !$_->{slow} } @possible);
+	}
 
 	while (@plan < $points)
 	{
@@ -117,12 +123,12 @@ sub verify
 # True if the round has stood the test.
 sub round
 {
-	my ($w, $seed, $points, $tally) = @_;
+	my ($w, $seed, $points, $quick, $tally) = @_;
 	my $name = "seed $seed, $w->{brokers} broker" . ($w->{brokers} > 1 ? 's' : '') . ", $w->{mode}";
 	my $n = 0;
 
 	srand $seed;
-	my @plan = plan($w, $points);
+	my @plan = plan($w, $points, $quick);
 	$w->begin_round;
 	my $load = Chaos::Load->new($w, $seed);
 	$w->start_relay;
@@ -146,7 +152,8 @@ sub round
 
 seed of the first round, the next ones count on from it; faults, the number of
 points in all, or minutes, after which no round begins; brokers, a list: so many
-in turn; mode.  Stops at the first round that fails, and says how to have it
+in turn; mode; quick => 1 draws only one of the faults after which brokers have to
+be started again.  Stops at the first round that fails, and says how to have it
 again.  Returns the text of the report.
 
 =cut
@@ -168,7 +175,7 @@ sub chaos
 		{
 			my $seed = $p{seed} + $rounds++;
 			my $now = min($share - $here, $points_of_a_round);
-			my $good = eval { round($w, $seed, $now, \%tally) };
+			my $good = eval { round($w, $seed, $now, $p{quick}, \%tally) };
 			fail("seed $seed: $@") if !defined $good;
 			if (!$good)
 			{
