@@ -40,13 +40,13 @@ our @EXPORT_OK = qw(faults may_meet);
 # Broker number $n of those there are.
 sub broker { my ($w, $n) = @_; return 1 + $n % $w->{brokers} }
 
-# One or more of them, but not all of them for ever.
+# Two or three of three: no controller is elected, and no topic can be written to.
 sub some_brokers
 {
 	my ($w, $n) = @_;
 	my @brokers = $w->brokers;
 	my $first = $n % @brokers;
-	return map { $brokers[ ($first + $_) % @brokers ] } 0 .. int($n / @brokers) % @brokers;
+	return map { $brokers[ ($first + $_) % @brokers ] } 0 .. 1 + int($n / @brokers) % 2;
 }
 
 sub signal_walsender
@@ -91,6 +91,8 @@ my @faults = (
 	{ name => 'walsender paused', part => 'server', hold => 4,
 		inject => sub { $_[0]{paused} = signal_walsender($_[0], 'STOP') },
 		heal => sub { kill 'CONT', $_[0]{paused} if $_[0]{paused} } },
+	{ name => 'server paused', part => 'server', hold => 4,
+		inject => sub { $_[0]->signal_server('STOP') }, heal => sub { $_[0]->signal_server('CONT') } },
 	{ name => 'server stopped immediately', part => 'server', hold => 1,
 		inject => sub { $_[0]->stop_server('immediate') }, heal => sub { $_[0]->revive_server } },
 	{ name => 'server stopped fast', part => 'server', hold => 1,

@@ -83,6 +83,7 @@ sub point
 	my $what = join ' + ', map { $_->{name} } @faults;
 	my $hold = $point->{hold} * (sort { $b <=> $a } map { $_->{hold} } @faults)[0];
 
+	$tally->{''}{points}++;
 	outlives($w->relay, $point->{after});
 	my $began = time();
 	my $survived = eval {
@@ -162,7 +163,7 @@ sub chaos
 {
 	my (%p) = @_;
 	my (%tally, %obstacles, $failed);
-	my ($points, $rounds, $began) = (0, 0, time());
+	my ($rounds, $began) = (0, time());
 	my $share = int(($p{faults} + @{ $p{brokers} } - 1) / @{ $p{brokers} });
 
 	note("SEED=$p{seed}");
@@ -184,19 +185,18 @@ sub chaos
 			}
 			$here += $now;
 		}
-		$points += $here;
 		$w->shut_down;
 	}
-	return report(\%tally, \%obstacles, $failed, $points, $rounds, time() - $began, \%p);
+	return report(\%tally, \%obstacles, $failed, $rounds, time() - $began, \%p);
 }
 
 # "name  injected  survived", and what could not happen, and why.
 sub report
 {
-	my ($tally, $obstacles, $failed, $points, $rounds, $seconds, $p) = @_;
+	my ($tally, $obstacles, $failed, $rounds, $seconds, $p) = @_;
 	my $total = delete $tally->{''} // {};
 	my @lines = (
-		sprintf('chaos: %d points in %d rounds, SEED=%d, mode %s, brokers %s, %d s', $points, $rounds, $p->{seed},
+		sprintf('chaos: %d points in %d rounds, SEED=%d, mode %s, brokers %s, %d s', $total->{points} // 0, $rounds, $p->{seed},
 			$p->{mode}, "@{ $p->{brokers} }", $seconds),
 		sprintf('%d changes, %d records, %d of them again', map { $total->{$_} // 0 } qw(changes records repeats)),
 		$failed ? "FAILED; that round again: $failed" : 'every round ended with topics that equal the tables', '',

@@ -341,6 +341,21 @@ sub revive_server
 	return;
 }
 
+=head2 signal_server($signal)
+
+All of its processes.
+
+=cut
+
+sub signal_server
+{
+	my ($w, $signal) = @_;
+	my ($postmaster) = slurp_file($w->node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+
+	kill $signal, $postmaster, split ' ', slurp_file("/proc/$postmaster/task/$postmaster/children");
+	return;
+}
+
 =head2 ask($sql)
 
 One value from the round's database, or undef if the server does not answer.
