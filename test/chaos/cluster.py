@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """cluster: move leaders and replicas of topics in a cluster of three brokers.
 
-    cluster.py BOOTSTRAP lead PREFIX RANDOM       other leaders, the same replicas
-    cluster.py BOOTSTRAP shrink PREFIX RANDOM     one replica fewer, the leader goes
+    cluster.py BOOTSTRAP lead PREFIX RANDOM       another leader for every partition
+    cluster.py BOOTSTRAP shrink PREFIX RANDOM     one replica fewer: the leader goes
     cluster.py BOOTSTRAP restore PREFIX RANDOM    all replicas, in some order, in sync
 
-PREFIX selects topics by the beginning of their names; the transaction log
-comes along where there is one.  RANDOM, a number, decides who becomes what.
+Returns when that is done; all brokers must be up.  PREFIX selects topics by the
+beginning of their names; the transaction log comes along where there is one.
+RANDOM, a number, decides who becomes what.
 
 The two requests are written out here, since librdkafka's admin client has
 neither: AlterPartitionReassignments version 0 and ElectLeaders version 2, in
@@ -23,8 +24,7 @@ from confluent_kafka.admin import AdminClient
 
 ALTER_PARTITION_REASSIGNMENTS = 45, 0
 ELECT_LEADERS = 43, 2
-# Not wrong here: the preferred leader leads already, or is not in sync yet.
-ELECTION_NOT_NEEDED, PREFERRED_LEADER_NOT_AVAILABLE = 84, 80
+ELECTION_NOT_NEEDED = 84
 PATIENCE = 120
 NO_TAGS = b"\0"
 
@@ -146,7 +146,7 @@ def elect(bootstrap, plan):
     complain("election", reply.number(">h"), None)
     for topic, partition, code, message in reply.results():
         complain(f"election for {topic} [{partition}]", code, message,
-                 (ELECTION_NOT_NEEDED, PREFERRED_LEADER_NOT_AVAILABLE))
+                 (ELECTION_NOT_NEEDED,))
 
 
 class Topics:
@@ -161,10 +161,13 @@ class Topics:
             name: topic.partitions for name, topic in meta.topics.items()
             if name.startswith(self.prefix) or name == "__transaction_state"}
 
+    def in_sync(self, partition, _topic, _number):
+        return len(partition.isrs) == len(self.brokers)
+
     def wait(self, what, condition):
-        """Until it holds for every partition."""
+        """Until it holds for every partition (as it is, of topic and number)."""
         until = time.monotonic() + PATIENCE
-        while not all(condition(p) for ps in self.look().values() for p in ps.values()):
+        while not all(condition(p, t, i) for t, ps in self.look().items() for i, p in ps.items()):
             if time.monotonic() > until:
                 raise SystemExit(f"cluster.py: waited in vain: {what}")
             time.sleep(0.1)
@@ -181,19 +184,21 @@ def main():
     number = int(number)
     now = topics.look()
     if command == "lead":
+        topics.wait("all replicas in sync", topics.in_sync)
         orders = {t: {i: rotated(p.replicas, 1 + (number + i) % 2) for i, p in ps.items()}
                   for t, ps in now.items()}
         reassign(bootstrap, orders)
         elect(bootstrap, orders)
+        topics.wait("the new leaders", lambda p, t, i: p.leader == orders[t][i][0])
     elif command == "shrink":
         reassign(bootstrap, {
             t: {i: rotated([r for r in p.replicas if r != p.leader], number) for i, p in ps.items()}
             for t, ps in now.items()})
-        topics.wait("two replicas", lambda p: len(p.replicas) == 2)
+        topics.wait("two replicas", lambda p, t, i: len(p.replicas) == 2)
     elif command == "restore":
         reassign(bootstrap, {
             t: {i: rotated(topics.brokers, number + i) for i in ps} for t, ps in now.items()})
-        topics.wait("all replicas in sync", lambda p: len(p.isrs) == len(topics.brokers))
+        topics.wait("all replicas in sync", topics.in_sync)
         elect(bootstrap, now)
     else:
         raise SystemExit(__doc__)
