@@ -326,11 +326,13 @@ sub pg_ctl
 
 =head2 stop_server($mode), revive_server()
 
-The first may find that it is down already, the second that it is up.
+The first may find that it is down already, the second that it is up.  A fast stop
+waits until the relay has confirmed everything, so it may take as long as Kafka is
+out of reach: after some seconds it goes on without us.
 
 =cut
 
-sub stop_server { my ($w, $mode) = @_; $w->pg_ctl('-m', $mode, 'stop'); return }
+sub stop_server { my ($w, $mode) = @_; $w->pg_ctl('-t', $give_up_seconds, '-m', $mode, 'stop'); return }
 
 sub revive_server
 {
