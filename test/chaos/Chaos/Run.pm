@@ -20,7 +20,7 @@ the machine's.  A point is survived when what was written before its end has bee
 confirmed.  At the end of a round topics and ledger are compared.
 
 Faults are dealt like cards, so that all of them come up about as often.  One
-point in four has two at once.
+point in four or five has two at once.
 
 =cut
 
@@ -65,7 +65,7 @@ sub plan
 	{
 		@deck = shuffle(@possible) if !@deck;
 		my @faults = shift @deck;
-		if (rand() < 0.25 && @deck && may_meet($faults[0], $deck[0], $w->{mode}))
+		if (rand() < 0.3 && @deck && may_meet($faults[0], $deck[0], $w->{mode}))
 		{
 			push @faults, shift @deck;
 		}
@@ -87,7 +87,7 @@ sub point
 	outlives($w->relay, $point->{after});
 	my $began = time();
 	my $survived = eval {
-		$_->{inject}->($w, $point->{n}) for @faults;
+		$_->{inject}->($w, $point->{n}) for reverse @faults;
 		sleep $hold;
 		$_->{heal} && $_->{heal}->($w, $point->{n}) for @faults;
 		my $healed = time() - $began;
