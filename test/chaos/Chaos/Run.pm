@@ -206,9 +206,9 @@ sub report
 	for my $fault (faults())
 	{
 		my $t = $tally->{ $fault->{name} };
-		my ($why) = sort { $b cmp $a } keys %{ $obstacles->{ $fault->{name} } };
+		my ($why) = sort keys %{ $obstacles->{ $fault->{name} } };
 		push @lines, sprintf '%-40s %8s %8s%s', $fault->{name}, $t ? @{$t}{qw(injected survived)} : ('-', '-'),
-		  $t ? '' : $why ? "  UNAVAILABLE: $why" : '  not drawn';
+		  $t ? '' : $why ? "  $why" : '  not drawn';
 		$injected += $t->{injected} // 0;
 		$survived += $t->{survived} // 0;
 	}

@@ -175,8 +175,8 @@ sub lacks
 {
 	my ($w, $need) = @_;
 
-	return $w->{brokers} < 3 ? 'takes three brokers' : undef if $need eq 'cluster';
-	return $lacking{$need};
+	return $w->{brokers} < 3 ? 'only with three brokers' : undef if $need eq 'cluster';
+	return $lacking{$need} && "UNAVAILABLE: $lacking{$need}";
 }
 
 # A file system of its own for the directory.
@@ -214,7 +214,8 @@ sub fill_disk
 	}
 	die "$dir cannot be made full\n" if !$full;
 	my $until = Time::HiRes::time() + $give_up_seconds;
-	while ($name eq 'wal' ? $w->ask('SELECT 1') : !grep { $_ == $name } $w->dead_brokers)
+	# There may be segments left, made for later.
+	while ($name eq 'wal' ? $w->ask('SELECT pg_switch_wal()') : !grep { $_ == $name } $w->dead_brokers)
 	{
 		return note("disk $name is full, and nobody has noticed") if Time::HiRes::time() > $until;
 		sleep 0.05;
@@ -304,7 +305,7 @@ sub start_server
 	my ($w) = @_;
 	my $address = $w->address('pg');
 
-	$w->{node} = new_node('primary', start => 0,
+	$w->{node} = new_node("primary$w->{brokers}", start => 0,
 		initdb => [ '--wal-segsize=1', "--waldir=$w->{disks}{wal}/pg_wal" ],
 		conf => $server_conf . "listen_addresses = '$address'\n");
 	for my $database (qw(all replication))
