@@ -382,13 +382,13 @@ sub walsender
 
 =head2 begin_round()
 
-A database, topics and a slot of its own, and a relay that streams.
+A database of its own; topics, slot and relay of this round are named after it.
 
 =cut
 
 sub begin_round
 {
-	my ($w, $seed) = @_;
+	my ($w) = @_;
 
 	$w->{rounds}++;
 	$w->{name} = "round$w->{rounds}";
@@ -429,7 +429,7 @@ sub start_relay
 
 =head2 end_round()
 
-The relay stops in order; topics, slot and database go.
+The relay is asked to stop, slot and database go; the relay's exit status.
 
 =cut
 
