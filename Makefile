@@ -21,8 +21,8 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 
 SUITES = unit regress isolation tap fuzz asan tsan ubsan discard
 # Targets that bring their own packages along, and the group of test/lib/deps.
-NEEDY        = test $(SUITES) valgrind test-compat demo lint docs bench-decode bench-instructions \
-               bench-snapshot-decode bench-snapshot bench-exactly-once
+NEEDY        = test $(SUITES) valgrind test-chaos test-compat demo lint docs bench-decode \
+               bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once
 group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
 .PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
 
@@ -92,6 +92,15 @@ valgrind: deps-bench deps-test all
 tap asan tsan: deps-test all
 	@test/kafka/kafka fetch
 	@T='$(T)' test/run $@
+
+# At least 200 points at which something fails.  What the report says, it says
+# through descriptor 4: the tests run in a copy of the tree.
+test-chaos: deps-test all
+	@test/kafka/kafka fetch
+	@mkdir -p build/chaos
+	@SEED='$(SEED)' FAULTS='$(FAULTS)' MINUTES='$(MINUTES)' BROKERS='$(BROKERS)' MODE='$(MODE)' \
+		test/run chaos 4> build/chaos/report.txt
+	@echo 'the report: build/chaos/report.txt'
 
 # Beside the real Debezium: every configuration, or C='team flat'.
 test-compat: deps-test all
@@ -167,6 +176,7 @@ help:
 	@echo 'ubsan         the plugin under ASan and UBSan: regress; T=types'
 	@echo 'discard       the plugin with all caches gone whenever it asks the catalogs: regress'
 	@echo 'valgrind      the server under valgrind: some of regress; not part of test'
+	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once'
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat"'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'

@@ -63,8 +63,8 @@ sub patience
 
 A fresh, running server with wal_level=logical and nova_decoder among its
 output_plugin_libraries where it knows that setting.  conf => text is appended
-to postgresql.conf; start => 0 leaves the server stopped.  Returns the
-PostgreSQL::Test::Cluster.
+to postgresql.conf; initdb => [arguments]; start => 0 leaves the server stopped.
+Returns the PostgreSQL::Test::Cluster.
 
 =cut
 
@@ -74,7 +74,7 @@ sub new_node
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	# whatever locale this runs in: records hold characters
-	$node->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
+	$node->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C', @{ $params{initdb} // [] } ]);
 	$node->append_conf('postgresql.conf', "max_connections = 50\n" . ($params{conf} // ''));
 	$node->start if $params{start} // 1;
 	return $node;
@@ -85,8 +85,9 @@ sub new_node
 A Nova::Kafka with the methods bootstrap, create_topic($name, $partitions, 'k=v'…),
 stop_broker($n, 'kill'?), start_broker($n), stop.  Without parameters the broker
 of the whole run.  own => 1 starts one for this test: brokers => 3, properties
-=> { 'message.max.bytes' => 1000 }.  tls => [ KEYS, CA ] and user => [ NAME, PASSWORD ]
-add the listeners whose addresses bootstrap('ssl') and bootstrap('sasl_ssl') are.
+=> { 'message.max.bytes' => 1000 }, start => [more arguments of "kafka start"].
+tls => [ KEYS, CA ] and user => [ NAME, PASSWORD ] add the listeners whose addresses
+bootstrap('ssl') and bootstrap('sasl_ssl') are.
 
 =cut
 
@@ -104,7 +105,7 @@ sub kafka_start
 		(map { ('--property', "$_=$properties->{$_}") } sort keys %$properties),
 		($params{tls} ? ('--tls', @{ $params{tls} }) : ()),
 		($params{user} ? ('--user', @{ $params{user} }) : ()),
-		$kafka->{state});
+		@{ $params{start} // [] }, $kafka->{state});
 	return $kafka;
 }
 
