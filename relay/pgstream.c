@@ -290,8 +290,10 @@ build_publication(PgStream *pg, QueryText *q)
 	query_quoted(q, pg->cfg->publication, '\'');
 }
 
-/* What the client's replies change, and nothing else does. */
-#define SIGNS "pg_catalog.concat_ws(' ', r.reply_time, r.write_lsn, r.flush_lsn, r.replay_lsn)"
+/* What the client's replies change, and nothing else does; not empty if this role may see it. */
+#define SIGNS                                                                                      \
+	"pg_catalog.concat_ws(' ', a.backend_start, r.reply_time, r.write_lsn, r.flush_lsn, "          \
+	"r.replay_lsn)"
 /* In these it reads whatever its client sends. */
 #define WAITING                                                                                    \
 	"coalesce(pg_catalog.lower(a.wait_event) IN "                                                  \

@@ -118,12 +118,13 @@ slot_explain(SlotFault fault, const SlotRow *row, const char *slot, const char *
 void
 slot_holder_text(const SlotHolder *holder, char *out, size_t size)
 {
-	if (holder->application[0] == '\0' && holder->role[0] == '\0')
-		snprintf(out, size, "PID %d, of which this role may see no more", holder->pid);
-	else
-		snprintf(out, size, "PID %d, application \"%s\", role %s, from %s", holder->pid,
-				 holder->application, holder->role,
-				 holder->client[0] != '\0' ? holder->client : "a local socket");
+	const char *client = holder->client;
+
+	/* an address that is hidden looks like one that there is none of */
+	if (client[0] == '\0')
+		client = holder->signs[0] != '\0' ? "a local socket" : "an address that is not shown";
+	snprintf(out, size, "PID %d, application \"%s\", role %s, from %s", holder->pid,
+			 holder->application, holder->role[0] != '\0' ? holder->role : "unknown", client);
 }
 
 /*

@@ -114,6 +114,20 @@ sql(q{DELETE FROM load.users WHERE id = 999001});
 wait_confirmed($node, $slot);
 load_verify($node, $kafka, $prefix, 'frozen and thawed');
 
+# A role that may not see who lives, and one that may not end it, says so and waits.
+sql('CREATE ROLE other LOGIN REPLICATION');
+$two = start('two', %ends, 'database.user' => 'other');
+like($two->wait_for_line(qr/another process uses the slot/),
+	qr/application "ha", role \S+, from an address that is not shown; .*terminate cannot help, for this role may not see .*GRANT pg_monitor/,
+	'another role: it may not see');
+sql('GRANT pg_monitor TO other');
+$pid = holder();
+$one->signal('STOP');
+like($two->wait_for_line(qr/this role may not/), qr/may not end PID $pid: GRANT pg_signal_backend/, 'another role: it may not end');
+$one->signal('CONT');
+is(holder(), $pid, 'another role: the slot stays with the first');
+is($two->term, 0, 'another role: it stops');
+
 # Not ended: one that is no relay of this name.
 is($one->term, 0, 'the first relay stops');
 my $other = IPC::Run::start([ 'pg_recvlogical', '-d', $node->connstr('postgres'), '-S', $slot, '--start',

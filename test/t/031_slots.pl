@@ -142,6 +142,21 @@ sub fill { sql('INSERT INTO noise VALUES (1); SELECT pg_switch_wal()') for 1 .. 
 	is($relay->term, 0, 'and it stops');
 }
 
+# A position that is not kept up is removed, so that it is no gap later.
+$prefix = topic_prefix();
+run_once('kept', $prefix, 6);
+$relay = start_relay('kept', $node, $kafka, config($prefix, 'nova.position.interval.ms' => 0));
+$relay->wait_for_line(qr/streaming from slot nova_kept/);
+wait_until('the position is removed', sub {
+	my @records = read_topic($kafka, "__nova-state.$prefix");
+	return !defined $records[-1]{value};
+});
+sql('INSERT INTO t VALUES (7)');
+wait_confirmed($node, 'nova_kept');
+is($relay->term, 0, 'not kept: stops');
+run_once('kept', $prefix, 8);
+is(ids($prefix, 3), '6 7 8', 'kept again: it goes on');
+
 # A standby is promoted.  This version copies no slots, so we do.
 sub pair
 {
