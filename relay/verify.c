@@ -232,7 +232,7 @@ set_key(Example *e, NovaBytes key)
 {
 	size_t n = key.len < KEY_SHOWN ? key.len : KEY_SHOWN;
 
-	snprintf(e->key, sizeof(e->key), "%.*s%s", (int) n, key.data, n < key.len ? "..." : "");
+	snprintf(e->key, sizeof(e->key), "%.*s%s", (int) n, key.data, key.len > KEY_SHOWN ? "..." : "");
 }
 
 static void
