@@ -1097,7 +1097,7 @@ const Option config_options[] = {
 		 "murmur2 of the key, as Kafka's default."),
 	REFUSE("producer.override.transactional.id", TXN_ID),
 	REFUSE("producer.override.interceptor.classes", "Java classes cannot run here; remove it"),
-	PRODUCER_INT("transaction.timeout.ms", "transaction.timeout.ms", 10000, 900000,
+	PRODUCER_INT("transaction.timeout.ms", "transaction.timeout.ms", 2000, 900000,
 				 "Exactly once: when Kafka gives up the transaction of a relay that is gone."),
 	IGNORE("producer.override.key.serializer", "the plugin makes the bytes"),
 	IGNORE("producer.override.value.serializer", "the plugin makes the bytes"),
