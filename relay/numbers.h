@@ -37,6 +37,11 @@ typedef struct Numbers
 	uint64_t bytes;        /* received */
 	uint64_t transactions; /* received; counted and checksummed, like all of this */
 	uint64_t dropped;      /* changes that could not become records */
+	uint64_t chunks;       /* of snapshots, received */
+	uint64_t proved;       /* records whose number and checksum were right */
+	uint64_t proved_bytes; /* theirs */
+	uint64_t letters;      /* records that Kafka refused, in the dead-letter topic */
+	uint64_t skipped;      /* records that Kafka refused, left out as the policy says */
 	uint64_t reconnects;
 	uint64_t in_flight;
 	uint64_t lent_bytes;

@@ -2409,6 +2409,11 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->bytes = counts->bytes;
 	n->transactions = counts->transactions;
 	n->dropped = counts->dropped;
+	n->chunks = counts->chunks;
+	n->proved = counts->proved;
+	n->proved_bytes = counts->proved_bytes;
+	n->letters = r->sink->bad.letters;
+	n->skipped = r->sink->bad.skipped;
 	n->reconnects = r->reconnects;
 	n->in_flight = delivery_in_flight(r->delivery);
 	n->lent_bytes = delivery_lent_bytes(r->delivery);

@@ -81,6 +81,8 @@ sql(q{INSERT INTO users SELECT g, 'y' FROM generate_series(1001, 1010) g});
 wait_confirmed($node, 'nova_http');
 wait_until('that is told, too', sub { metric('nova_records_acknowledged_total') == 520 });
 is(metric('nova_transactions_verified_total'), 1, 'a transaction, verified');
+is(metric('nova_records_verified_total'), 520, 'every record was');
+cmp_ok(metric('nova_chunks_verified_total'), '>=', 2, 'in chunks, those of the snapshot');
 is(metric('nova_lag_records'), 0, 'nothing is on its way');
 cmp_ok(metric('debezium_metrics_MilliSecondsBehindSource'), '<', 60000, 'it was not late');
 cmp_ok(metric('debezium_metrics_MilliSecondsSinceLastEvent'), '<', 60000, 'and that is not long ago');
