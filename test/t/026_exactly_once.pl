@@ -72,7 +72,7 @@ my %faults = (
 		return $_[0];
 	});
 my @todo = sort { $a->[0] <=> $b->[0] }
-  map { [ rand(), $_ ] } ('relay') x 6, ('walsender') x 3, 'server';
+  map { [ rand(), $_ ] } ('relay') x 5, ('walsender') x 2, 'server';
 my $relay = streaming('once');
 my $load = load_start($node, clients => 2, transactions => 1_000_000, ops => 10);
 my @done;

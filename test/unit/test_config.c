@@ -1004,6 +1004,10 @@ test_delivery(void **state)
 				   "\"exactly.once.source.support\":\"disabled\"",
 				   "exactly.once.source.support: disabled contradicts");
 	expect_refused("\"exactly.once.support\":\"yes\"", "exactly.once.support");
+	expect_refused("\"exactly.once.support\":\"required\","
+				   "\"transaction.boundary.interval.ms\":\"3000\","
+				   "\"producer.override.transaction.timeout.ms\":\"20000\"",
+				   "transaction.timeout.ms: must be more than 30000");
 	expect_refused("\"transaction.boundary.interval.ms\":\"0\"",
 				   "transaction.boundary.interval.ms");
 
