@@ -234,10 +234,11 @@ sub read_topic
 	return map { $json->decode($_) } @lines;
 }
 
-=head2 kcat($kafka, $topic, $format)
+=head2 kcat($kafka, $topic, $format, @arguments)
 
 The lines kcat prints for all records there are, a second opinion on what
-read_topic() sees.  $format is kcat's -f, by default key, tab, value.
+read_topic() sees.  $format is kcat's -f, by default key, tab, value; further
+arguments go to kcat as they are.
 
 =cut
 
