@@ -110,6 +110,21 @@ load_verify($node, $kafka, $prefix, 'outage', exact => 1);
 is($relay->term, 0, 'the relay stops in order');
 lap('outage');
 
+# A second relay stands by, claims nothing while the first one works, and takes over.
+$relay = streaming('once');
+my $second = start_relay_with('second', write_config('once', $node, $kafka, config()));
+$second->wait_for_line(qr/another process uses the slot/);
+$load = load_start($node, clients => 2, transactions => 1_000_000, ops => 10);
+($before) = load_changes($node);
+wait_until('the load runs', sub { (load_changes($node))[0] > $before + 300 });
+$relay->kill9;
+$second->wait_for_line(qr/streaming from slot nova_once/);
+load_wait($load, 1);
+wait_confirmed($node, 'nova_once');
+load_verify($node, $kafka, $prefix, 'taken over', exact => 1);
+is($second->term, 0, 'the second relay stops in order');
+lap('taken over');
+
 # A transaction of PostgreSQL that is larger than one of Kafka: killed within, it goes on there.
 my $rows = 100_000;
 my @parts;
