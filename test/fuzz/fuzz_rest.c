@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ *
+ * fuzz_rest.c
+ *		libFuzzer target: whatever is asked over HTTP is answered, and what says that
+ *		it is JSON is JSON.
+ *
+ * The input is three lines: method, path, query; without the last there is none.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "../../relay/log.h"
+#include "../../relay/rest.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char config[] =
+	"{\"name\":\"n \\\"1\\\"/2\",\"config\":{\"topic.prefix\":\"cdc\",\"database.hostname\":\"h\","
+	"\"database.user\":\"u\",\"database.password\":\"hunter2\",\"database.dbname\":\"d\"}}";
+static RelayConfig *cfg;
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	char err[512];
+
+	(void) argc;
+	(void) argv;
+	log_setup(LOG_ERROR, LOG_PLAIN);
+	cfg = config_parse(config, sizeof(config) - 1, "fuzz", err, sizeof(err));
+	if (cfg == NULL)
+		abort();
+	return 0;
+}
+
+/* Cut off at the next line's end, where the rest begins; NULL: there is none. */
+static char *
+next_line(char *text)
+{
+	char *end = strchr(text, '\n');
+
+	if (end == NULL)
+		return NULL;
+	*end = '\0';
+	return end + 1;
+}
+
+static void
+check(const RestResponse *r)
+{
+	cJSON *body;
+
+	if (r->body == NULL || strlen(r->body) != r->len || r->status < 200 || r->status > 599)
+		abort();
+	/* an error repeats what was asked */
+	if (r->status < 400 && strstr(r->body, "hunter2") != NULL)
+		abort();
+	if (strcmp(r->content_type, "application/json") != 0)
+		return;
+	body = cJSON_Parse(r->body);
+	if (body == NULL)
+		abort();
+	cJSON_Delete(body);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	TableNumbers table = {.name = "public.\"t\"\n", .rows = 1, .row_estimate = -1};
+	Reading reading = {.numbers = {.state = "STREAM"}, .tables = &table, .ntables = 1};
+	RestSources sources = {.cfg = cfg, .reading = &reading, .worker_id = "127.0.0.1:8083"};
+	RestResponse response;
+	char *method = malloc(size + 1);
+	char *path;
+
+	if (method == NULL)
+		return 0;
+	memcpy(method, data, size);
+	method[size] = '\0';
+	path = next_line(method);
+	if (path != NULL)
+	{
+		char *query = next_line(path);
+
+		if (!rest_answer(&sources, method, path, query, &response))
+			abort();
+		check(&response);
+		rest_forget(&response);
+	}
+	free(method);
+	return 0;
+}
