@@ -62,7 +62,8 @@ is($protocol, 2, 'of protocol 2');
 is($version, $node->safe_psql('postgres', 'SHOW server_version_num'), 'with the version of the server');
 like($frames, qr/T\0\0\0\0..\Q$prefix\E\.public\.kept\0\x06public\0\x04kept/s, 'ROUTE');
 like($frames, qr/R.{7}\0\0\0\x08\{"id":1\}/s, 'RECORD, with the key as it goes to Kafka');
-is(() = $frames =~ /C\0.{7}/sg, 2, 'two COMMITs');
+# flags, a small xid, a small LSN: less of it may stand in any number
+is(() = $frames =~ /C\0\0\0..\0{4}/sg, 2, 'two COMMITs');
 
 (undef, $errors) = receive('bad', 'table.include.lst=x');
 like($errors, qr/ERROR:.*table\.include\.lst.*HINT:.*table\.include\.list/s, 'an unknown option names the valid ones');
