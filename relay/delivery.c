@@ -480,7 +480,15 @@ take_unreadable(Delivery *d, const NovaUnreadable *u)
 		return fail_memory(d);
 	snprintf(topic, sizeof(topic), "%.*s", (int) u->topic.len, u->topic.data);
 	snprintf(reason, sizeof(reason), "%.*s", (int) u->reason.len, u->reason.data);
-	ok = refuse(d, &bad);
+	/* nobody has asked for such a frame then */
+	if (d->sink->bad.policy == BAD_FAIL)
+		snprintf(
+			d->error, sizeof(d->error),
+			"the change of table %s at LSN " LSN_FORMAT
+			" cannot be decoded: %.400s; it is not confirmed; nova.on.bad.record says how to get "
+			"past it",
+			table, LSN_ARGS(u->lsn), reason);
+	ok = d->sink->bad.policy != BAD_FAIL && refuse(d, &bad);
 	free(table);
 	return ok;
 }

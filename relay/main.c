@@ -298,7 +298,8 @@ parse_command_line(int argc, char **argv, CommandLine *line, const Command **com
 	if (help)
 		return print_help(found);
 	if (found == NULL)
-		return usage_error("a command is missing: run, check, verify, config, options or metrics", "");
+		return usage_error("a command is missing: run, check, verify, config, options or metrics",
+						   "");
 	if (found->operand != NULL && optind + 1 >= argc)
 		return usage_error("a file is missing after ", found->name);
 	if (argc > optind + 1 + (found->operand != NULL))

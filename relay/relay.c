@@ -926,8 +926,7 @@ turn_recall(Relay *r)
 	if (r->store != NULL && !r->recalled && recalls(r))
 	{
 		if (!r->working)
-			state_read(r->store,
-					   r->cfg->snapshot_mode != SNAPSHOT_NO_DATA || r->cfg->exactly_once);
+			state_read(r->store, r->cfg->snapshot_mode != SNAPSHOT_NO_DATA || r->cfg->exactly_once);
 		r->working = true;
 		if (!store_ready(r))
 			return;
@@ -2640,8 +2639,7 @@ relay_open(Relay *r)
 		return false;
 	}
 	/* exactly once, the position is in the transactions, and confirmed after them */
-	r->remembers =
-		r->store != NULL && r->cfg->position_interval_ms > 0 && !r->cfg->exactly_once;
+	r->remembers = r->store != NULL && r->cfg->position_interval_ms > 0 && !r->cfg->exactly_once;
 	return serve_http(r);
 }
 

@@ -1068,7 +1068,8 @@ settle_acks(KafkaLane *lane, void (*settle)(void *arg, Buffer *buf, uint32_t n),
 
 /* Returns the number of records acked.  batch: how many there are with the same fate. */
 static size_t
-take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *reports, size_t n, size_t batch)
+take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *reports, size_t n,
+			 size_t batch)
 {
 	size_t acked = 0;
 	size_t i = 0;

@@ -92,6 +92,23 @@ produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *ac
 	return *accepted == n ? SINK_OK : SINK_FULL;
 }
 
+/* A bad record is one like any other, which has an end of its own. */
+static bool
+refuse(Sink *sink, const BadRecord *bad, Buffer *buf)
+{
+	FuzzSink *s = (FuzzSink *) sink;
+
+	if (sink->bad.policy == BAD_FAIL || strlen(bad->topic) > NOVA_TOPIC_MAX || bad->reason == NULL)
+		abort();
+	if (s->npending == PENDING)
+	{
+		strcpy(sink->error, "too many");
+		return false;
+	}
+	s->pending[s->npending++] = buf;
+	return true;
+}
+
 static SinkStatus
 acknowledge(Sink *sink, size_t *acks)
 {
@@ -124,6 +141,7 @@ max_record(const Sink *sink)
 static const SinkOps ops = {.name = "fuzz",
 							.route = take_route,
 							.produce = produce,
+							.refuse = refuse,
 							.poll = acknowledge,
 							.max_record = max_record,
 							.close = give_up};
@@ -263,6 +281,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	{
 		sink.base.events = delivery_events(d);
 		sink.at_once = data[1] > 0 ? data[1] : 1;
+		sink.base.bad.policy = data[1] >= 128 ? BAD_SKIP : BAD_FAIL;
 		delivery_set_sink(d, &sink.base);
 		delivery_listen(d, (DeliveryListener){d, on_signal, on_record, on_chunk});
 		delivery_watch(d, (data[0] & FLAG_WATCH) != 0);
