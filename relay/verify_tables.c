@@ -335,15 +335,6 @@ tables_moment(TableSide *t, uint64_t *lsn)
 	return true;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* One look at the slot: reached, or not yet; gone is a failure. */
 static bool
 look_at_slot(TableSide *t, const char *sql, bool *reached, bool *active)
@@ -366,7 +357,7 @@ look_at_slot(TableSide *t, const char *sql, bool *reached, bool *active)
 bool
 tables_wait(TableSide *t, uint64_t lsn)
 {
-	int64_t until = now_ms() + (int64_t) t->timeout_s * 1000;
+	int64_t until = pgwait_now() + (int64_t) t->timeout_s * 1000;
 	bool reached = false;
 	bool active = false;
 	char sql[256];
@@ -382,7 +373,7 @@ tables_wait(TableSide *t, uint64_t lsn)
 			return false;
 		if (reached)
 			return true;
-		if (now_ms() >= until)
+		if (pgwait_now() >= until)
 			break;
 		/* nothing tells when a slot is confirmed */
 		(void) poll(NULL, 0, SLOT_POLL_MS);

@@ -22,6 +22,7 @@
 #include "kafkaadvice.h"
 #include "log.h"
 #include "pgstream.h"
+#include "pgwait.h"
 
 #define BATCH   1000
 #define WAIT_MS 500
@@ -59,15 +60,6 @@ fail(TopicSide *t, const char *fmt, ...)
 	vsnprintf(t->error, sizeof(t->error), fmt, args);
 	va_end(args);
 	return false;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* The reason comes by itself, and before the failure that it explains. */
@@ -180,7 +172,7 @@ count_partitions(TopicSide *t, const char *name, int *n)
 {
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(t->rk, name, NULL);
 	const struct rd_kafka_metadata *metadata = NULL;
-	int64_t until = now_ms() + t->timeout_ms;
+	int64_t until = pgwait_now() + t->timeout_ms;
 	rd_kafka_resp_err_t err;
 
 	if (topic == NULL)
@@ -190,7 +182,7 @@ count_partitions(TopicSide *t, const char *name, int *n)
 	{
 		err = rd_kafka_metadata(t->rk, 0, topic, &metadata, STEP_MS);
 		(void) rd_kafka_poll(t->rk, 0);
-	} while (err != RD_KAFKA_RESP_ERR_NO_ERROR && t->security == 0 && now_ms() < until);
+	} while (err != RD_KAFKA_RESP_ERR_NO_ERROR && t->security == 0 && pgwait_now() < until);
 	rd_kafka_topic_destroy(topic);
 	*n = 0;
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -306,7 +298,7 @@ read_on(TopicSide *t, Reading *r)
 	rd_kafka_message_t *messages[BATCH];
 	bool ok = true;
 
-	r->until = now_ms() + t->timeout_ms;
+	r->until = pgwait_now() + t->timeout_ms;
 	while (ok && r->left > 0)
 	{
 		ssize_t n = rd_kafka_consume_batch_queue(r->queue, WAIT_MS, messages, BATCH);
@@ -318,8 +310,8 @@ read_on(TopicSide *t, Reading *r)
 			rd_kafka_message_destroy(messages[i]);
 		}
 		if (n > 0)
-			r->until = now_ms() + t->timeout_ms;
-		else if (now_ms() >= r->until)
+			r->until = pgwait_now() + t->timeout_ms;
+		else if (pgwait_now() >= r->until)
 			ok = fail_kafka(t, rd_kafka_topic_name(r->topic), RD_KAFKA_RESP_ERR__TIMED_OUT);
 	}
 	return ok;
