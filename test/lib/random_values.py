@@ -208,6 +208,11 @@ def points(r, low, high):
     return ",".join(point_text(r) for _ in range(r.randint(low, high)))
 
 
+def polygon_text(r):
+    corners = points(r, 1, 5)
+    return "(" + corners + ("," + corners[:corners.index(")") + 1] if r.random() < 0.3 else "") + ")"
+
+
 def quoted_item(s):
     return '"' + s.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -407,7 +412,10 @@ def wkb_path(v):
 
 def ring(v):
     data = wkb(v, b"\1\3\0\0\0")
-    return points_of(data[8:])
+    corners = points_of(data[8:])
+    if struct.unpack("<II", data[:8]) != (1, len(corners)):
+        raise ValueError(f"not one ring of its points: {v!r}")
+    return corners
 
 
 def wkb_box(v):
@@ -415,9 +423,12 @@ def wkb_box(v):
     return corners[0] + "," + corners[2]
 
 
-def wkb_polygon(v):
-    corners = ring(v)
-    return "(" + ",".join(corners[:-1] if len(corners) > 1 else corners) + ")"
+def polygon_ring(o, raw):
+    """A ring ends where it began: the first point comes again, unless the last one is it already."""
+    corners = [(float(x), float(y)) for x, y in re.findall(r"\(([^(),]+),([^(),]+)\)", o)]
+    if len(corners) > 1 and corners[0] != corners[-1]:
+        corners.append(corners[0])
+    return ring(values.parse(raw)) == [f"({x!r},{y!r})" for x, y in corners]
 
 
 def circle_of(v):
@@ -509,7 +520,7 @@ DEBEZIUM = {
     "bit1": Form(lambda v: "01"[v]), "json": python(lambda o, raw: values.parse(raw) == o), "jsonb": python(lambda o, raw: values.parse(raw) == o),
     "money": Form(unscaled(2), "o = b::numeric::money"), "hstore": Form(lambda v: hstore_literal(values.parse(string(v))), "o = b::hstore"),
     "row": Form(UNKNOWN.text_of, AS_TEXT), "point": Form(wkb_point), "line": Form(lambda v: "{%s,%s,%s}" % (v["a"], v["b"], v["c"])), "lseg": Form(wkb_line),
-    "box": Form(wkb_box), "path": Form(wkb_path), "polygon": Form(wkb_polygon), "circle": Form(circle_of), "unknown": UNKNOWN,
+    "box": Form(wkb_box), "path": Form(wkb_path), "polygon": Form(None, python=polygon_ring), "circle": Form(circle_of), "unknown": UNKNOWN,
     "numbers": Form(array_of(scaled), r"regexp_replace(o::text, '^(\[[-0-9:]+\])+=', '')::{type} = b::{type}"),
     "moments": Form(array_of(iso_or_infinite)), "byteas": Form(array_of(lambda v: as_bytea(b64(v)))),
 }
@@ -583,7 +594,7 @@ COLUMNS = [
     ("int8multirange", "unknown", lambda r: "{" + between(lambda r: str(r.randint(-10**9, 10**9)))(r).replace("empty", "") + "}"),
     ("point", "point", point_text), ("line", "line", lambda r: f"{{{r.randint(1, 9)},{coordinate(r)},{coordinate(r)}}}"),
     ("lseg", "lseg", lambda r: "[" + points(r, 2, 2) + "]"), ("box", "box", lambda r: points(r, 2, 2)),
-    ("path", "path", lambda r: r.choice(("[%s]", "(%s)")) % points(r, 1, 5)), ("polygon", "polygon", lambda r: "(" + points(r, 1, 5) + ")"),
+    ("path", "path", lambda r: r.choice(("[%s]", "(%s)")) % points(r, 1, 5)), ("polygon", "polygon", polygon_text),
     ("circle", "circle", lambda r: f"<{point_text(r)},{abs(float(coordinate(r)))}>"),
     ("tsvector", "string", lambda r: " ".join(f"{word(r)}:{r.randint(1, 99)}{r.choice('ABCD')}" for _ in range(r.randint(0, 5)))),
     ("ltree", "string", lambda r: ".".join(word(r) for _ in range(r.randint(0, 5)))), ("hstore", "hstore", hstore_text),
