@@ -454,7 +454,10 @@ sub wait_exit
 		diag($self->log_text);
 		die "relay $self->{name} does not end\n";
 	}
-	return $self->{status} & 127 ? -($self->{status} & 127) : $self->{status} >> 8;
+	my $exit = $self->{status} & 127 ? -($self->{status} & 127) : $self->{status} >> 8;
+	# where it was not asked for, this is what one wants to know
+	note("relay $self->{name} ended with $exit: $1") if $exit != 0 && $self->log_text =~ /([^\n]*)\n\z/;
+	return $exit;
 }
 
 sub signal
