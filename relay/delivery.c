@@ -870,6 +870,12 @@ delivery_safe_lsn(const Delivery *d)
 }
 
 uint64_t
+delivery_commit_lsn(const Delivery *d)
+{
+	return tracker_commit_lsn(&d->tracker);
+}
+
+uint64_t
 delivery_received_lsn(const Delivery *d)
 {
 	return d->received_lsn;

@@ -169,6 +169,9 @@ extern bool delivery_reached(const Delivery *d, uint64_t mark);
 
 extern uint64_t delivery_safe_lsn(const Delivery *d);
 
+/* The end of the last commit before that: records are sent again from there at most. */
+extern uint64_t delivery_commit_lsn(const Delivery *d);
+
 /* Last byte of a commit received, for the write position. */
 extern uint64_t delivery_received_lsn(const Delivery *d);
 

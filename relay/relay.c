@@ -2166,7 +2166,7 @@ turn_drain(Relay *r)
 		end_drain(r, r->cfg->slot_drop_on_stop && !r->draining_stream && slot_stays(r)
 						 ? "without a connection the slot could not be dropped, as "
 						   "slot.drop.on.stop asks; drop it yourself, for it keeps WAL"
-					 : r->draining_stream || delivery_safe_lsn(r->delivery) > r->confirmed_lsn
+					 : r->draining_stream || delivery_commit_lsn(r->delivery) > r->confirmed_lsn
 						 ? "the connection to PostgreSQL was lost before everything was confirmed"
 						 : NULL);
 	else if (r->streaming)

@@ -90,7 +90,7 @@ advance(Tracker *t)
 		if (!u->closed || u->outstanding > 0)
 			break;
 		if (u->end_lsn > t->safe)
-			t->safe = u->end_lsn;
+			t->commit = t->safe = u->end_lsn;
 		t->first++;
 	}
 }

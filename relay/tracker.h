@@ -50,6 +50,7 @@ typedef struct Tracker
 	uint64_t next;  /* id of the next unit */
 	uint64_t outstanding;
 	uint64_t safe;
+	uint64_t commit; /* the last one that is safe; safe may be a keepalive's behind it */
 } Tracker;
 
 /* All zero is a valid new tracker. */
@@ -93,6 +94,12 @@ static inline uint64_t
 tracker_safe_lsn(const Tracker *t)
 {
 	return t->safe;
+}
+
+static inline uint64_t
+tracker_commit_lsn(const Tracker *t)
+{
+	return t->commit;
 }
 
 #endif /* NOVA_RELAY_TRACKER_H */

@@ -138,6 +138,7 @@ a_keepalive_waits_for_everything(void **state)
 	assert_int_equal(tracker_safe_lsn(&t), 100);
 	assert_true(tracker_adopt(&t, 900, false));
 	assert_int_equal(tracker_safe_lsn(&t), 900);
+	assert_int_equal(tracker_commit_lsn(&t), 100);
 	tracker_free(&t);
 }
 
