@@ -14,6 +14,7 @@
 struct Board
 {
 	pthread_mutex_t lock;
+	RelayConfig *cfg;
 	Numbers numbers;
 	TableNumbers *tables;
 	size_t ntables;
@@ -39,8 +40,21 @@ board_free(Board *board)
 	if (board == NULL)
 		return;
 	pthread_mutex_destroy(&board->lock);
+	config_free(board->cfg);
 	free(board->tables);
 	free(board);
+}
+
+void
+board_show(Board *board, RelayConfig *cfg)
+{
+	RelayConfig *old;
+
+	pthread_mutex_lock(&board->lock);
+	old = board->cfg;
+	board->cfg = config_share(cfg);
+	pthread_mutex_unlock(&board->lock);
+	config_free(old);
 }
 
 void
@@ -68,6 +82,7 @@ void
 board_read(Board *board, Reading *reading)
 {
 	pthread_mutex_lock(&board->lock);
+	reading->cfg = config_share(board->cfg);
 	reading->numbers = board->numbers;
 	reading->ntables = board->ntables;
 	reading->tables = board->ntables > 0 ? malloc(board->ntables * sizeof(TableNumbers)) : NULL;
@@ -81,6 +96,7 @@ board_read(Board *board, Reading *reading)
 void
 board_forget(Reading *reading)
 {
+	config_free(reading->cfg);
 	free(reading->tables);
 	*reading = (Reading){0};
 }

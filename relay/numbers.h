@@ -21,16 +21,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config.h"
+
+/* As Kafka Connect calls it. */
+typedef enum ConnectorState
+{
+	CONNECTOR_RUNNING,
+	CONNECTOR_PAUSED,
+	CONNECTOR_STOPPED, /* or about to be */
+	CONNECTOR_FAILED,
+	CONNECTOR_RESTARTING
+} ConnectorState;
+
 typedef struct Numbers
 {
 	int64_t at;      /* of publishing */
 	int64_t started; /* the process */
 	char state[16];  /* a name of the state table */
+	ConnectorState connector;
 	bool failed;
 	bool streaming;
 	bool ready;       /* streaming, or taking a snapshot: it does what it is there for */
 	char trace[1200]; /* why it failed */
-	;
 
 	uint64_t records;      /* handed to Kafka */
 	uint64_t acked;        /* of these */
@@ -78,6 +90,7 @@ typedef struct Board Board;
 
 typedef struct Reading
 {
+	RelayConfig *cfg; /* of the connector there is; NULL: none */
 	Numbers numbers;
 	TableNumbers *tables;
 	size_t ntables;
@@ -86,6 +99,9 @@ typedef struct Reading
 /* NULL when out of memory. */
 extern Board *board_new(void);
 extern void board_free(Board *board);
+
+/* Whose numbers they are; NULL: nobody's. */
+extern void board_show(Board *board, RelayConfig *cfg);
 
 /* Copies; tables that there is no memory for are left out. */
 extern void board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables,
