@@ -43,8 +43,7 @@ typedef enum ControlAnswer
 	CONTROL_NOTHING, /* restart, and it has not failed */
 	CONTROL_MISSING, /* no connector of that name */
 	CONTROL_EXISTS,
-	CONTROL_REFUSED,  /* see message */
-	CONTROL_CONFLICT, /* the same */
+	CONTROL_CONFLICT, /* see message */
 	CONTROL_FAILED    /* the same */
 } ControlAnswer;
 

@@ -1015,7 +1015,8 @@ advance_load(Relay *r)
 	take_record(r);
 	state_close(r->store);
 	load_jobs(r);
-	if (r->streaming)
+	/* the slot may have been dropped by now, as it was asked */
+	if (r->streaming && !r->draining_stream)
 		(void) position_allows(r);
 }
 
@@ -2105,7 +2106,15 @@ forget(Relay *r)
 {
 	const StateRecord nothing = {.phase = PHASE_NONE};
 
-	if (r->store == NULL || (r->remembered.phase == PHASE_NONE && r->remembered.position == 0))
+	if (r->store == NULL)
+		return true;
+	/* after a short life what there is to forget may not be known yet */
+	if (!r->loaded && !r->recalled_record)
+	{
+		wake_by(r, r->now + STATE_POLL_MS);
+		return false;
+	}
+	if (r->remembered.phase == PHASE_NONE && r->remembered.position == 0)
 		return true;
 	if (r->saving)
 		return false;

@@ -39,6 +39,9 @@ typedef struct RestOps
 	/* config_deployed(), with what the worker adds */
 	RelayConfig *(*parse)(void *arg, const char *json, size_t len, bool quiet,
 						  ConfigFaults *faults);
+
+	/* why nothing can be deployed or deleted, or NULL */
+	const char *refusal;
 } RestOps;
 
 typedef struct RestSources

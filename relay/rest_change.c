@@ -51,8 +51,6 @@ carry_out(Call *call, ControlRequest *q, unsigned status, cJSON *body)
 			return answer_named(call, 404, "Connector ", q->name, " not found");
 		case CONTROL_EXISTS:
 			return answer_named(call, 409, "Connector ", q->name, " already exists");
-		case CONTROL_REFUSED:
-			return answer_error(call, 403, q->message);
 		case CONTROL_CONFLICT:
 			return answer_error(call, 409, q->message);
 		default:
@@ -89,6 +87,8 @@ put_stop(Call *call)
 bool
 delete_connector(Call *call)
 {
+	if (call->from->ops->refusal != NULL)
+		return answer_error(call, 403, call->from->ops->refusal);
 	return carry_out_verb(call, CONTROL_DELETE, 204);
 }
 
@@ -224,11 +224,17 @@ parse_body(const Call *call)
 
 /* NULL: what is wrong has been answered, *ok being whether there was memory for it. */
 static cJSON *
-object_body(Call *call, bool *ok)
+deployment_body(Call *call, bool *ok)
 {
 	cJSON *body = parse_body(call);
 
 	*ok = true;
+	if (call->from->ops->refusal != NULL)
+	{
+		cJSON_Delete(body);
+		*ok = answer_error(call, 403, call->from->ops->refusal);
+		return NULL;
+	}
 	if (cJSON_IsObject(body))
 		return body;
 	cJSON_Delete(body);
@@ -240,7 +246,7 @@ bool
 post_connectors(Call *call)
 {
 	bool ok;
-	cJSON *body = object_body(call, &ok);
+	cJSON *body = deployment_body(call, &ok);
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(body, "name");
 	cJSON *config = cJSON_GetObjectItemCaseSensitive(body, "config");
 	ControlRequest q = {.verb = CONTROL_CREATE};
@@ -268,7 +274,7 @@ bool
 put_config(Call *call)
 {
 	bool ok;
-	cJSON *config = object_body(call, &ok);
+	cJSON *config = deployment_body(call, &ok);
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(config, "name");
 	ControlRequest q = {.verb = CONTROL_REPLACE, .name = call->name};
 

@@ -148,6 +148,13 @@ save(Worker *w, const char *text, ControlTarget target, ControlRequest *q)
 }
 
 static void
+forget_end(Worker *w)
+{
+	w->rest = REST_NONE;
+	w->status = EXIT_OK;
+}
+
+static void
 hold(Worker *w, RelayConfig *cfg, char *text, ControlTarget target)
 {
 	config_free(w->cfg);
@@ -155,7 +162,7 @@ hold(Worker *w, RelayConfig *cfg, char *text, ControlTarget target)
 	w->cfg = cfg;
 	w->text = text;
 	w->target = target;
-	w->rest = REST_NONE;
+	forget_end(w);
 	board_show(w->board, cfg);
 }
 
@@ -175,7 +182,7 @@ set_target(Worker *w, ControlRequest *q, ControlTarget target)
 	w->target = target;
 	/* nothing is left that could have failed */
 	if (target == TARGET_STOPPED)
-		w->rest = REST_NONE;
+		forget_end(w);
 	q->answer = CONTROL_DONE;
 }
 
@@ -186,22 +193,13 @@ restart(Worker *w, ControlRequest *q)
 	if (w->target == TARGET_STOPPED || (q->only_failed && w->rest != REST_FAILED))
 		return;
 	log_info("connector %s: asked over HTTP to start again", w->cfg->name);
-	w->rest = REST_NONE;
+	forget_end(w);
 	w->restart = true;
 	q->answer = CONTROL_DONE;
 }
 
 static void delete (Worker *w, ControlRequest *q)
 {
-	if (w->dir == NULL)
-	{
-		q->answer = CONTROL_REFUSED;
-		snprintf(q->message, sizeof(q->message),
-				 "This relay runs what its configuration file says, and ends with it: stop the "
-				 "process, or the connector with PUT /connectors/%.200s/stop",
-				 w->cfg->name);
-		return;
-	}
 	if (!save(w, NULL, TARGET_STOPPED, q))
 		return;
 	log_info("connector %s: deleted over HTTP; slot %s %s", w->cfg->name, w->cfg->slot_name,
@@ -218,14 +216,6 @@ deploy(Worker *w, ControlRequest *q)
 	bool ours = w->cfg != NULL && strcmp(w->cfg->name, q->name) == 0;
 	ControlTarget target = ours ? w->target : q->target;
 
-	if (w->dir == NULL)
-	{
-		q->answer = CONTROL_REFUSED;
-		snprintf(q->message, sizeof(q->message),
-				 "This relay runs what its configuration file says: change that and start it "
-				 "again, or start it with --data-dir to deploy over HTTP");
-		return;
-	}
 	if (w->cfg != NULL && !ours)
 	{
 		q->answer = CONTROL_CONFLICT;
@@ -428,7 +418,14 @@ is_over(const Worker *w)
 static bool
 start_http(Worker *w)
 {
-	const RestOps ops = {.arg = w, .ask = ask, .parse = parse};
+	const RestOps ops = {
+		.arg = w,
+		.ask = ask,
+		.parse = parse,
+		.refusal = w->dir == NULL ? "This relay runs what its configuration file says: change "
+									"that and start it again, or start it with --data-dir to "
+									"deploy over HTTP"
+								  : NULL};
 	char err[512];
 
 	w->http = http_start(w->own, w->board, &ops, err, sizeof(err));
@@ -468,6 +465,7 @@ worker_loop(Worker *w)
 	publish_rest(w);
 	if (!start_http(w))
 		return EXIT_USAGE;
+	w->status = EXIT_OK;
 	while (!is_over(w))
 	{
 		if (is_at_rest(w))
@@ -502,7 +500,6 @@ worker_run(RelayConfig *cfg, const RelayArgs *args)
 	if (worker_open(&w))
 	{
 		hold(&w, config_share(cfg), NULL, TARGET_RUNNING);
-		w.status = EXIT_OK;
 		w.status = worker_loop(&w);
 	}
 	worker_close(&w);
@@ -557,7 +554,6 @@ worker_serve(const char *data_dir, const char *path, const RelayArgs *args)
 		w.own_listeners = config_pair(&w.own->given, "listeners") != NULL;
 		if (worker_open(&w) && load_deployment(&w))
 		{
-			w.status = EXIT_OK;
 			w.status = worker_loop(&w);
 		}
 	}

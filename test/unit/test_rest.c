@@ -54,7 +54,7 @@ fake_parse(void *arg, const char *text, size_t len, bool quiet, ConfigFaults *fa
 	return config_deployed(text, len, "{\"bootstrap.servers\":\"k:9092\"}", quiet, faults);
 }
 
-static const RestOps ops = {.ask = fake_ask, .parse = fake_parse};
+static RestOps ops = {.ask = fake_ask, .parse = fake_parse};
 
 /* The answer's status; what is in the body must be JSON where it says so. */
 static unsigned
@@ -244,7 +244,6 @@ test_answers(void **state)
 		const char *piece;
 	} cases[] = {{CONTROL_MISSING, 404, "Connector a \\\"b\\\"/c not found"},
 				 {CONTROL_EXISTS, 409, "already exists"},
-				 {CONTROL_REFUSED, 403, "why \\\"not\\\""},
 				 {CONTROL_CONFLICT, 409, "why \\\"not\\\""},
 				 {CONTROL_FAILED, 500, "why \\\"not\\\""}};
 
@@ -280,6 +279,10 @@ test_deploy(void **state)
 	assert_null(strstr(asked_text, "k:9092"));
 	assert_int_equal(ask_with("{" RIGHT "}", "PUT", "/connectors/new/config", "\"tasks\":[]"), 201);
 	assert_string_equal(asked.name, "new");
+	ops.refusal = "with a \"file\"";
+	assert_int_equal(ask_with("{}", "POST", "/connectors", "with a \\\"file\\\""), 403);
+	assert_int_equal(ask_with("{}", "PUT", "/connectors/new/config", "with a"), 403);
+	ops.refusal = NULL;
 	there = true;
 	answer.answer = CONTROL_DONE;
 	assert_int_equal(ask_with("{" RIGHT "}", "PUT", NAME "/config", "\"name\":\"a"), 200);
