@@ -110,6 +110,7 @@ typedef struct RelayConfig
 	TakeoverPolicy takeover;
 	int takeover_after_ms;    /* of silence */
 	int takeover_grace_ms;    /* between a slot that is free and taking it */
+	bool http_records;        /* whoever may reach listeners may see records */
 	int slot_watch_ms;        /* 0: off */
 	int slot_safe_percent;    /* warn below it; 0: never */
 	int slot_retained_mb;     /* warn above it; 0: never */

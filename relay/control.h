@@ -34,6 +34,7 @@ typedef enum ControlVerb
 	CONTROL_CREATE,  /* cfg and text */
 	CONTROL_REPLACE, /* the same, or create it */
 	CONTROL_DELETE,
+	CONTROL_SIGNAL /* text: to be a signal in the stream */
 } ControlVerb;
 
 typedef enum ControlAnswer
@@ -62,7 +63,7 @@ typedef struct ControlRequest
 	bool only_failed;     /* CONTROL_RESTART */
 	ControlTarget target; /* CONTROL_CREATE */
 	RelayConfig *cfg;     /* what is deployed; taken over, then NULL */
-	char *text;           /* the same as JSON, as it was given; taken over as well */
+	char *text;           /* the same as JSON, as it was given, or the signal; taken over as well */
 
 	ControlAnswer answer;
 	char message[512];

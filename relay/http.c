@@ -119,6 +119,12 @@ send_response(struct MHD_Connection *connection, RestResponse *response)
 		MHD_add_response_header(reply, MHD_HTTP_HEADER_LOCATION, response->location);
 	free(response->location);
 	MHD_add_response_header(reply, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	/* the page has all that it needs, and belongs in nobody's frame */
+	MHD_add_response_header(reply, "Content-Security-Policy",
+							"default-src 'none'; script-src 'unsafe-inline'; style-src "
+							"'unsafe-inline'; img-src data:; connect-src 'self'; frame-ancestors "
+							"'none'; base-uri 'none'; form-action 'none'");
+	MHD_add_response_header(reply, "X-Content-Type-Options", "nosniff");
 	result = MHD_queue_response(connection, response->status, reply);
 	MHD_destroy_response(reply);
 	return result;
@@ -161,6 +167,16 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
+/* Browsers say so, and whoever wants Connect's JSON does not. */
+static bool
+wants_html(struct MHD_Connection *connection)
+{
+	const char *accept =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+
+	return accept != NULL && strstr(accept, "text/html") != NULL;
+}
+
 static enum MHD_Result
 answer(const HttpListener *listener, struct MHD_Connection *connection, const char *method,
 	   HttpRequest *request)
@@ -175,6 +191,7 @@ answer(const HttpListener *listener, struct MHD_Connection *connection, const ch
 						 .path = request->uri,
 						 .body = request->body,
 						 .body_len = request->body_bytes,
+						 .wants_html = wants_html(connection),
 						 .body_too_large = request->body_bytes > BODY_BYTES_MAX};
 	RestResponse response;
 	bool answered;

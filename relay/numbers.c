@@ -19,6 +19,8 @@ struct Board
 	TableNumbers *tables;
 	size_t ntables;
 	size_t capacity;
+	Samples *samples; /* NULL: none yet */
+	int64_t look_until;
 };
 
 Board *
@@ -42,6 +44,7 @@ board_free(Board *board)
 	pthread_mutex_destroy(&board->lock);
 	config_free(board->cfg);
 	free(board->tables);
+	free(board->samples);
 	free(board);
 }
 
@@ -75,6 +78,41 @@ board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables, 
 	board->ntables = ntables < board->capacity ? ntables : board->capacity;
 	if (board->ntables > 0)
 		memcpy(board->tables, tables, board->ntables * sizeof(*tables));
+	pthread_mutex_unlock(&board->lock);
+}
+
+Samples *
+board_samples(Board *board, int64_t now)
+{
+	Samples *copy = calloc(1, sizeof(*copy));
+
+	pthread_mutex_lock(&board->lock);
+	board->look_until = now + BOARD_LOOK_MS;
+	if (copy != NULL && board->samples != NULL)
+		*copy = *board->samples;
+	pthread_mutex_unlock(&board->lock);
+	return copy;
+}
+
+bool
+board_is_looked_at(Board *board, int64_t now)
+{
+	bool looked_at;
+
+	pthread_mutex_lock(&board->lock);
+	looked_at = now < board->look_until;
+	pthread_mutex_unlock(&board->lock);
+	return looked_at;
+}
+
+void
+board_publish_samples(Board *board, const Samples *samples)
+{
+	pthread_mutex_lock(&board->lock);
+	if (board->samples == NULL)
+		board->samples = malloc(sizeof(*board->samples));
+	if (board->samples != NULL)
+		*board->samples = *samples;
 	pthread_mutex_unlock(&board->lock);
 }
 

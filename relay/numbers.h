@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "samples.h"
 
 /* As Kafka Connect calls it. */
 typedef enum ConnectorState
@@ -106,6 +107,18 @@ extern void board_show(Board *board, RelayConfig *cfg);
 /* Copies; tables that there is no memory for are left out. */
 extern void board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables,
 						  size_t ntables);
+
+/*
+ * The last records are kept only while somebody looks, from the first
+ * board_samples() on and for BOARD_LOOK_MS after each.  That one returns a copy to
+ * free(), of which there is nothing yet at first; NULL: no memory.  Times are of one
+ * clock.
+ */
+#define BOARD_LOOK_MS 10000
+
+extern Samples *board_samples(Board *board, int64_t now);
+extern bool board_is_looked_at(Board *board, int64_t now);
+extern void board_publish_samples(Board *board, const Samples *samples);
 
 extern void board_read(Board *board, Reading *reading);
 extern void board_forget(Reading *reading);

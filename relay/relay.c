@@ -71,6 +71,7 @@
 #include "slot.h"
 #include "snapplan.h"
 #include "snapshot.h"
+#include "sqltext.h"
 #include "state.h"
 #include "stopsignal.h"
 #include "txnplan.h"
@@ -140,6 +141,9 @@ typedef struct Relay
 	PgStream *pg;
 	SideQuery *heartbeat; /* NULL without a query */
 	SideQuery *watch;     /* of the slot; NULL: off */
+	SideQuery *signal;    /* that was asked for over HTTP */
+	char *signal_sql;
+	Samples *samples; /* of records, while somebody looks at the page; NULL: nobody did */
 	Snapshot *snapshot;
 	Increment *increment;
 	StateStore *store; /* NULL with standard output: then only this process remembers */
@@ -2285,11 +2289,36 @@ take_signal(Relay *r)
 		begin_drain(r, "stop requested");
 }
 
+/* Into the database, from where it comes back in its place. */
+static void
+send_signal(Relay *r)
+{
+	char *text = sidequery_is_busy(r->signal) ? NULL : r->host->signal(r->host->arg);
+	size_t len;
+	FILE *out;
+
+	if (text == NULL)
+		return;
+	free(r->signal_sql);
+	r->signal_sql = NULL;
+	out = open_memstream(&r->signal_sql, &len);
+	if (out != NULL)
+	{
+		fputs("SELECT nova.signal(s->>'type', s->'data', s->>'id') FROM (SELECT ", out);
+		sql_literal(out, text);
+		fputs("::pg_catalog.jsonb AS s) x", out);
+		if (fclose(out) == 0)
+			sidequery_run(r->signal, r->signal_sql, r->now);
+	}
+	free(text);
+}
+
 /* What is asked for over HTTP, on this thread. */
 static void
 take_wish(Relay *r)
 {
 	r->wish = r->host->wish(r->host->arg);
+	send_signal(r);
 	if (r->wish == WISH_STOP)
 		begin_drain(r, "asked to stop over HTTP");
 	else if (r->wish == WISH_RESTART)
@@ -2469,6 +2498,24 @@ connector_state(const Relay *r)
 	return wished[r->wish];
 }
 
+/* Copying records costs something: only while somebody wants to see them. */
+static void
+publish_samples(Relay *r)
+{
+	if (!r->cfg->http_records || !board_is_looked_at(r->host->board, r->numbers.at))
+	{
+		delivery_sample(r->delivery, NULL);
+		return;
+	}
+	if (r->samples == NULL)
+		r->samples = calloc(1, sizeof(*r->samples));
+	if (r->samples == NULL)
+		return;
+	board_publish_samples(r->host->board, r->samples);
+	samples_begin(r->samples);
+	delivery_sample(r->delivery, r->samples);
+}
+
 static void
 publish(Relay *r, bool now)
 {
@@ -2491,6 +2538,7 @@ publish(Relay *r, bool now)
 	if (n->snapshot_running)
 		count_snapshot(r, n);
 	board_publish(r->host->board, n, r->tables, r->ntables);
+	publish_samples(r);
 }
 
 enum
@@ -2501,6 +2549,7 @@ enum
 	FD_PG,
 	FD_HEARTBEAT,
 	FD_WATCH,
+	FD_SIGNAL_QUERY,
 	FD_INCREMENT,
 	FD_SNAPSHOT, /* the first of several */
 	FD_COUNT = FD_SNAPSHOT + SNAPSHOT_MAX_THREADS
@@ -2535,6 +2584,7 @@ wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
 	fds[FD_PG] = pg_pollfd(r);
 	fds[FD_HEARTBEAT] =
 		r->heartbeat != NULL ? sidequery_pollfd(r->heartbeat) : (struct pollfd){.fd = -1};
+	fds[FD_SIGNAL_QUERY] = sidequery_pollfd(r->signal);
 	fds[FD_WATCH] = r->watch != NULL ? sidequery_pollfd(r->watch) : (struct pollfd){.fd = -1};
 	fds[FD_INCREMENT] =
 		r->state == STATE_STREAM ? increment_pollfd(r->increment) : (struct pollfd){.fd = -1};
@@ -2572,6 +2622,11 @@ relay_turn(Relay *r)
 		sidequery_turn(r->heartbeat, r->now);
 	if (fds[FD_WATCH].revents != 0)
 		sidequery_turn(r->watch, r->now);
+	if (fds[FD_SIGNAL_QUERY].revents != 0)
+	{
+		sidequery_turn(r->signal, r->now);
+		send_signal(r);
+	}
 	if (r->state != r->told)
 		log_debug("%s: %s", states[r->state].name, states[r->state].explanation);
 	r->told = r->state;
@@ -2659,7 +2714,10 @@ relay_open(Relay *r)
 	if (r->cfg->slot_watch_ms > 0)
 		r->watch = sidequery_new(r->cfg, "looking at the slot", "trying again at the next look",
 								 on_watched, r);
-	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL || r->increment == NULL)
+	r->signal =
+		sidequery_new(r->cfg, "the signal asked for over HTTP", "it was not sent", NULL, NULL);
+	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL || r->increment == NULL ||
+		r->signal == NULL)
 		;
 	else if (r->args->sink == SINK_STDOUT)
 		r->sink = sink_stdout_open(r->cfg, delivery_events(r->delivery), err, sizeof(err));
@@ -2696,6 +2754,8 @@ relay_close(Relay *r)
 		sink_close(r->sink);
 	sidequery_free(r->heartbeat);
 	sidequery_free(r->watch);
+	sidequery_free(r->signal);
+	free(r->signal_sql);
 	free(r->watch_sql);
 	snapshot_free(r->snapshot);
 	increment_free(r->increment);
@@ -2704,6 +2764,7 @@ relay_close(Relay *r)
 	free(r->position_key);
 	pgstream_free(r->pg);
 	delivery_free(r->delivery);
+	free(r->samples);
 }
 
 /* What outlives a start from the beginning: what must not be forgotten of this process. */

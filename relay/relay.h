@@ -48,6 +48,7 @@ typedef struct RelayHost
 	int64_t started; /* the process, ms since 1970 */
 	int fd;          /* readable: ask again what is wished */
 	RelayWish (*wish)(void *arg);
+	char *(*signal)(void *arg); /* the next one asked for, as JSON, to free(); or NULL */
 	void *arg;
 } RelayHost;
 

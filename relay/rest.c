@@ -14,6 +14,7 @@
 
 #define JSON_TYPE "application/json"
 #define TEXT_TYPE "text/plain; charset=utf-8"
+#define HTML_TYPE "text/html; charset=utf-8"
 
 /* Not published for so long: the loop hangs. */
 #define HUNG_MS 120000
@@ -178,11 +179,19 @@ info_body(const Call *call, const RelayConfig *cfg)
  * Handlers
  */
 
+/* page.html, as the Makefile makes a string of it. */
+static const char page[] =
+#include "page.inc"
+	;
+
 static bool
 get_root(Call *call)
 {
-	cJSON *body = cJSON_CreateObject();
+	cJSON *body;
 
+	if (call->request->wants_html)
+		return answer_text(call, 200, HTML_TYPE, strdup(page));
+	body = cJSON_CreateObject();
 	cJSON_AddStringToObject(body, "version", NOVA_VERSION);
 	cJSON_AddStringToObject(body, "commit", "nova-relay");
 	cJSON_AddNullToObject(body, "kafka_cluster_id");
@@ -327,6 +336,17 @@ get_ready(Call *call)
 	return answer_text(call, n->ready ? 200 : 503, TEXT_TYPE, strdup(text));
 }
 
+/* What the relay has seen since somebody began to look. */
+static bool
+get_records(Call *call)
+{
+	Samples *samples = call->from->ops->records(call->from->ops->arg);
+	char *body = samples != NULL ? samples_print(samples) : NULL;
+
+	free(samples);
+	return answer_text(call, 200, JSON_TYPE, body);
+}
+
 /* Connect's messages, around the name. */
 #define NO_NAME           NULL, NULL
 #define NO_CONNECTOR      "Connector ", " not found"
@@ -356,6 +376,8 @@ static const Route routes[] = {
 	{"GET", "/admin/loggers", get_loggers, NO_NAME},
 	{"GET", "/admin/loggers/*", get_logger, NO_NAME},
 	{"PUT", "/admin/loggers/*", put_logger, NO_NAME},
+	{"GET", "/nova/records", get_records, NO_NAME},
+	{"POST", "/nova/signal", post_signal, NO_NAME},
 	{"GET", "/metrics", get_metrics, NO_NAME},
 	{"GET", "/healthz", get_health, NO_NAME},
 	{"GET", "/readyz", get_ready, NO_NAME},

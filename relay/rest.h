@@ -40,6 +40,9 @@ typedef struct RestOps
 	RelayConfig *(*parse)(void *arg, const char *json, size_t len, bool quiet,
 						  ConfigFaults *faults);
 
+	/* board_samples(): the last records, to free(); NULL: out of memory */
+	Samples *(*records)(void *arg);
+
 	/* why nothing can be deployed or deleted, or NULL */
 	const char *refusal;
 } RestOps;
@@ -61,6 +64,7 @@ typedef struct RestRequest
 	const char *body;  /* NULL: none */
 	size_t body_len;
 	bool body_too_large; /* and thrown away */
+	bool wants_html;     /* a browser asks */
 } RestRequest;
 
 typedef struct RestResponse

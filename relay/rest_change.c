@@ -287,3 +287,36 @@ put_config(Call *call)
 						"The name in the configuration is not that of the connector in the URL, ",
 						call->name, "");
 }
+
+/*
+ * Signals, in the shape of Debezium's Kafka channel: {"type": …, "data": {…}, "id": …}.
+ */
+bool
+post_signal(Call *call)
+{
+	cJSON *body = parse_body(call);
+	const cJSON *type = cJSON_GetObjectItemCaseSensitive(body, "type");
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(body, "data");
+	const cJSON *id = cJSON_GetObjectItemCaseSensitive(body, "id");
+	ControlRequest q = {.verb = CONTROL_SIGNAL};
+	bool ok;
+
+	if (call->from->cfg == NULL)
+		ok = answer_error(call, 404, "There is no connector");
+	else if (!cJSON_IsString(type) || type->valuestring[0] == '\0')
+		ok = answer_error(call, 400,
+						  "\"type\" of the signal is missing: execute-snapshot, stop-snapshot, "
+						  "pause-snapshot, resume-snapshot or log");
+	else if (data != NULL && !cJSON_IsObject(data))
+		ok = answer_error(call, 400, "\"data\" of the signal must be an object");
+	else if (id != NULL && !cJSON_IsString(id))
+		ok = answer_error(call, 400, "\"id\" of the signal must be a string");
+	else
+	{
+		q.name = call->from->cfg->name;
+		q.text = cJSON_PrintUnformatted(body);
+		ok = q.text != NULL && carry_out(call, &q, 202, NULL);
+	}
+	cJSON_Delete(body);
+	return ok;
+}

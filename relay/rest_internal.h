@@ -64,6 +64,8 @@ extern bool put_stop(Call *call);
 extern bool post_restart(Call *call);
 extern bool post_task_restart(Call *call);
 
+extern bool post_signal(Call *call);
+
 extern bool get_plugins(Call *call);
 extern bool put_validate(Call *call);
 extern bool get_loggers(Call *call);

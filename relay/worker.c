@@ -58,6 +58,7 @@ typedef struct Worker
 	ControlTarget target;
 	const RelayConfig *running; /* what the relay that runs began with */
 	bool restart;
+	char *signal; /* that the relay has not taken yet, or NULL */
 	WorkerRest rest;
 	int status; /* of the last relay */
 } Worker;
@@ -239,6 +240,26 @@ deploy(Worker *w, ControlRequest *q)
 	q->answer = ours ? CONTROL_DONE : CONTROL_CREATED;
 }
 
+/* It goes by way of the database, so that it has its place among the changes. */
+static void
+hand_signal(Worker *w, ControlRequest *q)
+{
+	q->answer = CONTROL_CONFLICT;
+	if (w->running == NULL || w->target != TARGET_RUNNING)
+		snprintf(q->message, sizeof(q->message),
+				 "Connector %.300s is not running: nobody would see the signal", q->name);
+	else if (w->signal != NULL)
+		snprintf(q->message, sizeof(q->message),
+				 "The signal before this one is still on its way to the database");
+	else
+	{
+		log_info("connector %s: a signal over HTTP: %s", q->name, q->text);
+		w->signal = q->text;
+		q->text = NULL;
+		q->answer = CONTROL_DONE;
+	}
+}
+
 static void
 serve_request(Worker *w, ControlRequest *q)
 {
@@ -270,6 +291,9 @@ serve_request(Worker *w, ControlRequest *q)
 		case CONTROL_REPLACE:
 			deploy(w, q);
 			break;
+		case CONTROL_SIGNAL:
+			hand_signal(w, q);
+			break;
 	}
 }
 
@@ -299,6 +323,16 @@ wish(void *arg)
 	return w->target == TARGET_PAUSED ? WISH_PAUSE : WISH_RUN;
 }
 
+static char *
+next_signal(void *arg)
+{
+	Worker *w = arg;
+	char *signal = w->signal;
+
+	w->signal = NULL;
+	return signal;
+}
+
 /*
  * On the threads of HTTP: nothing here changes while they live
  */
@@ -323,6 +357,14 @@ parse(void *arg, const char *json, size_t len, bool quiet, ConfigFaults *faults)
 	config_faults_add(faults, "bootstrap.servers", err);
 	config_free(cfg);
 	return NULL;
+}
+
+static Samples *
+records(void *arg)
+{
+	const Worker *w = arg;
+
+	return board_samples(w->board, now_ms());
 }
 
 /*
@@ -393,6 +435,7 @@ run_relay(Worker *w)
 							.started = w->started,
 							.fd = control_fd(w->control),
 							.wish = wish,
+							.signal = next_signal,
 							.arg = w};
 	int status;
 
@@ -400,6 +443,10 @@ run_relay(Worker *w)
 	w->restart = false;
 	status = relay_run(cfg, w->args, &host);
 	w->running = NULL;
+	if (w->signal != NULL)
+		log_warn("the connector ended before this signal was on its way: %s", w->signal);
+	free(w->signal);
+	w->signal = NULL;
 	if (stopsignal_seen())
 		w->status = status;
 	else if (w->cfg == cfg && !w->restart && w->target != TARGET_STOPPED)
@@ -422,6 +469,7 @@ start_http(Worker *w)
 		.arg = w,
 		.ask = ask,
 		.parse = parse,
+		.records = records,
 		.refusal = w->dir == NULL ? "This relay runs what its configuration file says: change "
 									"that and start it again, or start it with --data-dir to "
 									"deploy over HTTP"
