@@ -109,6 +109,21 @@ producer_spelling(Ctx *ctx, const char *key)
 	return key;
 }
 
+const Option *
+config_lookup(Ctx *ctx, const char *key, const char **name, const char *star[2])
+{
+	const Option *opt = NULL;
+
+	*name = key;
+	if (strlen(key) > KEY_BYTES_MAX)
+		return NULL;
+	opt = find_option(ctx, key, star);
+	if (opt != NULL)
+		return opt;
+	*name = producer_spelling(ctx, key);
+	return find_option(ctx, *name, star);
+}
+
 /* Levenshtein's distance; both strings are at most KEY_BYTES_MAX long. */
 static size_t
 edit_distance(const char *a, const char *b)
@@ -407,35 +422,40 @@ keep_given(Ctx *ctx, const cJSON *item, const Setting *setting)
 	bool placeholder = strncmp(value, "${", 2) == 0 && value[strcspn(value, "}") + 1] == '\0';
 
 	if (secret && !(value[0] != '\0' && placeholder))
-		value = "********";
+		value = SECRET_MASK;
 	config_pairs_add(ctx, &ctx->cfg->given, setting->origin, value, setting->origin);
 }
 
+/* What GET shows in place of a secret must not become one. */
 static bool
-collect(Ctx *ctx, const cJSON *item)
+check_mask(Ctx *ctx, const Setting *setting)
+{
+	if (ctx->faults == NULL || strcmp(setting->value, SECRET_MASK) != 0)
+		return true;
+	return config_fail(ctx,
+					   "%s: " SECRET_MASK " is what secrets are shown as, not a value; give the "
+					   "value, or a placeholder such as ${env:DB_PASSWORD}",
+					   setting->origin);
+}
+
+bool
+config_collect(Ctx *ctx, const cJSON *item)
 {
 	Setting setting = {.key = item->string};
 	bool repeated;
 
-	if (strlen(item->string) <= KEY_BYTES_MAX)
-	{
-		setting.opt = find_option(ctx, setting.key, setting.star);
-		if (setting.opt == NULL)
-		{
-			setting.key = producer_spelling(ctx, setting.key);
-			setting.opt = find_option(ctx, setting.key, setting.star);
-		}
-	}
+	setting.opt = config_lookup(ctx, item->string, &setting.key, setting.star);
 	if (setting.opt == NULL)
 		return fail_unknown(ctx, item->string);
 	setting.origin = printable_key(ctx, setting.opt, item->string);
 	setting.value = value_text(ctx, item, setting.origin);
-	if (setting.value == NULL)
+	if (setting.value == NULL || !check_mask(ctx, &setting))
 		return false;
 	if (setting.opt->target == TO_ALIAS)
 	{
-		log_info("%s: %s is the old name of %s; it works", ctx->label, setting.origin,
-				 setting.opt->dest);
+		if (!ctx->quiet)
+			log_info("%s: %s is the old name of %s; it works", ctx->label, setting.origin,
+					 setting.opt->dest);
 		setting.key = setting.opt->dest;
 		setting.opt = config_option(setting.key);
 	}
@@ -445,7 +465,8 @@ collect(Ctx *ctx, const cJSON *item)
 		return false;
 	if (!repeated)
 		ctx->settings[ctx->nsettings++] = setting;
-	keep_given(ctx, item, &setting);
+	if (!ctx->inherits)
+		keep_given(ctx, item, &setting);
 	return true;
 }
 
@@ -469,23 +490,33 @@ is_converter_class(const cJSON *item)
  * Classes come first: of a transform or converter that nova does not have, the
  * class is the fault to report, not the options that come with it.
  */
+/* One of several, where all are wanted: go on. */
 static bool
-collect_all(Ctx *ctx, const cJSON *map, const cJSON *name)
+note_fault(Ctx *ctx, const char *key)
+{
+	if (ctx->faults == NULL)
+		return false;
+	config_faults_add(ctx->faults, key, ctx->err);
+	return true;
+}
+
+bool
+config_collect_all(Ctx *ctx, const cJSON *map, const cJSON *name, size_t more)
 {
 	size_t n = (size_t) cJSON_GetArraySize(map) + 1;
 
 	if (n > CONFIG_KEYS_MAX)
 		return config_fail(ctx, "more than %d keys; is it a connector JSON?", CONFIG_KEYS_MAX);
-	ctx->settings = arena_alloc(ctx, n * sizeof(Setting));
+	ctx->settings = arena_alloc(ctx, (n + more) * sizeof(Setting));
 	for (int pass = 0; pass < 2; pass++)
 		for (const cJSON *item = map->child; item != NULL; item = item->next)
 			if ((pass == 0) == (is_transform_type(item) || is_converter_class(item)) &&
-				!collect(ctx, item))
+				!config_collect(ctx, item) && !note_fault(ctx, item->string))
 				return false;
 	if (name == NULL)
 		return true;
 	if (config_setting(ctx, "name") == NULL)
-		return collect(ctx, name);
+		return config_collect(ctx, name) || note_fault(ctx, "name");
 	if (!cJSON_IsString(name) || strcmp(config_value(ctx, "name"), name->valuestring) != 0)
 		return config_fail(ctx,
 						   "name: the one beside \"config\" and the one in it differ; keep one");
@@ -496,8 +527,8 @@ collect_all(Ctx *ctx, const cJSON *map, const cJSON *name)
  * Entry points
  * ------------------------------------------------------------------------ */
 
-static void
-log_notes(const Ctx *ctx)
+void
+config_log_notes(const Ctx *ctx)
 {
 	for (size_t i = 0; i < ctx->nsettings; i++)
 	{
@@ -518,14 +549,14 @@ build(Ctx *ctx, const cJSON *root)
 	const cJSON *name;
 	const cJSON *map = config_inner_map(ctx, root, &name);
 
-	if (map == NULL || !collect_all(ctx, map, name) || !config_finish(ctx))
+	if (map == NULL || !config_collect_all(ctx, map, name, 0) || !config_finish(ctx))
 		return false;
-	log_notes(ctx);
+	config_log_notes(ctx);
 	return true;
 }
 
-static void
-ctx_init(Ctx *ctx, const char *label, char *err, size_t errsize)
+void
+config_begin(Ctx *ctx, const char *label, char *err, size_t errsize)
 {
 	*ctx = (Ctx){.label = label, .err = err, .errsize = errsize};
 	if (errsize > 0)
@@ -554,31 +585,45 @@ config_parse(const char *json, size_t len, const char *label, char *err, size_t 
 {
 	Ctx ctx;
 
-	ctx_init(&ctx, label, err, errsize);
+	config_begin(&ctx, label, err, errsize);
 	return parse_into(&ctx, json, len);
+}
+
+char *
+config_read_file(Ctx *ctx, const char *path, size_t *len)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	char *json = fd >= 0 ? config_read_all(ctx, fd, len) : NULL;
+
+	if (json == NULL)
+		config_fail(ctx, "cannot read the configuration: %s", strerror(errno));
+	if (fd >= 0 && !is_stdin)
+		close(fd);
+	return json;
 }
 
 RelayConfig *
 config_load(const char *path, char *err, size_t errsize)
 {
-	bool is_stdin = strcmp(path, "-") == 0;
 	Ctx ctx;
-	int fd;
-	char *json = NULL;
+	char *json;
 	size_t len;
 
-	ctx_init(&ctx, is_stdin ? "standard input" : path, err, errsize);
-	fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		json = config_read_all(&ctx, fd, &len);
-	if (json == NULL)
-		config_fail(&ctx, "cannot read the configuration: %s", strerror(errno));
-	if (fd >= 0 && !is_stdin)
-		close(fd);
+	config_begin(&ctx, strcmp(path, "-") == 0 ? "standard input" : path, err, errsize);
+	json = config_read_file(&ctx, path, &len);
 	if (json != NULL)
 		return parse_into(&ctx, json, len);
 	config_free(ctx.cfg);
 	return NULL;
+}
+
+RelayConfig *
+config_share(RelayConfig *cfg)
+{
+	if (cfg != NULL)
+		atomic_fetch_add(&((OwnedConfig *) cfg)->sharers, 1);
+	return cfg;
 }
 
 void
@@ -587,7 +632,7 @@ config_free(RelayConfig *cfg)
 	/* The RelayConfig is the first member of what was allocated. */
 	OwnedConfig *owned = (OwnedConfig *) cfg;
 
-	if (owned == NULL)
+	if (owned == NULL || atomic_fetch_sub(&owned->sharers, 1) > 0)
 		return;
 	for (ArenaBlock *block = owned->arena; block != NULL;)
 	{

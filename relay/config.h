@@ -110,6 +110,7 @@ typedef struct RelayConfig
 	TakeoverPolicy takeover;
 	int takeover_after_ms;    /* of silence */
 	int takeover_grace_ms;    /* between a slot that is free and taking it */
+	bool http_records;        /* whoever may reach listeners may see records */
 	int slot_watch_ms;        /* 0: off */
 	int slot_safe_percent;    /* warn below it; 0: never */
 	int slot_retained_mb;     /* warn above it; 0: never */
@@ -129,6 +130,43 @@ extern RelayConfig *config_load(const char *path, char *err, size_t errsize);
 extern RelayConfig *config_parse(const char *json, size_t len, const char *label, char *err,
 								 size_t errsize);
 
+/* What is wrong with a configuration; key is NULL where several belong together. */
+typedef struct ConfigFault
+{
+	char *key;
+	char *text;
+} ConfigFault;
+
+typedef struct ConfigFaults
+{
+	ConfigFault *items;
+	size_t count;
+} ConfigFaults;
+
+/* Copies; one that there is no memory for is left out. */
+extern void config_faults_add(ConfigFaults *faults, const char *key, const char *text);
+extern void config_faults_free(ConfigFaults *faults);
+
+/*
+ * What is deployed over HTTP: {"name":…,"config":{…}}.  All faults are found, not
+ * the first alone.  defaults is config_worker()'s JSON, for what is not set, or NULL.
+ * quiet: say nothing of ignored keys.
+ */
+extern RelayConfig *config_deployed(const char *json, size_t len, const char *defaults, bool quiet,
+									ConfigFaults *faults);
+
+/*
+ * The settings of a process without a connector: where it listens, and what goes for
+ * every connector's producer.  path may be NULL; NOVA_LISTENERS and
+ * NOVA_BOOTSTRAP_SERVERS of the environment count where the file is silent.  *json
+ * is the caller's to free.
+ */
+extern RelayConfig *config_worker(const char *path, char **json, char *err, size_t errsize);
+
+/* One owner more, from any thread; NULL stays NULL. */
+extern RelayConfig *config_share(RelayConfig *cfg);
+
+/* One owner less; the last one frees it. */
 extern void config_free(RelayConfig *cfg);
 
 #define CONFIG_HOST_MAX 256
@@ -166,5 +204,11 @@ extern void config_print_effective(const RelayConfig *cfg, FILE *out);
 
 /* The option table as Markdown, for the docs. */
 extern void config_print_options(FILE *out);
+
+/*
+ * The option table as Kafka Connect's ConfigInfos, with the values of a flat JSON
+ * object and what is wrong with them.  The caller frees it; NULL: out of memory.
+ */
+extern char *config_infos(const char *name, const char *json, const ConfigFaults *faults);
 
 #endif /* NOVA_RELAY_CONFIG_H */

@@ -12,6 +12,8 @@
  *	config_transforms.c	the same of transforms
  *	config_topics.c		the same of topic groups
  *	config_print.c		`nova-relay config` and `nova-relay options`
+ *	config_infos.c		the option table as Kafka Connect's ConfigInfos
+ *	config_worker.c		what is deployed over HTTP, and a worker's own settings
  *	config_text.c		memory, text and messages of all of these
  *
  *-------------------------------------------------------------------------
@@ -21,6 +23,7 @@
 
 #include "config.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -32,6 +35,9 @@
 #define CONFIG_KEYS_MAX  1000
 #define KEY_BYTES_MAX    249
 #define REGEX_BYTES_MAX  1000
+
+/* In place of a value that nobody may see. */
+#define SECRET_MASK      "********"
 
 #define CLASS_UNWRAP     "io.debezium.transforms.ExtractNewRecordState"
 #define CLASS_ROUTER     "org.apache.kafka.connect.transforms.RegexRouter"
@@ -123,6 +129,7 @@ typedef struct OwnedConfig
 {
 	RelayConfig cfg;
 	ArenaBlock *arena;
+	atomic_uint sharers; /* owners beside the first */
 } OwnedConfig;
 
 struct Ctx
@@ -134,6 +141,9 @@ struct Ctx
 	size_t errsize;
 	Setting *settings;
 	size_t nsettings;
+	ConfigFaults *faults; /* all of them are wanted; NULL: the first ends it */
+	bool inherits;        /* a worker's setting, which nobody has given here */
+	bool quiet;
 };
 
 extern const Option config_options[];
@@ -198,6 +208,25 @@ extern char *text_from_hex(Ctx *ctx, const char *value);
 /*
  * Looking keys up, and values: config.c
  */
+
+/* Begin with a configuration that is empty; the first call. */
+extern void config_begin(Ctx *ctx, const char *label, char *err, size_t errsize);
+
+/* One key of the file: looked up, expanded, validated.  False after an error. */
+extern bool config_collect(Ctx *ctx, const cJSON *item);
+
+/* All of a map, with room for more settings; name is what stands beside it, or NULL. */
+extern bool config_collect_all(Ctx *ctx, const cJSON *map, const cJSON *name, size_t more);
+
+/* Say what is ignored. */
+extern void config_log_notes(const Ctx *ctx);
+
+/* All of a file, or of standard input; NULL after an error. */
+extern char *config_read_file(Ctx *ctx, const char *path, size_t *len);
+
+/* The row of a key, and its name today in *name; NULL: unknown. */
+extern const Option *config_lookup(Ctx *ctx, const char *key, const char **name,
+								   const char *star[2]);
 
 /* The row of a key that is no pattern, or NULL. */
 extern const Option *config_option(const char *key);

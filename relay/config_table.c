@@ -1011,6 +1011,12 @@ const Option config_options[] = {
 	 .help = "Where status, metrics and health are served: http://host:port; http://:port is every "
 			 "address of the machine; port 0 is a free one; empty serves none. If it is not given "
 			 "and its port is taken, the relay goes on without."},
+	{.key = "nova.http.records",
+	 .type = TYPE_BOOL,
+	 .deflt = "true",
+	 FIELD(http_records),
+	 .help = "Show the last records of each topic on the page and at /nova/records; whoever can "
+			 "reach listeners sees them. They are kept only while somebody looks."},
 	IGNORE("rest.*", "nova serves where listeners says"),
 
 	HEADING("How topics should look"),

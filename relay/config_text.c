@@ -77,7 +77,8 @@ config_fail(Ctx *ctx, const char *fmt, ...)
 
 	if (ctx->errsize == 0)
 		return false;
-	used = snprintf(ctx->err, ctx->errsize, "%s: ", ctx->label);
+	/* what is deployed needs no name: whoever asked knows it */
+	used = ctx->faults != NULL ? 0 : snprintf(ctx->err, ctx->errsize, "%s: ", ctx->label);
 	if (used >= 0 && (size_t) used < ctx->errsize)
 	{
 		va_start(args, fmt);

@@ -70,7 +70,8 @@ struct Delivery
 	uint32_t routes_size;
 	DeliveryListener listener;
 	bool watching;
-	bool sifting; /* records are looked at before they go: watching, or some are left out */
+	Samples *samples; /* of who looks; NULL: nobody does */
+	bool sifting;     /* records are looked at before they go: for one of these three */
 	uint64_t received_lsn;
 	uint64_t left_to_skip; /* of the records that the sink had before */
 	DeliveryPosition resumed;
@@ -157,11 +158,24 @@ delivery_listen(Delivery *d, DeliveryListener listener)
 	d->listener = listener;
 }
 
+static void
+set_sifting(Delivery *d)
+{
+	d->sifting = d->watching || d->samples != NULL || d->left_to_skip > 0;
+}
+
 void
 delivery_watch(Delivery *d, bool watching)
 {
 	d->watching = watching;
-	d->sifting = watching || d->left_to_skip > 0;
+	set_sifting(d);
+}
+
+void
+delivery_sample(Delivery *d, Samples *samples)
+{
+	d->samples = samples;
+	set_sifting(d);
 }
 
 uint64_t
@@ -599,15 +613,20 @@ take_hello(Delivery *d, const NovaHello *hello)
 static bool
 is_left_out(Delivery *d, const NovaRecord *r)
 {
+	const char *topic = d->routes[d->from->routes[r->route]].topic;
+
 	if (d->left_to_skip > 0 && d->from == &d->channels[DELIVERY_STREAM])
 	{
 		d->left_to_skip--;
-		d->sifting = d->watching || d->left_to_skip > 0;
+		set_sifting(d);
 		return true;
 	}
-	return d->watching &&
-		   !d->listener.record(d->listener.arg, d->from == &d->channels[DELIVERY_STREAM],
-							   d->routes[d->from->routes[r->route]].topic, r->key);
+	if (d->watching && !d->listener.record(d->listener.arg,
+										   d->from == &d->channels[DELIVERY_STREAM], topic, r->key))
+		return true;
+	if (d->samples != NULL)
+		samples_take(d->samples, d->from->routes[r->route], topic, r);
+	return false;
 }
 
 static void
@@ -779,7 +798,7 @@ delivery_resume(Delivery *d, const DeliveryPosition *position)
 	(void) tracker_adopt(&d->tracker, position->lsn, false);
 	d->resumed = *position;
 	d->left_to_skip = position->records;
-	d->sifting = d->watching || d->left_to_skip > 0;
+	set_sifting(d);
 }
 
 void
@@ -830,7 +849,7 @@ delivery_reset(Delivery *d, const DeliveryPosition *position)
 	d->received_lsn = position->lsn;
 	d->resumed = *position;
 	d->left_to_skip = position->records;
-	d->sifting = d->watching || d->left_to_skip > 0;
+	set_sifting(d);
 }
 
 bool

@@ -37,6 +37,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "samples.h"
 #include "sink.h"
 
 typedef enum DeliveryStatus
@@ -95,6 +96,9 @@ extern void delivery_listen(Delivery *d, DeliveryListener listener);
 
 /* Tell the listener of records, or no more. */
 extern void delivery_watch(Delivery *d, bool watching);
+
+/* Let samples see every record that goes to the sink; NULL: no more. */
+extern void delivery_sample(Delivery *d, Samples *samples);
 
 /* From within signal(): what it is in is not safe before delivery_release(). */
 extern uint64_t delivery_hold(Delivery *d);

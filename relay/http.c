@@ -6,6 +6,9 @@
  * libmicrohttpd would decode the path and cut the query off; both are taken as
  * they came instead, because a name may hold an encoded slash.
  *
+ * A body that is too large is read on and thrown away, up to a bound, so that the
+ * answer says why; one without end has its connection cut.
+ *
  *-------------------------------------------------------------------------
  */
 #include "http.h"
@@ -31,7 +34,8 @@
 #define CONNECTIONS_MAX  64
 #define CONNECTION_BYTES 32768 /* of headers and the like */
 #define IDLE_SECONDS     15
-#define BODY_BYTES_MAX   (16 * 1024 * 1024)
+#define BODY_BYTES_MAX   (256 * 1024)       /* of a call that takes one */
+#define THROWN_BYTES_MAX (16 * 1024 * 1024) /* read and thrown away, so that the answer is */
 #define BACKLOG          16
 
 typedef struct HttpListener
@@ -45,14 +49,16 @@ typedef struct HttpListener
 typedef struct HttpRequest
 {
 	bool begun; /* its headers were seen */
-	size_t body_bytes;
+	char *body; /* as far as it came; NULL: none, or too much */
+	size_t body_size;
+	size_t body_bytes; /* that came */
 	char uri[];
 } HttpRequest;
 
 struct HttpServer
 {
-	const RelayConfig *cfg;
 	Board *board;
+	RestOps ops;
 	HttpListener listeners[LISTENERS_MAX];
 	size_t n;
 };
@@ -94,7 +100,7 @@ process_numbers(void)
 	return p;
 }
 
-/* Hands the body over. */
+/* Hands the response over. */
 static enum MHD_Result
 send_response(struct MHD_Connection *connection, RestResponse *response)
 {
@@ -107,8 +113,18 @@ send_response(struct MHD_Connection *connection, RestResponse *response)
 		rest_forget(response);
 		return MHD_NO;
 	}
-	MHD_add_response_header(reply, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
+	if (response->content_type != NULL)
+		MHD_add_response_header(reply, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
+	if (response->location != NULL)
+		MHD_add_response_header(reply, MHD_HTTP_HEADER_LOCATION, response->location);
+	free(response->location);
 	MHD_add_response_header(reply, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	/* the page has all that it needs, and belongs in nobody's frame */
+	MHD_add_response_header(reply, "Content-Security-Policy",
+							"default-src 'none'; script-src 'unsafe-inline'; style-src "
+							"'unsafe-inline'; img-src data:; connect-src 'self'; frame-ancestors "
+							"'none'; base-uri 'none'; form-action 'none'");
+	MHD_add_response_header(reply, "X-Content-Type-Options", "nosniff");
 	result = MHD_queue_response(connection, response->status, reply);
 	MHD_destroy_response(reply);
 	return result;
@@ -125,8 +141,7 @@ begin_request(void *arg, const char *uri, struct MHD_Connection *connection)
 	(void) connection;
 	if (request == NULL)
 		return NULL;
-	request->begun = false;
-	request->body_bytes = 0;
+	*request = (HttpRequest){.begun = false};
 	memcpy(request->uri, uri, size);
 	return request;
 }
@@ -138,6 +153,8 @@ end_request(void *arg, struct MHD_Connection *connection, void **context,
 	(void) arg;
 	(void) connection;
 	(void) why;
+	if (*context != NULL)
+		free(((HttpRequest *) *context)->body);
 	free(*context);
 	*context = NULL;
 }
@@ -150,25 +167,72 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
+/* Browsers say so, and whoever wants Connect's JSON does not. */
+static bool
+wants_html(struct MHD_Connection *connection)
+{
+	const char *accept =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+
+	return accept != NULL && strstr(accept, "text/html") != NULL;
+}
+
 static enum MHD_Result
 answer(const HttpListener *listener, struct MHD_Connection *connection, const char *method,
-	   char *path)
+	   HttpRequest *request)
 {
-	char *query = strchr(path, '?');
+	char *query = strchr(request->uri, '?');
 	Reading reading;
-	RestSources sources = {.cfg = listener->server->cfg,
+	RestSources sources = {.ops = &listener->server->ops,
 						   .reading = &reading,
 						   .process = process_numbers(),
 						   .worker_id = listener->worker_id};
+	RestRequest asked = {.method = method,
+						 .path = request->uri,
+						 .body = request->body,
+						 .body_len = request->body_bytes,
+						 .wants_html = wants_html(connection),
+						 .body_too_large = request->body_bytes > BODY_BYTES_MAX};
 	RestResponse response;
 	bool answered;
 
 	if (query != NULL)
-		*query++ = '\0';
+	{
+		*query = '\0';
+		asked.query = query + 1;
+	}
 	board_read(listener->server->board, &reading);
-	answered = rest_answer(&sources, method, path, query, &response);
+	sources.cfg = reading.cfg;
+	answered = rest_answer(&sources, &asked, &response);
 	board_forget(&reading);
 	return answered ? send_response(connection, &response) : MHD_NO;
+}
+
+/* Keep what comes; of what is too large nothing.  False: out of memory. */
+static bool
+take_body(HttpRequest *request, const char *bytes, size_t n)
+{
+	size_t len = request->body_bytes;
+
+	request->body_bytes += n;
+	if (request->body_bytes > BODY_BYTES_MAX)
+	{
+		free(request->body);
+		request->body = NULL;
+		return true;
+	}
+	if (request->body_bytes > request->body_size)
+	{
+		size_t size = request->body_bytes * 2;
+		char *grown = realloc(request->body, size);
+
+		if (grown == NULL)
+			return false;
+		request->body = grown;
+		request->body_size = size;
+	}
+	memcpy(request->body + len, bytes, n);
+	return true;
 }
 
 static enum MHD_Result
@@ -176,10 +240,10 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 		   const char *version, const char *body, size_t *body_size, void **context)
 {
 	HttpRequest *request = *context;
+	size_t n = *body_size;
 
 	(void) url;
 	(void) version;
-	(void) body;
 	if (request == NULL)
 		return MHD_NO;
 	if (!request->begun)
@@ -187,12 +251,11 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 		request->begun = true;
 		return MHD_YES;
 	}
-	if (*body_size == 0)
-		return answer(arg, connection, method, request->uri);
-	/* no route takes a body: it is read and thrown away */
-	request->body_bytes += *body_size;
+	if (n == 0)
+		return answer(arg, connection, method, request);
 	*body_size = 0;
-	return request->body_bytes <= BODY_BYTES_MAX ? MHD_YES : MHD_NO;
+	return take_body(request, body, n) && request->body_bytes <= THROWN_BYTES_MAX ? MHD_YES
+																				  : MHD_NO;
 }
 
 __attribute__((format(printf, 2, 0))) static void
@@ -295,7 +358,7 @@ listen_at(HttpServer *server, const char *host, int port, char *err, size_t errs
 }
 
 HttpServer *
-http_start(const RelayConfig *cfg, Board *board, char *err, size_t errsize)
+http_start(const RelayConfig *cfg, Board *board, const RestOps *ops, char *err, size_t errsize)
 {
 	HttpServer *server = calloc(1, sizeof(*server));
 	const char *list = cfg->listeners != NULL ? cfg->listeners : "";
@@ -305,8 +368,8 @@ http_start(const RelayConfig *cfg, Board *board, char *err, size_t errsize)
 	snprintf(err, errsize, "out of memory");
 	if (server == NULL)
 		return NULL;
-	server->cfg = cfg;
 	server->board = board;
+	server->ops = *ops;
 	while (server->n < LISTENERS_MAX && config_next_listener(&list, host, &port))
 		if (!listen_at(server, host, port, err, errsize))
 		{

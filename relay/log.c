@@ -6,8 +6,8 @@
  * A line is built on the stack and handed to the kernel in one write(), so
  * that lines of several threads do not mix and a line needs no memory.
  *
- * Traps: a message longer than LOG_MESSAGE_MAX is cut and says so.  The level
- * and the format are read without a lock: they are set before threads exist.
+ * Traps: a message longer than LOG_MESSAGE_MAX is cut and says so.  The format is
+ * read without a lock: it is set before threads exist.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,7 +34,7 @@
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-static LogLevel current_level = LOG_INFO;
+static atomic_int current_level = LOG_INFO;
 static LogFormat current_format = LOG_PLAIN;
 
 /* A terminal shows a line that the next one has to remove. */
@@ -52,8 +52,20 @@ typedef struct Line
 void
 log_setup(LogLevel level, LogFormat format)
 {
-	current_level = level;
+	log_set_level(level);
 	current_format = format;
+}
+
+void
+log_set_level(LogLevel level)
+{
+	atomic_store_explicit(&current_level, (int) level, memory_order_relaxed);
+}
+
+LogLevel
+log_level(void)
+{
+	return (LogLevel) atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
 static void
@@ -173,7 +185,7 @@ log_line(LogLevel level, const char *fmt, ...)
 	size_t len;
 	bool cut;
 
-	if (level > current_level)
+	if (level > log_level())
 		return;
 	va_start(args, fmt);
 	wanted = vsnprintf(msg, sizeof(msg), fmt, args);

@@ -30,6 +30,10 @@ typedef enum LogFormat
 /* Set once in main(), before threads exist. */
 extern void log_setup(LogLevel level, LogFormat format);
 
+/* Later, from any thread. */
+extern void log_set_level(LogLevel level);
+extern LogLevel log_level(void);
+
 /* printf-like; thread-safe; one write() per line; control bytes escaped. */
 extern void log_line(LogLevel level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

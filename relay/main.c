@@ -4,6 +4,7 @@
  *		The command line of nova-relay: wiring only.
  *
  *	nova-relay run CONFIG.json		stream until told to stop
+ *	nova-relay run --data-dir DIR	the same of what is deployed over HTTP
  *	nova-relay check CONFIG.json	look at both sides, change nothing
  *	nova-relay verify CONFIG.json	compare tables and topics
  *	nova-relay config CONFIG.json	print the effective settings
@@ -28,6 +29,7 @@
 #include "metrics.h"
 #include "relay.h"
 #include "verify.h"
+#include "worker.h"
 
 #ifndef NOVA_VERSION
 #define NOVA_VERSION "unknown"
@@ -42,6 +44,7 @@ typedef struct CommandLine
 	LogLevel level;
 	LogFormat format;
 	const char *config_path; /* NULL when the command takes none */
+	const char *data_dir;    /* NULL: the connector is in the file */
 	VerifyArgs verify;
 	unsigned groups;    /* of options that were given */
 	const char *option; /* the last one that not every command has */
@@ -50,6 +53,7 @@ typedef struct CommandLine
 /* Groups of options; those of logging every command has. */
 #define OPTIONS_SINK   1 /* --sink and --embedded-broker mean something */
 #define OPTIONS_VERIFY 2
+#define OPTIONS_DEPLOY 4 /* --data-dir, with which the operand may be missing */
 
 typedef struct Command
 {
@@ -68,7 +72,8 @@ static int command_options(const CommandLine *line);
 static int command_metrics(const CommandLine *line);
 
 static const Command commands[] = {
-	{"run", "CONFIG.json", OPTIONS_SINK, command_run, "Stream changes until SIGTERM or SIGINT."},
+	{"run", "CONFIG.json", OPTIONS_SINK | OPTIONS_DEPLOY, command_run,
+	 "Stream changes until SIGTERM or SIGINT."},
 	{"check", "CONFIG.json", OPTIONS_SINK, command_check,
 	 "Connect to PostgreSQL and Kafka, print what is found and the fix. Changes nothing."},
 	{"verify", "CONFIG.json", OPTIONS_VERIFY, command_verify,
@@ -82,6 +87,7 @@ enum
 {
 	OPT_SINK = 256,
 	OPT_EMBEDDED,
+	OPT_DATA_DIR,
 	OPT_TABLE,
 	OPT_SAMPLE,
 	OPT_ALL,
@@ -94,6 +100,7 @@ enum
 static const struct option long_options[] = {
 	{"sink", required_argument, NULL, OPT_SINK},
 	{"embedded-broker", no_argument, NULL, OPT_EMBEDDED},
+	{"data-dir", required_argument, NULL, OPT_DATA_DIR},
 	{"table", required_argument, NULL, OPT_TABLE},
 	{"sample", required_argument, NULL, OPT_SAMPLE},
 	{"all", no_argument, NULL, OPT_ALL},
@@ -138,6 +145,11 @@ print_options(unsigned groups)
 		printf("  --sink kafka|stdout    where records go (kafka)\n"
 			   "  --embedded-broker      an in-memory broker on loopback, for trying out; it\n"
 			   "                         loses everything when the relay stops\n");
+	if (groups & OPTIONS_DEPLOY)
+		printf(
+			"  --data-dir DIR         a connector is deployed over HTTP, as to Kafka Connect, and\n"
+			"                         kept in DIR; CONFIG.json, which may be missing then, has\n"
+			"                         listeners and bootstrap.servers\n");
 	printf("  --log-format plain|json\n"
 		   "  --log-level error|warn|info|debug\n"
 		   "  --help, --version\n");
@@ -216,6 +228,9 @@ set_group_option(CommandLine *line, int which, const char *value)
 		case OPT_EMBEDDED:
 			line->args.embedded_broker = true;
 			break;
+		case OPT_DATA_DIR:
+			line->data_dir = value;
+			break;
 		case OPT_TABLE:
 			line->verify.tables = value;
 			break;
@@ -258,7 +273,9 @@ set_option(CommandLine *line, int which, int index, const char *value)
 		line->level = n < 0 ? LOG_INFO : (LogLevel) n;
 		return n >= 0;
 	}
-	line->groups |= which >= OPT_TABLE && which <= OPT_TIMEOUT ? OPTIONS_VERIFY : OPTIONS_SINK;
+	line->groups |= which >= OPT_TABLE && which <= OPT_TIMEOUT ? OPTIONS_VERIFY
+					: which == OPT_DATA_DIR                    ? OPTIONS_DEPLOY
+															   : OPTIONS_SINK;
 	line->option = long_options[index].name;
 	return set_group_option(line, which, value);
 }
@@ -300,7 +317,7 @@ parse_command_line(int argc, char **argv, CommandLine *line, const Command **com
 	if (found == NULL)
 		return usage_error("a command is missing: run, check, verify, config, options or metrics",
 						   "");
-	if (found->operand != NULL && optind + 1 >= argc)
+	if (found->operand != NULL && line->data_dir == NULL && optind + 1 >= argc)
 		return usage_error("a file is missing after ", found->name);
 	if (argc > optind + 1 + (found->operand != NULL))
 		return usage_error("one argument too many: ",
@@ -309,7 +326,9 @@ parse_command_line(int argc, char **argv, CommandLine *line, const Command **com
 		return usage_error("this command has no option --", line->option);
 	if (line->args.sink == SINK_STDOUT && line->args.embedded_broker)
 		return usage_error("--sink stdout and --embedded-broker exclude each other", "");
-	if (found->operand != NULL)
+	if (line->args.sink == SINK_STDOUT && line->data_dir != NULL)
+		return usage_error("--sink stdout and --data-dir exclude each other", "");
+	if (found->operand != NULL && optind + 1 < argc)
 		line->config_path = argv[optind + 1];
 	*command = found;
 	return EXIT_OK;
@@ -327,76 +346,58 @@ load(const CommandLine *line)
 	return cfg;
 }
 
-static bool
-has_brokers(const RelayConfig *cfg)
-{
-	return config_pair(&cfg->kafka, "bootstrap.servers") != NULL ||
-		   config_pair(&cfg->kafka, "metadata.broker.list") != NULL;
-}
-
-/* Load, see that the sink has somewhere to go, and start work. */
-static int
-with_sink(const CommandLine *line, int (*work)(const RelayConfig *, const RelayArgs *))
+/* Load, see that the sink has somewhere to go; NULL after saying why not. */
+static RelayConfig *
+load_for_sink(const CommandLine *line)
 {
 	RelayConfig *cfg = load(line);
-	int status;
+	char err[ERROR_LINE_MAX];
 
-	if (cfg == NULL)
-		return EXIT_USAGE;
-	if (line->args.sink == SINK_KAFKA && !line->args.embedded_broker && !has_brokers(cfg))
-	{
-		log_error("%s: bootstrap.servers is missing; add it (host:port, or ${env:KAFKA_BROKER}), "
-				  "or use --sink stdout or --embedded-broker",
-				  line->config_path);
-		config_free(cfg);
-		return EXIT_USAGE;
-	}
-	if (line->args.sink == SINK_STDOUT && cfg->exactly_once)
-	{
-		log_error("%s: exactly once needs Kafka's transactions, which --sink stdout does not have; "
-				  "remove exactly.once.support and nova.delivery, or the option",
-				  line->config_path);
-		config_free(cfg);
-		return EXIT_USAGE;
-	}
-	if (line->args.embedded_broker && has_brokers(cfg))
-		log_warn("--embedded-broker: bootstrap.servers is not used, records go to the in-memory "
-				 "broker only");
-	status = work(cfg, &line->args);
+	if (cfg == NULL || worker_accepts(cfg, &line->args, err, sizeof(err)))
+		return cfg;
+	log_error("%s: %s", line->config_path, err);
 	config_free(cfg);
-	return status;
+	return NULL;
 }
 
 static int
 command_run(const CommandLine *line)
 {
+	RelayConfig *cfg;
+	int status;
+
 	log_info("nova-relay %s", NOVA_VERSION);
-	return with_sink(line, relay_run);
+	if (line->data_dir != NULL)
+		return worker_serve(line->data_dir, line->config_path, &line->args);
+	cfg = load_for_sink(line);
+	if (cfg == NULL)
+		return EXIT_USAGE;
+	status = worker_run(cfg, &line->args);
+	config_free(cfg);
+	return status;
 }
 
 static int
 command_check(const CommandLine *line)
 {
-	int status = with_sink(line, relay_check);
+	RelayConfig *cfg = load_for_sink(line);
+	int status;
 
+	if (cfg == NULL)
+		return EXIT_USAGE;
+	status = relay_check(cfg, &line->args);
+	config_free(cfg);
 	return status == EXIT_OK ? finish_output() : status;
 }
 
 static int
 command_verify(const CommandLine *line)
 {
-	RelayConfig *cfg = load(line);
+	RelayConfig *cfg = load_for_sink(line);
 	int status;
 
 	if (cfg == NULL)
 		return EXIT_USAGE;
-	if (!has_brokers(cfg))
-	{
-		log_error("%s: bootstrap.servers is missing; add it (host:port, or ${env:KAFKA_BROKER})",
-				  line->config_path);
-		config_free(cfg);
-		return EXIT_USAGE;
-	}
 	status = relay_verify(cfg, &line->verify);
 	config_free(cfg);
 	return finish_output() == EXIT_OK ? status : EXIT_NOT_COMPARABLE;

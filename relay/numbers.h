@@ -21,16 +21,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config.h"
+#include "samples.h"
+
+/* As Kafka Connect calls it. */
+typedef enum ConnectorState
+{
+	CONNECTOR_RUNNING,
+	CONNECTOR_PAUSED,
+	CONNECTOR_STOPPED, /* or about to be */
+	CONNECTOR_FAILED,
+	CONNECTOR_RESTARTING
+} ConnectorState;
+
 typedef struct Numbers
 {
 	int64_t at;      /* of publishing */
 	int64_t started; /* the process */
 	char state[16];  /* a name of the state table */
+	ConnectorState connector;
 	bool failed;
 	bool streaming;
 	bool ready;       /* streaming, or taking a snapshot: it does what it is there for */
 	char trace[1200]; /* why it failed */
-	;
 
 	uint64_t records;      /* handed to Kafka */
 	uint64_t acked;        /* of these */
@@ -78,6 +91,7 @@ typedef struct Board Board;
 
 typedef struct Reading
 {
+	RelayConfig *cfg; /* of the connector there is; NULL: none */
 	Numbers numbers;
 	TableNumbers *tables;
 	size_t ntables;
@@ -87,9 +101,24 @@ typedef struct Reading
 extern Board *board_new(void);
 extern void board_free(Board *board);
 
+/* Whose numbers they are; NULL: nobody's. */
+extern void board_show(Board *board, RelayConfig *cfg);
+
 /* Copies; tables that there is no memory for are left out. */
 extern void board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables,
 						  size_t ntables);
+
+/*
+ * The last records are kept only while somebody looks, from the first
+ * board_samples() on and for BOARD_LOOK_MS after each.  That one returns a copy to
+ * free(), of which there is nothing yet at first; NULL: no memory.  Times are of one
+ * clock.
+ */
+#define BOARD_LOOK_MS 10000
+
+extern Samples *board_samples(Board *board, int64_t now);
+extern bool board_is_looked_at(Board *board, int64_t now);
+extern void board_publish_samples(Board *board, const Samples *samples);
 
 extern void board_read(Board *board, Reading *reading);
 extern void board_forget(Reading *reading);

@@ -48,10 +48,8 @@
 #include "relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +61,6 @@
 #include "copydata.h"
 #include "delivery.h"
 #include "heartbeat.h"
-#include "http.h"
 #include "increment.h"
 #include "log.h"
 #include "numbers.h"
@@ -74,7 +71,9 @@
 #include "slot.h"
 #include "snapplan.h"
 #include "snapshot.h"
+#include "sqltext.h"
 #include "state.h"
+#include "stopsignal.h"
 #include "txnplan.h"
 
 /* Messages taken in one turn; acknowledgements and signals wait that long. */
@@ -118,6 +117,7 @@ typedef enum RelayState
 	STATE_SNAPSHOT,
 	STATE_DONE,
 	STATE_STREAM,
+	STATE_PAUSED,
 	STATE_DRAIN,
 	STATE_FAILED,
 	STATE_END
@@ -127,6 +127,8 @@ typedef struct Relay
 {
 	const RelayConfig *cfg;
 	const RelayArgs *args;
+	const RelayHost *host;
+	RelayWish wish; /* of whoever asks over HTTP */
 	RelayState state;
 	RelayState told; /* the state the debug log knows */
 	int exit_status;
@@ -139,13 +141,14 @@ typedef struct Relay
 	PgStream *pg;
 	SideQuery *heartbeat; /* NULL without a query */
 	SideQuery *watch;     /* of the slot; NULL: off */
+	SideQuery *signal;    /* that was asked for over HTTP */
+	char *signal_sql;
+	Samples *samples; /* of records, while somebody looks at the page; NULL: nobody did */
 	Snapshot *snapshot;
 	Increment *increment;
 	StateStore *store; /* NULL with standard output: then only this process remembers */
 
 	/* what others may know */
-	Board *board;
-	HttpServer *http;
 	Numbers numbers;
 	TableNumbers *tables; /* of the last snapshot */
 	size_t ntables;
@@ -247,51 +250,6 @@ typedef struct Relay
 	unsigned seed;
 } Relay;
 
-/* Signals: the handler only counts, wakes the loop, and on the second one ends it all. */
-static volatile sig_atomic_t signals_seen;
-static int signal_pipe[2] = {-1, -1};
-
-static void
-on_signal(int number)
-{
-	static const char text[] = "nova-relay: second signal, stopping without draining\n";
-	int saved = errno;
-	ssize_t ignored;
-
-	(void) number;
-	if (++signals_seen >= 2)
-	{
-		ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
-		_exit(EXIT_FORCED);
-	}
-	ignored = write(signal_pipe[1], "", 1);
-	(void) ignored;
-	errno = saved;
-}
-
-static bool
-install_signals(void)
-{
-	struct sigaction stop = {.sa_handler = on_signal};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-
-	sigemptyset(&stop.sa_mask);
-	sigemptyset(&ignore.sa_mask);
-	return pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) == 0 &&
-		   sigaction(SIGTERM, &stop, NULL) == 0 && sigaction(SIGINT, &stop, NULL) == 0 &&
-		   sigaction(SIGPIPE, &ignore, NULL) == 0;
-}
-
-static void
-remove_signals(void)
-{
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	close(signal_pipe[0]);
-	close(signal_pipe[1]);
-	signal_pipe[0] = signal_pipe[1] = -1;
-}
-
 static int64_t
 clock_ms(clockid_t clock)
 {
@@ -306,6 +264,20 @@ wake_by(Relay *r, int64_t when)
 {
 	if (when < r->wake)
 		r->wake = when;
+}
+
+/* Reads nothing, and is not about to end. */
+static bool
+is_paused(const Relay *r)
+{
+	return r->wish == WISH_PAUSE;
+}
+
+/* A restart is no stop: what is in the slot is needed after it. */
+static bool
+drops_slot(const Relay *r)
+{
+	return r->cfg->slot_drop_on_stop && r->wish != WISH_RESTART;
 }
 
 /* A change of state is worked on at once. */
@@ -510,7 +482,7 @@ send_status_if_due(Relay *r)
 		send_status(r);
 		due = r->last_status + r->cfg->status_interval_ms;
 	}
-	if (r->state == STATE_STREAM || r->state == STATE_DRAIN)
+	if (r->state == STATE_STREAM || r->state == STATE_PAUSED || r->state == STATE_DRAIN)
 		wake_by(r, due);
 }
 
@@ -621,7 +593,8 @@ static void
 plan_cut(Relay *r)
 {
 	const DeliveryCounts *counts = delivery_counts(r->delivery);
-	TxnPressure pressure = {.ending = r->state == STATE_DRAIN || r->state == STATE_CONNECT,
+	TxnPressure pressure = {.ending = r->state == STATE_DRAIN || r->state == STATE_CONNECT ||
+									  r->state == STATE_PAUSED,
 							.full = delivery_lent_bytes(r->delivery) > LENT_BYTES_MAX,
 							.held = delivery_held(r->delivery) > 0};
 	int64_t due;
@@ -829,6 +802,12 @@ turn_connect(Relay *r)
 
 	if (!r->connecting)
 	{
+		/* it was asked for before the first stream: there is nothing to keep alive */
+		if (is_paused(r) && r->stream_began == 0)
+		{
+			enter(r, STATE_PAUSED);
+			return;
+		}
 		if (!pump(r) || !delivery_idle(r->delivery) || delivery_held(r->delivery) > 0)
 			return;
 		if (r->now < r->retry_at)
@@ -1040,7 +1019,8 @@ advance_load(Relay *r)
 	take_record(r);
 	state_close(r->store);
 	load_jobs(r);
-	if (r->streaming)
+	/* the slot may have been dropped by now, as it was asked */
+	if (r->streaming && !r->draining_stream)
 		(void) position_allows(r);
 }
 
@@ -1136,7 +1116,8 @@ save_position(Relay *r)
 	}
 	if (!r->remembers || (safe <= r->position && !position_is_foreign(r)))
 		return;
-	if (r->now < r->next_position && !(r->state == STATE_DRAIN && delivery_idle(r->delivery)))
+	if (r->now < r->next_position &&
+		!((r->state == STATE_DRAIN || r->state == STATE_PAUSED) && delivery_idle(r->delivery)))
 	{
 		wake_by(r, r->next_position);
 		return;
@@ -1154,7 +1135,7 @@ save_position(Relay *r)
 static bool
 position_is_saved(const Relay *r)
 {
-	if (!r->remembers || r->cfg->slot_drop_on_stop)
+	if (!r->remembers || drops_slot(r))
 		return true;
 	/* a broker that is away holds up no relay that has nothing to tell */
 	if (!r->loaded && delivery_counts(r->delivery)->acked == 0)
@@ -1854,7 +1835,7 @@ read_snapshot(Relay *r)
 
 	for (int i = 0; i < MESSAGES_PER_TURN && status == PG_READY; i++)
 	{
-		r->blocked = !pump(r);
+		r->blocked = !pump(r) || is_paused(r);
 		if (r->blocked)
 			return PG_AGAIN;
 		status = snapshot_read(r->snapshot);
@@ -2030,6 +2011,36 @@ read_stream(Relay *r)
 	wake_by(r, r->now);
 }
 
+/*
+ * The connection stays, or WAL would be kept for a slot that looks as if nobody
+ * used it; what an incremental snapshot has open would keep old rows.
+ */
+static void
+begin_pause(Relay *r)
+{
+	log_info("paused, as asked: reading no more, %" PRIu64 " records are still to be acknowledged; "
+			 "slot %s keeps WAL until it goes on",
+			 delivery_in_flight(r->delivery), r->cfg->slot_name);
+	increment_interrupt(r->increment);
+	enter(r, STATE_PAUSED);
+}
+
+static void
+turn_paused(Relay *r)
+{
+	(void) pump(r);
+	if (r->state != STATE_PAUSED)
+		return;
+	if (is_paused(r))
+	{
+		if (r->streaming)
+			send_status_if_due(r);
+		return;
+	}
+	log_info("going on, as asked, from LSN " LSN_FORMAT, LSN_ARGS(delivery_safe_lsn(r->delivery)));
+	enter(r, r->streaming ? STATE_STREAM : STATE_CONNECT);
+}
+
 static void
 turn_stream(Relay *r)
 {
@@ -2041,6 +2052,11 @@ turn_stream(Relay *r)
 		if (status != PG_READY)
 			return;
 		begin_stream(r);
+	}
+	if (is_paused(r))
+	{
+		begin_pause(r);
+		return;
 	}
 	/* signals are about what is remembered; but a broker that is away holds up nothing */
 	if (r->loaded || r->now >= r->stream_began + LOAD_PATIENCE_MS)
@@ -2094,7 +2110,15 @@ forget(Relay *r)
 {
 	const StateRecord nothing = {.phase = PHASE_NONE};
 
-	if (r->store == NULL || (r->remembered.phase == PHASE_NONE && r->remembered.position == 0))
+	if (r->store == NULL)
+		return true;
+	/* after a short life what there is to forget may not be known yet */
+	if (!r->loaded && !r->recalled_record)
+	{
+		wake_by(r, r->now + STATE_POLL_MS);
+		return false;
+	}
+	if (r->remembered.phase == PHASE_NONE && r->remembered.position == 0)
 		return true;
 	if (r->saving)
 		return false;
@@ -2118,7 +2142,7 @@ drain_stream(Relay *r)
 		send_status(r);
 		if (!r->streaming)
 			return;
-		pgstream_stop(r->pg, r->cfg->slot_drop_on_stop, r->now);
+		pgstream_stop(r->pg, drops_slot(r), r->now);
 		r->draining_stream = true;
 	}
 	status = pgstream_advance(r->pg, r->now);
@@ -2129,9 +2153,9 @@ drain_stream(Relay *r)
 	}
 	else if (status != PG_READY)
 		end_drain(r, pgstream_error(r->pg));
-	else if (!r->cfg->slot_drop_on_stop || forget(r))
+	else if (!drops_slot(r) || forget(r))
 	{
-		if (r->cfg->slot_drop_on_stop)
+		if (drops_slot(r))
 			log_info("dropped slot %s, as slot.drop.on.stop says", r->cfg->slot_name);
 		end_drain(r, NULL);
 	}
@@ -2163,7 +2187,7 @@ turn_drain(Relay *r)
 	if (idle && r->streaming)
 		drain_stream(r);
 	else if (idle)
-		end_drain(r, r->cfg->slot_drop_on_stop && !r->draining_stream && slot_stays(r)
+		end_drain(r, drops_slot(r) && !r->draining_stream && slot_stays(r)
 						 ? "without a connection the slot could not be dropped, as "
 						   "slot.drop.on.stop asks; drop it yourself, for it keeps WAL"
 					 : r->draining_stream || delivery_commit_lsn(r->delivery) > r->confirmed_lsn
@@ -2241,7 +2265,11 @@ static const RelayStateRow states[] = {
 	[STATE_STREAM] =
 		{"STREAM", turn_stream, true,
 		 "receive, deliver, confirm, beat; → CONNECT when the stream ends, → DRAIN on a "
-		 "signal, → FAILED"},
+		 "signal, → PAUSED, → FAILED"},
+	[STATE_PAUSED] =
+		{"PAUSED", turn_paused, true,
+		 "as asked over HTTP: read no more, deliver what is here, go on sending status; "
+		 "→ STREAM, or → CONNECT before the first stream, → DRAIN, → FAILED"},
 	[STATE_DRAIN] = {"DRAIN", turn_drain, true,
 					 "read no more, wait for the acknowledgements, confirm, end the stream; → END"},
 	[STATE_FAILED] = {"FAILED", turn_failed, true,
@@ -2257,10 +2285,45 @@ static const RelayStateRow states[] = {
 static void
 take_signal(Relay *r)
 {
-	char bytes[16];
-
-	if (read(signal_pipe[0], bytes, sizeof(bytes)) > 0)
+	if (stopsignal_take())
 		begin_drain(r, "stop requested");
+}
+
+/* Into the database, from where it comes back in its place. */
+static void
+send_signal(Relay *r)
+{
+	char *text = sidequery_is_busy(r->signal) ? NULL : r->host->signal(r->host->arg);
+	size_t len;
+	FILE *out;
+
+	if (text == NULL)
+		return;
+	free(r->signal_sql);
+	r->signal_sql = NULL;
+	out = open_memstream(&r->signal_sql, &len);
+	if (out != NULL)
+	{
+		fputs("SELECT nova.signal(s->>'type', s->'data', s->>'id') FROM (SELECT ", out);
+		sql_literal(out, text);
+		fputs("::pg_catalog.jsonb AS s) x", out);
+		if (fclose(out) == 0)
+			sidequery_run(r->signal, r->signal_sql, r->now);
+	}
+	free(text);
+}
+
+/* What is asked for over HTTP, on this thread. */
+static void
+take_wish(Relay *r)
+{
+	r->wish = r->host->wish(r->host->arg);
+	send_signal(r);
+	if (r->wish == WISH_STOP)
+		begin_drain(r, "asked to stop over HTTP");
+	else if (r->wish == WISH_RESTART)
+		begin_drain(r, "asked to start again over HTTP");
+	r->wake = r->now;
 }
 
 /* Nothing since the last commit is in Kafka, as far as its readers see. */
@@ -2421,6 +2484,38 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->server_lsn = r->server_lsn > r->written_lsn ? r->server_lsn : r->written_lsn;
 }
 
+/* What Kafka Connect would call it. */
+static ConnectorState
+connector_state(const Relay *r)
+{
+	static const ConnectorState wished[] = {[WISH_RUN] = CONNECTOR_RUNNING,
+											[WISH_PAUSE] = CONNECTOR_PAUSED,
+											[WISH_STOP] = CONNECTOR_STOPPED,
+											[WISH_RESTART] = CONNECTOR_RESTARTING};
+
+	if (r->exit_status == EXIT_FAILED && (r->wish == WISH_RUN || r->wish == WISH_PAUSE))
+		return CONNECTOR_FAILED;
+	return wished[r->wish];
+}
+
+/* Copying records costs something: only while somebody wants to see them. */
+static void
+publish_samples(Relay *r)
+{
+	if (!r->cfg->http_records || !board_is_looked_at(r->host->board, r->numbers.at))
+	{
+		delivery_sample(r->delivery, NULL);
+		return;
+	}
+	if (r->samples == NULL)
+		r->samples = calloc(1, sizeof(*r->samples));
+	if (r->samples == NULL)
+		return;
+	board_publish_samples(r->host->board, r->samples);
+	samples_begin(r->samples);
+	delivery_sample(r->delivery, r->samples);
+}
+
 static void
 publish(Relay *r, bool now)
 {
@@ -2432,8 +2527,9 @@ publish(Relay *r, bool now)
 	n->at = clock_ms(CLOCK_REALTIME);
 	snprintf(n->state, sizeof(n->state), "%s", states[r->state].name);
 	n->failed = r->exit_status == EXIT_FAILED;
+	n->connector = connector_state(r);
 	n->streaming = r->streaming;
-	n->ready = r->streaming || (r->state == STATE_SNAPSHOT && r->working);
+	n->ready = !is_paused(r) && (r->streaming || (r->state == STATE_SNAPSHOT && r->working));
 	n->blocked = r->blocked;
 	n->snapshot_running = r->state == STATE_SNAPSHOT && r->working;
 	n->snapshot_completed = r->snapshot_taken;
@@ -2441,16 +2537,19 @@ publish(Relay *r, bool now)
 	count_stream(r, n, n->at);
 	if (n->snapshot_running)
 		count_snapshot(r, n);
-	board_publish(r->board, n, r->tables, r->ntables);
+	board_publish(r->host->board, n, r->tables, r->ntables);
+	publish_samples(r);
 }
 
 enum
 {
 	FD_SIGNAL,
+	FD_HOST,
 	FD_SINK,
 	FD_PG,
 	FD_HEARTBEAT,
 	FD_WATCH,
+	FD_SIGNAL_QUERY,
 	FD_INCREMENT,
 	FD_SNAPSHOT, /* the first of several */
 	FD_COUNT = FD_SNAPSHOT + SNAPSHOT_MAX_THREADS
@@ -2465,7 +2564,8 @@ pg_pollfd(const Relay *r)
 		return fd;
 	fd.events = pgstream_events(r->pg);
 	/* full, or draining before the end of the stream: the rest waits in the server */
-	if (r->streaming && (r->blocked || (r->state == STATE_DRAIN && !r->draining_stream)))
+	if (r->streaming && (r->blocked || r->state == STATE_PAUSED ||
+						 (r->state == STATE_DRAIN && !r->draining_stream)))
 		fd.events = (short) (fd.events & ~POLLIN);
 	if (fd.events != 0)
 		fd.fd = pgstream_socket(r->pg);
@@ -2478,11 +2578,13 @@ wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
 	int64_t timeout = r->wake - r->now;
 	size_t n;
 
-	fds[FD_SIGNAL] = (struct pollfd){.fd = signal_pipe[0], .events = POLLIN};
+	fds[FD_SIGNAL] = (struct pollfd){.fd = stopsignal_fd(), .events = POLLIN};
+	fds[FD_HOST] = (struct pollfd){.fd = r->host->fd, .events = POLLIN};
 	fds[FD_SINK] = sink_pollfd(r->sink);
 	fds[FD_PG] = pg_pollfd(r);
 	fds[FD_HEARTBEAT] =
 		r->heartbeat != NULL ? sidequery_pollfd(r->heartbeat) : (struct pollfd){.fd = -1};
+	fds[FD_SIGNAL_QUERY] = sidequery_pollfd(r->signal);
 	fds[FD_WATCH] = r->watch != NULL ? sidequery_pollfd(r->watch) : (struct pollfd){.fd = -1};
 	fds[FD_INCREMENT] =
 		r->state == STATE_STREAM ? increment_pollfd(r->increment) : (struct pollfd){.fd = -1};
@@ -2510,6 +2612,8 @@ relay_turn(Relay *r)
 	r->readable = (fds[FD_PG].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
 	if (fds[FD_SIGNAL].revents != 0)
 		take_signal(r);
+	if (fds[FD_HOST].revents != 0)
+		take_wish(r);
 	if (fds[FD_SINK].revents != 0 || r->sink->more)
 		serve_sink(r);
 	if (r->streaming && (fds[FD_PG].revents & POLLOUT))
@@ -2518,6 +2622,11 @@ relay_turn(Relay *r)
 		sidequery_turn(r->heartbeat, r->now);
 	if (fds[FD_WATCH].revents != 0)
 		sidequery_turn(r->watch, r->now);
+	if (fds[FD_SIGNAL_QUERY].revents != 0)
+	{
+		sidequery_turn(r->signal, r->now);
+		send_signal(r);
+	}
 	if (r->state != r->told)
 		log_debug("%s: %s", states[r->state].name, states[r->state].explanation);
 	r->told = r->state;
@@ -2528,7 +2637,8 @@ relay_turn(Relay *r)
 	/* what the turn gave to the sink may want a turn of its own */
 	if (r->sink->more)
 		wake_by(r, r->now);
-	if (r->state == STATE_STREAM || r->state == STATE_DRAIN || r->state == STATE_CONNECT)
+	if (r->state == STATE_STREAM || r->state == STATE_PAUSED || r->state == STATE_DRAIN ||
+		r->state == STATE_CONNECT)
 	{
 		advance_load(r);
 		save_jobs(r);
@@ -2581,23 +2691,12 @@ log_summary(const Relay *r)
 			 usage.ru_maxrss / 1024, LSN_ARGS(r->confirmed_lsn), proved);
 }
 
-/* The default port may be another's, and then nobody asked for it. */
-static bool
-serve_http(Relay *r)
+static void
+cannot_start(Relay *r, const char *why)
 {
-	char err[512];
-
-	publish(r, true);
-	r->http = http_start(r->cfg, r->board, err, sizeof(err));
-	if (r->http != NULL)
-		return true;
-	if (config_pair(&r->cfg->given, "listeners") == NULL)
-	{
-		log_warn("%s; going on without HTTP: set listeners to another port, or to nothing", err);
-		return true;
-	}
-	log_error("cannot start: %s", err);
-	return false;
+	log_error("cannot start: %s", why);
+	snprintf(r->numbers.trace, sizeof(r->numbers.trace), "cannot start: %s", why);
+	r->exit_status = EXIT_USAGE;
 }
 
 static bool
@@ -2615,9 +2714,10 @@ relay_open(Relay *r)
 	if (r->cfg->slot_watch_ms > 0)
 		r->watch = sidequery_new(r->cfg, "looking at the slot", "trying again at the next look",
 								 on_watched, r);
-	r->board = board_new();
+	r->signal =
+		sidequery_new(r->cfg, "the signal asked for over HTTP", "it was not sent", NULL, NULL);
 	if (r->delivery == NULL || r->pg == NULL || r->snapshot == NULL || r->increment == NULL ||
-		r->board == NULL)
+		r->signal == NULL)
 		;
 	else if (r->args->sink == SINK_STDOUT)
 		r->sink = sink_stdout_open(r->cfg, delivery_events(r->delivery), err, sizeof(err));
@@ -2625,7 +2725,7 @@ relay_open(Relay *r)
 		r->sink = sink_kafka_open(r->cfg, r->args, delivery_events(r->delivery), err, sizeof(err));
 	if (r->sink == NULL)
 	{
-		log_error("cannot start: %s", err);
+		cannot_start(r, err);
 		return false;
 	}
 	delivery_set_sink(r->delivery, r->sink);
@@ -2635,19 +2735,17 @@ relay_open(Relay *r)
 		((r->store = state_new(r->cfg, sink_kafka_embedded(r->sink))) == NULL ||
 		 (r->position_key = state_position_key(r->cfg)) == NULL))
 	{
-		log_error("cannot start: out of memory");
+		cannot_start(r, "out of memory");
 		return false;
 	}
 	/* exactly once, the position is in the transactions, and confirmed after them */
 	r->remembers = r->store != NULL && r->cfg->position_interval_ms > 0 && !r->cfg->exactly_once;
-	return serve_http(r);
+	return true;
 }
 
 static void
 relay_close(Relay *r)
 {
-	http_stop(r->http);
-	board_free(r->board);
 	free(r->tables);
 	/* it may use the sink's broker */
 	state_free(r->store);
@@ -2656,6 +2754,8 @@ relay_close(Relay *r)
 		sink_close(r->sink);
 	sidequery_free(r->heartbeat);
 	sidequery_free(r->watch);
+	sidequery_free(r->signal);
+	free(r->signal_sql);
 	free(r->watch_sql);
 	snapshot_free(r->snapshot);
 	increment_free(r->increment);
@@ -2664,6 +2764,7 @@ relay_close(Relay *r)
 	free(r->position_key);
 	pgstream_free(r->pg);
 	delivery_free(r->delivery);
+	free(r->samples);
 }
 
 /* What outlives a start from the beginning: what must not be forgotten of this process. */
@@ -2672,6 +2773,8 @@ relay_like(const Relay *old)
 {
 	Relay r = {.cfg = old->cfg,
 			   .args = old->args,
+			   .host = old->host,
+			   .wish = old->wish,
 			   .state = STATE_CONNECT,
 			   .told = STATE_END,
 			   .exit_status = EXIT_OK,
@@ -2696,6 +2799,8 @@ relay_once(Relay *r)
 {
 	if (relay_open(r))
 	{
+		take_wish(r);
+		publish(r, true);
 		while (r->state != STATE_END)
 			relay_turn(r);
 		warn_of_slot(r);
@@ -2704,31 +2809,26 @@ relay_once(Relay *r)
 			log_transactions(r);
 			log_summary(r);
 		}
+		publish(r, true);
 	}
 	else
-		r->exit_status = EXIT_USAGE;
+		board_publish(r->host->board, &r->numbers, NULL, 0);
 	relay_close(r);
 }
 
 int
-relay_run(const RelayConfig *cfg, const RelayArgs *args)
+relay_run(const RelayConfig *cfg, const RelayArgs *args, const RelayHost *host)
 {
-	Relay r = {.cfg = cfg, .args = args};
+	Relay r = {.cfg = cfg, .args = args, .host = host};
 
 	r.began = clock_ms(CLOCK_MONOTONIC);
 	r.next_progress = r.began + PROGRESS_MS;
-	r.numbers.started = clock_ms(CLOCK_REALTIME);
+	r.numbers.started = host->started;
 	r.seed = (unsigned) getpid() ^ (unsigned) clock_ms(CLOCK_REALTIME);
-	if (!install_signals())
-	{
-		log_error("cannot start: cannot install signal handlers: %s", strerror(errno));
-		return EXIT_USAGE;
-	}
 	do
 	{
 		r = relay_like(&r);
 		relay_once(&r);
-	} while (r.again && signals_seen == 0);
-	remove_signals();
+	} while (r.again && !stopsignal_seen());
 	return r.exit_status;
 }

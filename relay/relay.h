@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "config.h"
+#include "numbers.h"
 
 typedef enum SinkKind
 {
@@ -31,11 +32,32 @@ typedef struct RelayArgs
 #define EXIT_USAGE  2 /* command line or configuration */
 #define EXIT_FORCED 3 /* second signal: stopped without draining */
 
+/* What is asked of a relay that runs. */
+typedef enum RelayWish
+{
+	WISH_RUN,
+	WISH_PAUSE,  /* read no more, keep the connection */
+	WISH_STOP,   /* drain and end */
+	WISH_RESTART /* the same, and it will begin again: the slot is not dropped */
+} RelayWish;
+
+/* What a relay runs in: worker.c. */
+typedef struct RelayHost
+{
+	Board *board;    /* the numbers go here */
+	int64_t started; /* the process, ms since 1970 */
+	int fd;          /* readable: ask again what is wished */
+	RelayWish (*wish)(void *arg);
+	char *(*signal)(void *arg); /* the next one asked for, as JSON, to free(); or NULL */
+	void *arg;
+} RelayHost;
+
 /*
- * Run until a signal or a failure that cannot heal.  Installs its own signal
- * handlers.  Returns an exit status; the reason has been logged.
+ * Run until it is asked to end, a signal (see stopsignal.h) or a failure that
+ * cannot heal.  Returns an exit status; the reason has been logged, and is the
+ * trace of the numbers.
  */
-extern int relay_run(const RelayConfig *cfg, const RelayArgs *args);
+extern int relay_run(const RelayConfig *cfg, const RelayArgs *args, const RelayHost *host);
 
 /*
  * `nova-relay check`: connect to both sides and print one line per finding

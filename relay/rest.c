@@ -1,38 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * rest.c
- *		Kafka Connect's REST calls, metrics and health, as far as they only look.
+ *		The routes, and the calls that only look.
  *
  *-------------------------------------------------------------------------
  */
-#include "rest.h"
+#include "rest_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #define JSON_TYPE "application/json"
 #define TEXT_TYPE "text/plain; charset=utf-8"
-
-/* What the class is called that a connector JSON names. */
-#define CONNECTOR_CLASS "io.debezium.connector.postgresql.PostgresConnector"
+#define HTML_TYPE "text/html; charset=utf-8"
 
 /* Not published for so long: the loop hangs. */
-#define HUNG_MS        120000
-
-#define NAME_MAX_BYTES 512
-
-/* A call under way; handlers fill response. */
-typedef struct Call
-{
-	const RestSources *from;
-	const char *query;         /* or NULL */
-	char name[NAME_MAX_BYTES]; /* what the '*' of the route stands for, decoded */
-	RestResponse *response;
-} Call;
+#define HUNG_MS 120000
 
 typedef struct Route
 {
@@ -43,17 +28,24 @@ typedef struct Route
 	const char *behind;  /* and what it ends with */
 } Route;
 
-static bool
+bool
 answer_text(Call *call, unsigned status, const char *type, char *body)
 {
 	if (body == NULL)
 		return false;
-	*call->response = (RestResponse){status, type, body, strlen(body)};
+	*call->response =
+		(RestResponse){.status = status, .content_type = type, .body = body, .len = strlen(body)};
 	return true;
 }
 
-/* Takes json over. */
-static bool
+bool
+answer_empty(Call *call, unsigned status)
+{
+	*call->response = (RestResponse){.status = status};
+	return true;
+}
+
+bool
 answer_json(Call *call, unsigned status, cJSON *json)
 {
 	char *body = json != NULL ? cJSON_PrintUnformatted(json) : NULL;
@@ -62,7 +54,7 @@ answer_json(Call *call, unsigned status, cJSON *json)
 	return answer_text(call, status, JSON_TYPE, body);
 }
 
-static bool
+bool
 answer_error(Call *call, unsigned status, const char *message)
 {
 	cJSON *json = cJSON_CreateObject();
@@ -72,55 +64,78 @@ answer_error(Call *call, unsigned status, const char *message)
 	return answer_json(call, status, json);
 }
 
-/*
- * Pieces of bodies; a member that there is no memory for is missing, and then the
- * next one fails as well
- */
-
-static const char *
-state_of(const Numbers *n)
+bool
+rest_error(unsigned status, const char *message, RestResponse *response)
 {
-	return n->failed ? "FAILED" : "RUNNING";
+	Call call = {.response = response};
+
+	return answer_error(&call, status, message);
 }
 
+/*
+ * Pieces of bodies
+ */
+
+static const char *const state_names[] = {[CONNECTOR_RUNNING] = "RUNNING",
+										  [CONNECTOR_PAUSED] = "PAUSED",
+										  [CONNECTOR_STOPPED] = "STOPPED",
+										  [CONNECTOR_FAILED] = "FAILED",
+										  [CONNECTOR_RESTARTING] = "RESTARTING"};
+
 static void
-add_state(const Call *call, cJSON *to)
+add_state(const Call *call, ConnectorState state, cJSON *to)
 {
 	const Numbers *n = &call->from->reading->numbers;
 
-	cJSON_AddStringToObject(to, "state", state_of(n));
+	cJSON_AddStringToObject(to, "state", state_names[state]);
 	cJSON_AddStringToObject(to, "worker_id", call->from->worker_id);
-	if (n->failed && n->trace[0] != '\0')
+	if (state == CONNECTOR_FAILED && n->trace[0] != '\0')
 		cJSON_AddStringToObject(to, "trace", n->trace);
 }
 
 static cJSON *
-task_state(const Call *call)
+task_state(const Call *call, ConnectorState state)
 {
 	cJSON *task = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(task, "id", 0);
-	add_state(call, task);
+	add_state(call, state, task);
 	return task;
 }
 
-static cJSON *
-status_body(const Call *call)
+static ConnectorState
+state_now(const Call *call)
+{
+	return call->from->reading->numbers.connector;
+}
+
+/* A stopped connector has no tasks. */
+static bool
+has_task(const Call *call)
+{
+	return state_now(call) != CONNECTOR_STOPPED;
+}
+
+cJSON *
+status_body(const Call *call, ConnectorState state)
 {
 	cJSON *body = cJSON_CreateObject();
+	cJSON *tasks;
 
 	cJSON_AddStringToObject(body, "name", call->from->cfg->name);
-	add_state(call, cJSON_AddObjectToObject(body, "connector"));
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(body, "tasks"), task_state(call));
+	add_state(call, state, cJSON_AddObjectToObject(body, "connector"));
+	tasks = cJSON_AddArrayToObject(body, "tasks");
+	if (has_task(call))
+		cJSON_AddItemToArray(tasks, task_state(call, state));
 	cJSON_AddStringToObject(body, "type", "source");
 	return body;
 }
 
 /* The connector JSON as it was given, secrets masked. */
 static cJSON *
-config_body(const Call *call)
+config_body(const RelayConfig *cfg)
 {
-	const ConfigPairs *given = &call->from->cfg->given;
+	const ConfigPairs *given = &cfg->given;
 	cJSON *body = cJSON_CreateObject();
 	bool named = false;
 
@@ -130,7 +145,7 @@ config_body(const Call *call)
 		named |= strcmp(given->items[i].name, "name") == 0;
 	}
 	if (!named)
-		cJSON_AddStringToObject(body, "name", call->from->cfg->name);
+		cJSON_AddStringToObject(body, "name", cfg->name);
 	return body;
 }
 
@@ -144,14 +159,18 @@ task_id(const Call *call)
 	return id;
 }
 
-static cJSON *
-info_body(const Call *call)
+cJSON *
+info_body(const Call *call, const RelayConfig *cfg)
 {
 	cJSON *body = cJSON_CreateObject();
+	cJSON *tasks;
 
-	cJSON_AddStringToObject(body, "name", call->from->cfg->name);
-	cJSON_AddItemToObject(body, "config", config_body(call));
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(body, "tasks"), task_id(call));
+	cJSON_AddStringToObject(body, "name", cfg->name);
+	cJSON_AddItemToObject(body, "config", config_body(cfg));
+	tasks = cJSON_AddArrayToObject(body, "tasks");
+	/* of one that is being made there are none yet */
+	if (cfg == call->from->cfg && has_task(call))
+		cJSON_AddItemToArray(tasks, task_id(call));
 	cJSON_AddStringToObject(body, "type", "source");
 	return body;
 }
@@ -160,30 +179,39 @@ info_body(const Call *call)
  * Handlers
  */
 
+/* page.html, as the Makefile makes a string of it. */
+static const char page[] =
+#include "page.inc"
+	;
+
 static bool
 get_root(Call *call)
 {
-	cJSON *body = cJSON_CreateObject();
+	cJSON *body;
 
+	if (call->request->wants_html)
+		return answer_text(call, 200, HTML_TYPE, strdup(page));
+	body = cJSON_CreateObject();
 	cJSON_AddStringToObject(body, "version", NOVA_VERSION);
 	cJSON_AddStringToObject(body, "commit", "nova-relay");
 	cJSON_AddNullToObject(body, "kafka_cluster_id");
 	return answer_json(call, 200, body);
 }
 
-/* Is it asked for, as in expand=status&expand=info? */
-static bool
-is_expanded(const Call *call, const char *what)
+bool
+query_has(const Call *call, const char *name, const char *value)
 {
-	const char *at = call->query;
-	size_t len = strlen(what);
+	const char *at = call->request->query;
+	size_t name_len = strlen(name);
+	size_t len = strlen(value);
 
 	while (at != NULL)
 	{
-		const char *value = strncmp(at, "expand=", 7) == 0 ? at + 7 : NULL;
+		const char *found =
+			strncmp(at, name, name_len) == 0 && at[name_len] == '=' ? at + name_len + 1 : NULL;
 
-		if (value != NULL && strncmp(value, what, len) == 0 &&
-			(value[len] == '\0' || value[len] == '&'))
+		if (found != NULL && strncmp(found, value, len) == 0 &&
+			(found[len] == '\0' || found[len] == '&'))
 			return true;
 		at = strchr(at, '&');
 		at = at != NULL ? at + 1 : NULL;
@@ -194,52 +222,58 @@ is_expanded(const Call *call, const char *what)
 static bool
 get_connectors(Call *call)
 {
-	bool status = is_expanded(call, "status");
-	bool info = is_expanded(call, "info");
+	bool status = query_has(call, "expand", "status");
+	bool info = query_has(call, "expand", "info");
 	cJSON *body;
 	cJSON *one;
 
 	if (!status && !info)
 	{
 		body = cJSON_CreateArray();
-		cJSON_AddItemToArray(body, cJSON_CreateString(call->from->cfg->name));
+		if (call->from->cfg != NULL)
+			cJSON_AddItemToArray(body, cJSON_CreateString(call->from->cfg->name));
 		return answer_json(call, 200, body);
 	}
 	body = cJSON_CreateObject();
+	if (call->from->cfg == NULL)
+		return answer_json(call, 200, body);
 	one = cJSON_AddObjectToObject(body, call->from->cfg->name);
 	if (status)
-		cJSON_AddItemToObject(one, "status", status_body(call));
+		cJSON_AddItemToObject(one, "status", status_body(call, state_now(call)));
 	if (info)
-		cJSON_AddItemToObject(one, "info", info_body(call));
+		cJSON_AddItemToObject(one, "info", info_body(call, call->from->cfg));
 	return answer_json(call, 200, body);
 }
 
 static bool
 get_connector(Call *call)
 {
-	return answer_json(call, 200, info_body(call));
+	return answer_json(call, 200, info_body(call, call->from->cfg));
 }
 
 static bool
 get_config(Call *call)
 {
-	return answer_json(call, 200, config_body(call));
+	return answer_json(call, 200, config_body(call->from->cfg));
 }
 
 static bool
 get_status(Call *call)
 {
-	return answer_json(call, 200, status_body(call));
+	return answer_json(call, 200, status_body(call, state_now(call)));
 }
 
 static bool
 get_tasks(Call *call)
 {
 	cJSON *body = cJSON_CreateArray();
-	cJSON *task = cJSON_CreateObject();
+	cJSON *task;
 
+	if (!has_task(call))
+		return answer_json(call, 200, body);
+	task = cJSON_CreateObject();
 	cJSON_AddItemToObject(task, "id", task_id(call));
-	cJSON_AddItemToObject(task, "config", config_body(call));
+	cJSON_AddItemToObject(task, "config", config_body(call->from->cfg));
 	cJSON_AddItemToArray(body, task);
 	return answer_json(call, 200, body);
 }
@@ -247,32 +281,29 @@ get_tasks(Call *call)
 static bool
 get_task_status(Call *call)
 {
-	return answer_json(call, 200, task_state(call));
+	char message[NAME_MAX_BYTES + 64];
+
+	if (has_task(call))
+		return answer_json(call, 200, task_state(call, state_now(call)));
+	snprintf(message, sizeof(message), "No status found for task %s-0", call->name);
+	return answer_error(call, 404, message);
 }
 
-static bool
-get_plugins(Call *call)
-{
-	cJSON *body = cJSON_CreateArray();
-	cJSON *plugin = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(plugin, "class", CONNECTOR_CLASS);
-	cJSON_AddStringToObject(plugin, "type", "source");
-	cJSON_AddStringToObject(plugin, "version", NOVA_VERSION);
-	cJSON_AddItemToArray(body, plugin);
-	return answer_json(call, 200, body);
-}
+/* Numbers need a name, and without a connector there is none. */
+static char no_name[] = "";
+static const RelayConfig nobody = {.name = no_name, .topic_prefix = no_name};
 
 static bool
 get_metrics(Call *call)
 {
+	const RelayConfig *cfg = call->from->cfg != NULL ? call->from->cfg : &nobody;
 	char *body = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&body, &len);
 
 	if (out == NULL)
 		return false;
-	metrics_print(out, call->from->cfg, call->from->reading, &call->from->process);
+	metrics_print(out, cfg, call->from->reading, &call->from->process);
 	if (fclose(out) != 0)
 	{
 		free(body);
@@ -305,20 +336,48 @@ get_ready(Call *call)
 	return answer_text(call, n->ready ? 200 : 503, TEXT_TYPE, strdup(text));
 }
 
+/* What the relay has seen since somebody began to look. */
+static bool
+get_records(Call *call)
+{
+	Samples *samples = call->from->ops->records(call->from->ops->arg);
+	char *body = samples != NULL ? samples_print(samples) : NULL;
+
+	free(samples);
+	return answer_text(call, 200, JSON_TYPE, body);
+}
+
 /* Connect's messages, around the name. */
-#define NO_NAME      NULL, NULL
-#define NO_CONNECTOR "Connector ", " not found"
-#define NO_STATUS    "No status found for connector ", ""
+#define NO_NAME           NULL, NULL
+#define NO_CONNECTOR      "Connector ", " not found"
+#define UNKNOWN_CONNECTOR "Unknown connector ", ""
+#define NO_STATUS         "No status found for connector ", ""
+
+#define NO_TASK           "Unknown task: ", "-0"
 
 static const Route routes[] = {
 	{"GET", "/", get_root, NO_NAME},
 	{"GET", "/connectors", get_connectors, NO_NAME},
+	{"POST", "/connectors", post_connectors, NO_NAME},
 	{"GET", "/connectors/*", get_connector, NO_CONNECTOR},
+	{"DELETE", "/connectors/*", delete_connector, NO_CONNECTOR},
 	{"GET", "/connectors/*/config", get_config, NO_CONNECTOR},
+	{"PUT", "/connectors/*/config", put_config, NO_NAME},
 	{"GET", "/connectors/*/status", get_status, NO_STATUS},
+	{"PUT", "/connectors/*/pause", put_pause, UNKNOWN_CONNECTOR},
+	{"PUT", "/connectors/*/resume", put_resume, UNKNOWN_CONNECTOR},
+	{"PUT", "/connectors/*/stop", put_stop, UNKNOWN_CONNECTOR},
+	{"POST", "/connectors/*/restart", post_restart, UNKNOWN_CONNECTOR},
 	{"GET", "/connectors/*/tasks", get_tasks, NO_CONNECTOR},
 	{"GET", "/connectors/*/tasks/0/status", get_task_status, NO_STATUS},
+	{"POST", "/connectors/*/tasks/0/restart", post_task_restart, NO_TASK},
 	{"GET", "/connector-plugins", get_plugins, NO_NAME},
+	{"PUT", "/connector-plugins/*/config/validate", put_validate, NO_NAME},
+	{"GET", "/admin/loggers", get_loggers, NO_NAME},
+	{"GET", "/admin/loggers/*", get_logger, NO_NAME},
+	{"PUT", "/admin/loggers/*", put_logger, NO_NAME},
+	{"GET", "/nova/records", get_records, NO_NAME},
+	{"POST", "/nova/signal", post_signal, NO_NAME},
 	{"GET", "/metrics", get_metrics, NO_NAME},
 	{"GET", "/healthz", get_health, NO_NAME},
 	{"GET", "/readyz", get_ready, NO_NAME},
@@ -388,29 +447,31 @@ fits(const char *pattern, const char *path, char *name, size_t size)
 static bool
 dispatch(Call *call, const Route *route)
 {
+	const RelayConfig *cfg = call->from->cfg;
 	char message[NAME_MAX_BYTES + 64];
 
-	if (route->missing == NULL || strcmp(call->name, call->from->cfg->name) == 0)
+	if (call->request->body_too_large)
+		return answer_error(call, 413, "HTTP 413 Request Entity Too Large");
+	if (route->missing == NULL || (cfg != NULL && strcmp(call->name, cfg->name) == 0))
 		return route->handler(call);
 	snprintf(message, sizeof(message), "%s%s%s", route->missing, call->name, route->behind);
 	return answer_error(call, 404, message);
 }
 
 bool
-rest_answer(const RestSources *sources, const char *method, const char *path, const char *query,
-			RestResponse *response)
+rest_answer(const RestSources *sources, const RestRequest *request, RestResponse *response)
 {
-	Call call = {.from = sources, .query = query, .response = response};
+	Call call = {.from = sources, .request = request, .response = response};
 	bool known = false;
 
 	*response = (RestResponse){0};
 	for (size_t i = 0; i < ROUTE_COUNT; i++)
 	{
-		if (!fits(routes[i].path, path, call.name, sizeof(call.name)))
+		if (!fits(routes[i].path, request->path, call.name, sizeof(call.name)))
 			continue;
 		known = true;
-		if (strcmp(method, routes[i].method) == 0 ||
-			(strcmp(method, "HEAD") == 0 && strcmp(routes[i].method, "GET") == 0))
+		if (strcmp(request->method, routes[i].method) == 0 ||
+			(strcmp(request->method, "HEAD") == 0 && strcmp(routes[i].method, "GET") == 0))
 			return dispatch(&call, &routes[i]);
 	}
 	return known ? answer_error(&call, 405, "HTTP 405 Method Not Allowed")
@@ -421,5 +482,6 @@ void
 rest_forget(RestResponse *response)
 {
 	free(response->body);
+	free(response->location);
 	*response = (RestResponse){0};
 }

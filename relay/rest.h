@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * rest.h
- *		Kafka Connect's REST calls, metrics and health, as far as they only look.
+ *		Kafka Connect's REST calls, metrics and health.
  *
- *	rest_answer(&sources, "GET", "/connectors/n/status", &response);
+ *	rest_answer(&sources, &(RestRequest){"GET", "/connectors/n/status"}, &response);
  *	… response.status, response.body …
  *	rest_forget(&response);
  *
@@ -11,8 +11,9 @@
  * Kafka Connect (its ConnectorsResource and ConnectorStateInfo), for scripts read
  * them; /metrics, /healthz and /readyz are nova's.
  *
- * Pure: what is shown is in the sources.  Path and query come from anywhere and
- * may hold anything.
+ * Pure but for the level of the log: what is shown is in the sources, and what is to
+ * be changed goes through their RestOps.  Path, query and body come from anywhere
+ * and may hold anything.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,31 +24,64 @@
 #include <stddef.h>
 
 #include "config.h"
+#include "control.h"
 #include "metrics.h"
 #include "numbers.h"
 
+/* How something is changed; from any thread. */
+typedef struct RestOps
+{
+	void *arg;
+
+	/* control_ask() */
+	bool (*ask)(void *arg, ControlRequest *request);
+
+	/* config_deployed(), with what the worker adds */
+	RelayConfig *(*parse)(void *arg, const char *json, size_t len, bool quiet,
+						  ConfigFaults *faults);
+
+	/* board_samples(): the last records, to free(); NULL: out of memory */
+	Samples *(*records)(void *arg);
+
+	/* why nothing can be deployed or deleted, or NULL */
+	const char *refusal;
+} RestOps;
+
 typedef struct RestSources
 {
-	const RelayConfig *cfg;
+	const RelayConfig *cfg; /* of the connector; NULL: there is none */
+	const RestOps *ops;
 	const Reading *reading;
 	ProcessNumbers process;
 	const char *worker_id; /* host:port, as Connect names a worker */
 } RestSources;
 
+typedef struct RestRequest
+{
+	const char *method;
+	const char *path;  /* percent-encoded, without the query */
+	const char *query; /* or NULL */
+	const char *body;  /* NULL: none */
+	size_t body_len;
+	bool body_too_large; /* and thrown away */
+	bool wants_html;     /* a browser asks */
+} RestRequest;
+
 typedef struct RestResponse
 {
 	unsigned status;
 	const char *content_type;
-	char *body; /* the caller's to free, with rest_forget() */
+	char *body; /* the caller's to free, with rest_forget(); NULL: none */
 	size_t len;
+	char *location; /* of what was made, or NULL */
 } RestResponse;
 
-/*
- * path is percent-encoded and without the query; query may be NULL.  Always
- * fills the response; false: out of memory.
- */
-extern bool rest_answer(const RestSources *sources, const char *method, const char *path,
-						const char *query, RestResponse *response);
+/* Always fills the response; false: out of memory. */
+extern bool rest_answer(const RestSources *sources, const RestRequest *request,
+						RestResponse *response);
+
+/* An error in Connect's shape, for what goes wrong before. */
+extern bool rest_error(unsigned status, const char *message, RestResponse *response);
 
 extern void rest_forget(RestResponse *response);
 

@@ -176,6 +176,12 @@ sidequery_turn(SideQuery *q, int64_t now)
 		take_results(q, now);
 }
 
+bool
+sidequery_is_busy(const SideQuery *q)
+{
+	return q->connecting || q->running;
+}
+
 struct pollfd
 sidequery_pollfd(const SideQuery *q)
 {

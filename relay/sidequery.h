@@ -18,6 +18,7 @@
 #define NOVA_RELAY_SIDEQUERY_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config.h"
@@ -38,6 +39,9 @@ extern void sidequery_free(SideQuery *q);
 /* sql must live until the next one. */
 extern void sidequery_run(SideQuery *q, const char *sql, int64_t now);
 extern void sidequery_turn(SideQuery *q, int64_t now);
+
+/* Does the last one still run? */
+extern bool sidequery_is_busy(const SideQuery *q);
 
 /* fd -1: nothing to wait for. */
 extern struct pollfd sidequery_pollfd(const SideQuery *q);

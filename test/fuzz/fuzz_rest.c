@@ -4,7 +4,8 @@
  *		libFuzzer target: whatever is asked over HTTP is answered, and what says that
  *		it is JSON is JSON.
  *
- * The input is three lines: method, path, query; without the last there is none.
+ * The input is lines: method, path, query, and the rest is the body; without the last
+ * ones there are none.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,7 +57,15 @@ check(const RestResponse *r)
 {
 	cJSON *body;
 
-	if (r->body == NULL || strlen(r->body) != r->len || r->status < 200 || r->status > 599)
+	if (r->status < 200 || r->status > 599)
+		abort();
+	if (r->body == NULL)
+	{
+		if (r->status >= 400 || r->len != 0)
+			abort();
+		return;
+	}
+	if (strlen(r->body) != r->len)
 		abort();
 	/* an error repeats what was asked */
 	if (r->status < 400 && strstr(r->body, "hunter2") != NULL)
@@ -69,12 +78,33 @@ check(const RestResponse *r)
 	cJSON_Delete(body);
 }
 
+/* Whatever the loop may answer, by the name's length. */
+static bool
+any_answer(void *arg, ControlRequest *request)
+{
+	size_t n = strlen(request->name);
+
+	(void) arg;
+	request->answer = (ControlAnswer) (n % (CONTROL_FAILED + 1));
+	return n % 9 != 8;
+}
+
+static RelayConfig *
+parse(void *arg, const char *json, size_t len, bool quiet, ConfigFaults *faults)
+{
+	(void) arg;
+	return config_deployed(json, len, NULL, quiet, faults);
+}
+
+static const RestOps ops = {.ask = any_answer, .parse = parse};
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	TableNumbers table = {.name = "public.\"t\"\n", .rows = 1, .row_estimate = -1};
 	Reading reading = {.numbers = {.state = "STREAM"}, .tables = &table, .ntables = 1};
-	RestSources sources = {.cfg = cfg, .reading = &reading, .worker_id = "127.0.0.1:8083"};
+	RestSources sources = {
+		.cfg = cfg, .ops = &ops, .reading = &reading, .worker_id = "127.0.0.1:8083"};
 	RestResponse response;
 	char *method = malloc(size + 1);
 	char *path;
@@ -87,8 +117,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (path != NULL)
 	{
 		char *query = next_line(path);
+		char *body = query != NULL ? next_line(query) : NULL;
+		RestRequest request = {.method = method,
+							   .path = path,
+							   .query = query,
+							   .body = body,
+							   .body_len = body != NULL ? strlen(body) : 0,
+							   .body_too_large = body != NULL && strlen(body) > 2000};
 
-		if (!rest_answer(&sources, method, path, query, &response))
+		if (!rest_answer(&sources, &request, &response))
 			abort();
 		check(&response);
 		rest_forget(&response);

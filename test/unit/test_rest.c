@@ -15,6 +15,7 @@
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 
+#include "log.h"
 #include "rest.h"
 
 static const char json[] =
@@ -24,19 +25,63 @@ static const char json[] =
 static RelayConfig *cfg;
 
 static Reading reading;
+static bool there = true; /* is there a connector? */
+static const char *sent;  /* the body */
+static char location[200];
+
+/* What the loop would answer, and was asked. */
+static bool loop_answers = true;
+static ControlRequest answer;
+static ControlRequest asked;
+static char asked_text[2000];
+
+static bool
+fake_ask(void *arg, ControlRequest *request)
+{
+	(void) arg;
+	asked = *request;
+	if (request->text != NULL)
+		snprintf(asked_text, sizeof(asked_text), "%s", request->text);
+	request->answer = answer.answer;
+	memcpy(request->message, answer.message, sizeof(answer.message));
+	return loop_answers;
+}
+
+static RelayConfig *
+fake_parse(void *arg, const char *text, size_t len, bool quiet, ConfigFaults *faults)
+{
+	(void) arg;
+	return config_deployed(text, len, "{\"bootstrap.servers\":\"k:9092\"}", quiet, faults);
+}
+
+static RestOps ops = {.ask = fake_ask, .parse = fake_parse};
 
 /* The answer's status; what is in the body must be JSON where it says so. */
 static unsigned
 ask(const char *method, const char *path, const char *query, const char *piece)
 {
-	RestSources sources = {.cfg = cfg,
+	RestSources sources = {.cfg = there ? cfg : NULL,
+						   .ops = &ops,
 						   .reading = &reading,
 						   .process = {.cpu_seconds = 1.5, .resident_bytes = 7, .now = 500000},
 						   .worker_id = "127.0.0.1:8083"};
+	RestRequest request = {.method = method,
+						   .path = path,
+						   .query = query,
+						   .body = sent,
+						   .body_len = sent != NULL ? strlen(sent) : 0};
 	RestResponse r;
 	unsigned status;
 
-	assert_true(rest_answer(&sources, method, path, query, &r));
+	assert_true(rest_answer(&sources, &request, &r));
+	status = r.status;
+	snprintf(location, sizeof(location), "%s", r.location != NULL ? r.location : "");
+	if (r.body == NULL)
+	{
+		assert_null(piece);
+		rest_forget(&r);
+		return status;
+	}
 	assert_int_equal(strlen(r.body), r.len);
 	assert_null(strstr(r.body, "hunter2"));
 	if (strcmp(r.content_type, "application/json") == 0)
@@ -48,8 +93,19 @@ ask(const char *method, const char *path, const char *query, const char *piece)
 	}
 	if (piece != NULL && strstr(r.body, piece) == NULL)
 		fail_msg("%s %s: no %s in %s", method, path, piece, r.body);
-	status = r.status;
 	rest_forget(&r);
+	return status;
+}
+
+/* The same with a body. */
+static unsigned
+ask_with(const char *body, const char *method, const char *path, const char *piece)
+{
+	unsigned status;
+
+	sent = body;
+	status = ask(method, path, NULL, piece);
+	sent = NULL;
 	return status;
 }
 
@@ -89,7 +145,11 @@ test_states(void **state)
 	assert_int_equal(ask("GET", "/readyz", NULL, "STREAM"), 200);
 	n->at = 1000;
 	assert_int_equal(ask("GET", "/healthz", NULL, "hung"), 503);
-	*n = (Numbers){.at = 499000, .state = "FAILED", .failed = true, .trace = "why \"x\""};
+	*n = (Numbers){.at = 499000,
+				   .state = "FAILED",
+				   .failed = true,
+				   .connector = CONNECTOR_FAILED,
+				   .trace = "why \"x\""};
 	assert_int_equal(ask("GET", "/healthz", NULL, "failed"), 503);
 	assert_int_equal(ask("GET", "/readyz", NULL, "FAILED"), 503);
 	assert_int_equal(ask("GET", "/connectors/a%20%22b%22%2Fc/status", NULL,
@@ -132,6 +192,171 @@ test_metrics(void **state)
 		"nova_snapshot_table_complete{connector=\"a \\\"b\\\"/c\",table=\"public.b\"} 1\n");
 	reading.tables = NULL;
 	reading.ntables = 0;
+}
+
+#define NAME "/connectors/a%20%22b%22%2Fc"
+#define RIGHT                                                                                      \
+	"\"topic.prefix\":\"cdc\",\"database.hostname\":\"h\",\"database.user\":\"u\",\"database."     \
+	"dbname\":\"d\""
+#define SECRET "\"database.password\":\"hunter2\""
+
+static void
+test_changes(void **state)
+{
+	(void) state;
+	reading.numbers = (Numbers){.state = "STREAM"};
+	answer = (ControlRequest){.answer = CONTROL_DONE};
+	assert_int_equal(ask("PUT", NAME "/pause", NULL, NULL), 202);
+	assert_int_equal(asked.verb, CONTROL_PAUSE);
+	assert_int_equal(ask("PUT", NAME "/resume", NULL, NULL), 202);
+	assert_int_equal(asked.verb, CONTROL_RESUME);
+	assert_int_equal(ask("PUT", NAME "/stop", NULL, NULL), 204);
+	assert_int_equal(asked.verb, CONTROL_STOP);
+	assert_int_equal(ask("DELETE", NAME, NULL, NULL), 204);
+	assert_int_equal(asked.verb, CONTROL_DELETE);
+	assert_int_equal(ask("POST", NAME "/tasks/0/restart", NULL, NULL), 204);
+	assert_int_equal(ask("POST", NAME "/restart", NULL, NULL), 204);
+	assert_int_equal(asked.verb, CONTROL_RESTART);
+	assert_false(asked.only_failed);
+	assert_int_equal(ask("POST", NAME "/restart", "includeTasks=true", "RESTARTING"), 202);
+	assert_int_equal(ask("POST", NAME "/restart", "onlyFailed=true", "RUNNING"), 202);
+	assert_true(asked.only_failed);
+	assert_int_equal(ask("PUT", "/connectors/x/pause", NULL, "Unknown connector x"), 404);
+	assert_int_equal(ask("POST", "/connectors/x/tasks/0/restart", NULL, "Unknown task: x-0"), 404);
+	assert_int_equal(ask("DELETE", "/connectors/x", NULL, "Connector x not found"), 404);
+	reading.numbers.connector = CONNECTOR_STOPPED;
+	assert_int_equal(ask("GET", NAME "/status", NULL,
+						 "STOPPED\",\"worker_id\":\"127.0.0.1:8083\"},\"tasks\":[]"),
+					 200);
+	assert_int_equal(ask("GET", NAME "/tasks", NULL, "[]"), 200);
+	assert_int_equal(ask("GET", NAME "/tasks/0/status", NULL, "No status found for task"), 404);
+	reading.numbers.connector = CONNECTOR_RUNNING;
+}
+
+/* What the loop says, and that it says nothing. */
+static void
+test_answers(void **state)
+{
+	static const struct
+	{
+		ControlAnswer answer;
+		unsigned status;
+		const char *piece;
+	} cases[] = {{CONTROL_MISSING, 404, "Connector a \\\"b\\\"/c not found"},
+				 {CONTROL_EXISTS, 409, "already exists"},
+				 {CONTROL_CONFLICT, 409, "why \\\"not\\\""},
+				 {CONTROL_FAILED, 500, "why \\\"not\\\""}};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		answer = (ControlRequest){.answer = cases[i].answer, .message = "why \"not\""};
+		assert_int_equal(ask("PUT", NAME "/pause", NULL, cases[i].piece), cases[i].status);
+	}
+	loop_answers = false;
+	assert_int_equal(ask("PUT", NAME "/pause", NULL, "timed out"), 500);
+	loop_answers = true;
+}
+
+static void
+test_deploy(void **state)
+{
+	(void) state;
+	answer = (ControlRequest){.answer = CONTROL_CREATED};
+	there = false;
+	assert_int_equal(ask("GET", "/connectors", NULL, "[]"), 200);
+	assert_int_equal(ask("GET", "/connectors", "expand=info", "{}"), 200);
+	assert_int_equal(ask("GET", "/metrics", NULL, "nova_up{connector=\"\"} "), 200);
+	assert_int_equal(ask("GET", NAME, NULL, "not found"), 404);
+	assert_int_equal(ask_with("{\"name\":\"n m\",\"config\":{" RIGHT "," SECRET
+							  "},\"initial_state\":\"PAUSED\"}",
+							  "POST", "/connectors",
+							  "\"name\":\"n m\",\"config\":{\"topic.prefix\""),
+					 201);
+	assert_int_equal(asked.target, TARGET_PAUSED);
+	assert_string_equal(location, "/connectors/n%20m");
+	assert_non_null(strstr(asked_text, "hunter2"));
+	assert_null(strstr(asked_text, "k:9092"));
+	assert_int_equal(ask_with("{" RIGHT "}", "PUT", "/connectors/new/config", "\"tasks\":[]"), 201);
+	assert_string_equal(asked.name, "new");
+	ops.refusal = "with a \"file\"";
+	assert_int_equal(ask_with("{}", "POST", "/connectors", "with a \\\"file\\\""), 403);
+	assert_int_equal(ask_with("{}", "PUT", "/connectors/new/config", "with a"), 403);
+	ops.refusal = NULL;
+	there = true;
+	answer.answer = CONTROL_DONE;
+	assert_int_equal(ask_with("{" RIGHT "}", "PUT", NAME "/config", "\"name\":\"a"), 200);
+	assert_string_equal(location, "");
+}
+
+static void
+test_bad_deployments(void **state)
+{
+	static const struct
+	{
+		const char *body;
+		const char *method;
+		const char *path;
+		const char *piece;
+	} cases[] = {
+		{NULL, "POST", "/connectors", "no JSON object"},
+		{"[]", "POST", "/connectors", "no JSON object"},
+		{"{\"name\":\"n\"", "POST", "/connectors", "no JSON object"},
+		{"{\"name\":\"n\"}", "POST", "/connectors", "\\\"config\\\" with"},
+		{"{\"config\":{" RIGHT "}}", "POST", "/connectors", "\\\"name\\\" of"},
+		{"{\"name\":\"n\",\"config\":{" RIGHT "},\"initial_state\":\"X\"}", "POST", "/connectors",
+		 "initial_state"},
+		{"{\"name\":\"n\",\"config\":{}}", "POST", "/connectors",
+		 "contains the following 4 error(s)"},
+		{"{\"name\":\"n\",\"config\":{" RIGHT ",\"slot.name\":\"A\",\"topc.prefix\":\"x\"}}",
+		 "POST", "/connectors", "2 error(s):\\nslot.name: \\\"A\\\" is not valid"},
+		{"{" RIGHT ",\"database.password\":\"********\"}", "PUT", NAME "/config", "shown as"},
+		{"{" RIGHT ",\"name\":\"other\"}", "PUT", NAME "/config", "not that of the connector"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(ask_with(cases[i].body, cases[i].method, cases[i].path, cases[i].piece),
+						 400);
+}
+
+static void
+test_validate(void **state)
+{
+#define VALIDATE "/connector-plugins/PostgresConnector/config/validate"
+	(void) state;
+	assert_int_equal(ask_with("{" RIGHT "," SECRET "}", "PUT", VALIDATE, "\"error_count\":0"), 200);
+	assert_int_equal(ask_with("{" RIGHT "," SECRET "}", "PUT", VALIDATE,
+							  "\"name\":\"database.password\",\"value\":\"********\""),
+					 200);
+	assert_int_equal(ask_with("{\"slot.name\":\"A\",\"topc.prefix\":\"x\"}", "PUT", VALIDATE,
+							  "\"error_count\":6"),
+					 200);
+	assert_int_equal(ask_with("{\"slot.name\":\"A\"}", "PUT", VALIDATE,
+							  "\"name\":\"slot.name\",\"value\":\"A\",\"recommended_values\":[],"
+							  "\"errors\":[\"slot.name: "),
+					 200);
+	assert_int_equal(ask_with("{}", "PUT", "/connector-plugins/Other/config/validate", "Other"),
+					 404);
+	assert_int_equal(ask_with("", "PUT", VALIDATE, "no JSON object"), 400);
+}
+
+static void
+test_loggers(void **state)
+{
+	(void) state;
+	log_set_level(LOG_WARN);
+	assert_int_equal(ask("GET", "/admin/loggers", NULL, "\"root\":{\"level\":\"WARN\""), 200);
+	assert_int_equal(
+		ask_with("{\"level\":\"ERROR\"}", "PUT", "/admin/loggers/io.debezium.x", "[\"root\"]"),
+		200);
+	assert_int_equal(log_level(), LOG_ERROR);
+	assert_int_equal(ask("GET", "/admin/loggers/root", NULL, "ERROR"), 200);
+	assert_int_equal(
+		ask_with("{\"level\":\"X\"}", "PUT", "/admin/loggers/root", "invalid log level 'X'."), 404);
+	assert_int_equal(ask_with("{}", "PUT", "/admin/loggers/root", "not specified"), 400);
+	assert_int_equal(ask("GET", "/admin/loggers/x", NULL, "Logger x not found."), 404);
+	log_set_level(LOG_INFO);
 }
 
 /* Pieces of what is understood, and any bytes between them. */
@@ -181,6 +406,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_expand),
 		cmocka_unit_test(test_states),   cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_changes),  cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_deploy),   cmocka_unit_test(test_bad_deployments),
+		cmocka_unit_test(test_validate), cmocka_unit_test(test_loggers),
 		cmocka_unit_test(test_anything),
 	};
 

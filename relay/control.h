@@ -1,0 +1,99 @@
+/*-------------------------------------------------------------------------
+ *
+ * control.h
+ *		What is asked of the process over HTTP, handed to the one thread that may do it.
+ *
+ *	control_ask(control, &request, ms)	any thread: waits for the answer
+ *	… poll control_fd() …				the loop's thread
+ *	while ((request = control_take(control)) != NULL)
+ *	{
+ *		request->answer = …;
+ *		control_answer(control, request);
+ *	}
+ *
+ * A request lies with the thread that asks.  While nobody has taken it, it can be
+ * withdrawn, and control_ask() does that when the time is over: then nothing has
+ * happened, and nothing will.  One that was taken is answered before anything else
+ * is done, so that the wait is bounded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_RELAY_CONTROL_H
+#define NOVA_RELAY_CONTROL_H
+
+#include <stdbool.h>
+
+#include "config.h"
+
+typedef enum ControlVerb
+{
+	CONTROL_PAUSE,
+	CONTROL_RESUME,
+	CONTROL_STOP,
+	CONTROL_RESTART,
+	CONTROL_CREATE,  /* cfg and text */
+	CONTROL_REPLACE, /* the same, or create it */
+	CONTROL_DELETE,
+	CONTROL_SIGNAL /* text: to be a signal in the stream */
+} ControlVerb;
+
+typedef enum ControlAnswer
+{
+	CONTROL_DONE,
+	CONTROL_CREATED,
+	CONTROL_NOTHING, /* restart, and it has not failed */
+	CONTROL_MISSING, /* no connector of that name */
+	CONTROL_EXISTS,
+	CONTROL_CONFLICT, /* see message */
+	CONTROL_FAILED    /* the same */
+} ControlAnswer;
+
+/* What a deployed connector begins as. */
+typedef enum ControlTarget
+{
+	TARGET_RUNNING,
+	TARGET_PAUSED,
+	TARGET_STOPPED
+} ControlTarget;
+
+typedef struct ControlRequest
+{
+	ControlVerb verb;
+	const char *name;     /* of the connector */
+	bool only_failed;     /* CONTROL_RESTART */
+	ControlTarget target; /* CONTROL_CREATE */
+	RelayConfig *cfg;     /* what is deployed; taken over, then NULL */
+	char *text;           /* the same as JSON, as it was given, or the signal; taken over as well */
+
+	ControlAnswer answer;
+	char message[512];
+
+	/* control.c's */
+	struct ControlRequest *next;
+	enum
+	{
+		REQUEST_WAITS,
+		REQUEST_TAKEN,
+		REQUEST_ANSWERED
+	} stage;
+} ControlRequest;
+
+typedef struct Control Control;
+
+/* NULL with errno set. */
+extern Control *control_new(void);
+
+/* Nobody may be asking any more. */
+extern void control_free(Control *control);
+
+/* False: nobody took it in time. */
+extern bool control_ask(Control *control, ControlRequest *request, int timeout_ms);
+
+/* Readable when there is something to take. */
+extern int control_fd(const Control *control);
+
+/* The oldest that waits, or NULL. */
+extern ControlRequest *control_take(Control *control);
+extern void control_answer(Control *control, ControlRequest *request);
+
+#endif /* NOVA_RELAY_CONTROL_H */

@@ -1,0 +1,180 @@
+/*-------------------------------------------------------------------------
+ *
+ * rest_admin.c
+ *		The plugins, and the level of the log.
+ *
+ * There is one logger, "root".  The names of Connect's and Debezium's packages mean
+ * it as well, for scripts set those.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "log.h"
+#include "rest_internal.h"
+
+/* What the class is called that a connector JSON names. */
+#define CONNECTOR_CLASS "io.debezium.connector.postgresql.PostgresConnector"
+#define CONNECTOR_SHORT "PostgresConnector"
+
+bool
+get_plugins(Call *call)
+{
+	cJSON *body = cJSON_CreateArray();
+	cJSON *plugin = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(plugin, "class", CONNECTOR_CLASS);
+	cJSON_AddStringToObject(plugin, "type", "source");
+	cJSON_AddStringToObject(plugin, "version", NOVA_VERSION);
+	cJSON_AddItemToArray(body, plugin);
+	return answer_json(call, 200, body);
+}
+
+/* All that the settings of the body, a flat object, come to. */
+static bool
+validate(Call *call, const char *config)
+{
+	const RestOps *ops = call->from->ops;
+	ConfigFaults faults = {0};
+	RelayConfig *cfg = ops->parse(ops->arg, config, strlen(config), true, &faults);
+	char *body = config_infos(CONNECTOR_CLASS, config, &faults);
+
+	config_free(cfg);
+	config_faults_free(&faults);
+	return answer_text(call, 200, "application/json", body);
+}
+
+bool
+put_validate(Call *call)
+{
+	cJSON *config = cJSON_ParseWithLength(call->request->body != NULL ? call->request->body : "",
+										  call->request->body_len);
+	char message[NAME_MAX_BYTES + 64];
+	char *text;
+	bool ok;
+
+	if (!cJSON_IsObject(config))
+		ok = answer_error(call, 400, "The body is no JSON object");
+	else if (strcmp(call->name, CONNECTOR_CLASS) != 0 && strcmp(call->name, CONNECTOR_SHORT) != 0)
+	{
+		snprintf(message, sizeof(message), "Failed to find any class that is named %s", call->name);
+		ok = answer_error(call, 404, message);
+	}
+	else
+	{
+		text = cJSON_PrintUnformatted(config);
+		ok = text != NULL && validate(call, text);
+		free(text);
+	}
+	cJSON_Delete(config);
+	return ok;
+}
+
+/*
+ * The log
+ */
+
+/* Log4j's levels; the first of several for one of ours is the one that is shown. */
+static const struct
+{
+	const char *name;
+	LogLevel level;
+} levels[] = {{"ERROR", LOG_ERROR}, {"WARN", LOG_WARN},   {"INFO", LOG_INFO},
+			  {"DEBUG", LOG_DEBUG}, {"TRACE", LOG_DEBUG}, {"FATAL", LOG_ERROR}};
+
+#define LEVELS (sizeof(levels) / sizeof(levels[0]))
+
+static cJSON *
+level_body(void)
+{
+	cJSON *body = cJSON_CreateObject();
+
+	for (size_t i = 0; i < LEVELS; i++)
+		if (levels[i].level == log_level())
+		{
+			cJSON_AddStringToObject(body, "level", levels[i].name);
+			break;
+		}
+	cJSON_AddNullToObject(body, "last_modified");
+	return body;
+}
+
+static bool
+is_logger(const char *name)
+{
+	static const char *const packages[] = {"io.debezium", "org.apache.kafka.connect"};
+
+	for (size_t i = 0; i < sizeof(packages) / sizeof(packages[0]); i++)
+		if (strncmp(name, packages[i], strlen(packages[i])) == 0)
+			return true;
+	return strcmp(name, "root") == 0;
+}
+
+static bool
+no_logger(Call *call)
+{
+	char message[NAME_MAX_BYTES + 64];
+
+	snprintf(message, sizeof(message), "Logger %s not found.", call->name);
+	return answer_error(call, 404, message);
+}
+
+bool
+get_loggers(Call *call)
+{
+	cJSON *body = cJSON_CreateObject();
+
+	cJSON_AddItemToObject(body, "root", level_body());
+	return answer_json(call, 200, body);
+}
+
+bool
+get_logger(Call *call)
+{
+	return is_logger(call->name) ? answer_json(call, 200, level_body()) : no_logger(call);
+}
+
+static bool
+set_level(const char *name)
+{
+	for (size_t i = 0; i < LEVELS; i++)
+		if (strcasecmp(levels[i].name, name) == 0)
+		{
+			log_set_level(levels[i].level);
+			return true;
+		}
+	return false;
+}
+
+bool
+put_logger(Call *call)
+{
+	cJSON *body = call->request->body != NULL
+					  ? cJSON_ParseWithLength(call->request->body, call->request->body_len)
+					  : NULL;
+	const cJSON *level = cJSON_GetObjectItemCaseSensitive(body, "level");
+	char message[NAME_MAX_BYTES + 64];
+	bool ok;
+
+	if (!is_logger(call->name))
+		ok = no_logger(call);
+	else if (!cJSON_IsString(level))
+		ok = answer_error(call, 400, "Desired 'level' parameter was not specified in request.");
+	else if (!set_level(level->valuestring))
+	{
+		snprintf(message, sizeof(message), "invalid log level '%.100s'.", level->valuestring);
+		ok = answer_error(call, 404, message);
+	}
+	else
+	{
+		cJSON *loggers = cJSON_CreateArray();
+
+		cJSON_AddItemToArray(loggers, cJSON_CreateString("root"));
+		ok = answer_json(call, 200, loggers);
+	}
+	cJSON_Delete(body);
+	return ok;
+}
