@@ -19,7 +19,9 @@
 #include "copydata.h"
 #include "crc32c.h"
 #include "frame.h"
+#include "latency.h"
 #include "log.h"
+#include "routecounts.h"
 #include "tracker.h"
 
 #define RUN_RECORDS 512
@@ -28,6 +30,7 @@ typedef struct DeliveryRoute
 {
 	char *topic;
 	char *table; /* schema.table */
+	RouteNumbers *numbers;
 	uint64_t dropped;
 } DeliveryRoute;
 
@@ -83,13 +86,22 @@ struct Delivery
 	uint64_t dropped_unknown;
 	bool books_wrong; /* the tracker refused an ack */
 	DeliveryCounts counts;
+	RouteCounts by_route;
+	Latency latency;
 	char error[1024];
 };
 
 Delivery *
 delivery_new(void)
 {
-	return calloc(1, sizeof(Delivery));
+	Delivery *d = calloc(1, sizeof(*d));
+
+	if (d != NULL && !routecounts_init(&d->by_route))
+	{
+		free(d);
+		return NULL;
+	}
+	return d;
 }
 
 void
@@ -110,6 +122,7 @@ delivery_free(Delivery *d)
 		free(d->channels[i].routes);
 	}
 	tracker_free(&d->tracker);
+	routecounts_free(&d->by_route);
 	if (d->run_buf != NULL && d->run_buf != d->payload)
 		buffer_drop(&d->pool, d->run_buf, 1);
 	if (d->payload != NULL)
@@ -319,6 +332,7 @@ take_route(Delivery *d, const NovaRoute *r)
 	route->dropped = 0;
 	if (route->topic == NULL || route->table == NULL)
 		return fail_memory(d);
+	route->numbers = routecounts_of(&d->by_route, route->table, route->topic);
 	if (sink_route(d->sink, id, route->topic) == SINK_OK)
 		return true;
 	snprintf(d->error, sizeof(d->error), "%s", d->sink->error);
@@ -372,6 +386,7 @@ static void
 take_commit(Delivery *d, const NovaCommit *commit)
 {
 	tracker_commit(&d->tracker, commit->end_lsn);
+	latency_commit(&d->latency, d->payload->unit, commit->commit_time);
 	d->counts.transactions++;
 	d->counts.commit_time = commit->commit_time;
 	d->counts.proved += commit->records;
@@ -556,6 +571,24 @@ take_held(Delivery *d)
 	return is_too_large(d) ? refuse_large(d) : finish_large(d);
 }
 
+/* Neighbours are mostly of one kind: they are added up before they are looked up. */
+static void
+count_run(Delivery *d, const NovaRecord *records, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n)
+	{
+		const NovaRecord *first = &records[i];
+		uint64_t bytes = 0;
+		size_t before = i;
+
+		for (; i < n && records[i].route == first->route && records[i].op == first->op; i++)
+			bytes += (uint64_t) records[i].key.len + records[i].value.len;
+		routecounts_add(d->routes[first->route].numbers, first->op, i - before, bytes);
+	}
+}
+
 /* Give the run to the sink.  DELIVERY_IDLE: all of it was accepted. */
 static DeliveryStatus
 send_run(Delivery *d)
@@ -571,6 +604,7 @@ send_run(Delivery *d)
 		tracker_sent(&d->tracker, (uint32_t) accepted);
 		d->counts.records += accepted;
 		d->from->records += accepted;
+		count_run(d, d->run + d->run_next, accepted);
 		d->run_next += accepted;
 	}
 	if (status == SINK_FAILED)
@@ -722,7 +756,11 @@ fill_run(Delivery *d)
 static void
 end_payload(Delivery *d)
 {
+	uint64_t unit = d->payload->unit;
+
 	tracker_end(&d->tracker);
+	if (d->tracker.next == unit)
+		latency_fold(&d->latency, unit);
 	buffer_drop(&d->pool, d->payload, 1);
 	d->payload = NULL;
 	d->run_buf = NULL;
@@ -843,6 +881,7 @@ void
 delivery_reset(Delivery *d, const DeliveryPosition *position)
 {
 	tracker_give_up(&d->tracker);
+	latency_forget(&d->latency);
 	drop_payload(d);
 	delivery_begin(d, DELIVERY_STREAM);
 	d->dead_before = d->tracker.next;
@@ -910,6 +949,30 @@ size_t
 delivery_lent_bytes(const Delivery *d)
 {
 	return d->pool.bytes;
+}
+
+uint64_t
+delivery_payloads_in_flight(const Delivery *d)
+{
+	return d->tracker.next - d->tracker.first;
+}
+
+void
+delivery_measure(Delivery *d, int64_t now)
+{
+	latency_turn(&d->latency, d->tracker.first, delivery_in_transaction(d), now);
+}
+
+const Latency *
+delivery_latency(const Delivery *d)
+{
+	return &d->latency;
+}
+
+const RouteCounts *
+delivery_routes(const Delivery *d)
+{
+	return &d->by_route;
 }
 
 const DeliveryCounts *

@@ -37,6 +37,8 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "latency.h"
+#include "routecounts.h"
 #include "samples.h"
 #include "sink.h"
 
@@ -183,6 +185,13 @@ extern uint64_t delivery_received_lsn(const Delivery *d);
 extern uint64_t delivery_in_flight(const Delivery *d);
 extern size_t delivery_lent_bytes(const Delivery *d);
 
+extern uint64_t delivery_payloads_in_flight(const Delivery *d);
+
+/* After acknowledgements; now is microseconds since 1970. */
+extern void delivery_measure(Delivery *d, int64_t now);
+
+extern const Latency *delivery_latency(const Delivery *d);
+extern const RouteCounts *delivery_routes(const Delivery *d);
 extern const DeliveryCounts *delivery_counts(const Delivery *d);
 extern const char *delivery_error(const Delivery *d);
 

@@ -14,6 +14,7 @@
 #include "http.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
@@ -88,10 +89,38 @@ resident_bytes(void)
 	return resident * (uint64_t) sysconf(_SC_PAGESIZE);
 }
 
+/* Less the one that it takes to look. */
+static uint64_t
+open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	uint64_t n = 0;
+
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			n++;
+	closedir(dir);
+	return n > 0 ? n - 1 : 0;
+}
+
+static uint64_t
+max_fds(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t) limit.rlim_cur : 0;
+}
+
 static ProcessNumbers
 process_numbers(void)
 {
-	ProcessNumbers p = {.now = now_ms(), .resident_bytes = resident_bytes()};
+	ProcessNumbers p = {.now = now_ms(),
+						.resident_bytes = resident_bytes(),
+						.open_fds = open_fds(),
+						.max_fds = max_fds()};
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);

@@ -13,23 +13,44 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Where the values are; each but the first and the last ones has samples of its own. */
+typedef enum Source
+{
+	OF_NUMBERS,
+	OF_PROCESS,
+	OF_TABLES,   /* of the snapshot */
+	OF_ROUTES,   /* a member of OpNumbers, of each operation */
+	OF_OPS,      /* records of the operations that ops names, of all routes */
+	OF_PRODUCER, /* of librdkafka, as the next two */
+	OF_BROKERS,
+	OF_TOPICS,
+	OF_LATENCY, /* a histogram */
+	OF_STATE,
+	OF_BUILD
+} Source;
+
 typedef enum ValueKind
 {
 	VALUE_U64,
+	VALUE_LIMIT, /* a U64 that is left out while it is 0 */
 	VALUE_I64,
 	VALUE_KNOWN, /* an I64 that is left out while it is negative */
 	VALUE_BOOL,
-	VALUE_SECONDS, /* an I64 of milliseconds, left out while it is negative */
-	VALUE_SINCE,   /* ms since the time in an I64; left out while that is 0 */
-	VALUE_LAG,     /* server_lsn less the LSN there; left out while either is 0 */
-	VALUE_TABLE    /* one for each table of the snapshot */
+	VALUE_DOUBLE,
+	VALUE_MS,    /* an I64 of milliseconds, in seconds, left out while it is negative */
+	VALUE_US,    /* a U64 of microseconds, in seconds */
+	VALUE_SINCE, /* ms since the time in an I64; left out while that is 0 */
+	VALUE_ROOM,  /* what may still be in flight; left out while no limit is known */
+	VALUE_LAG,   /* server_lsn less the LSN there; left out while either is 0 */
+	VALUE_LATE   /* of LatencyNumbers, in seconds; left out while nothing streams */
 } ValueKind;
 
 typedef enum Labels
 {
 	LABELS_STREAMING,
 	LABELS_SNAPSHOT,
-	LABELS_NOVA
+	LABELS_NOVA,
+	LABELS_NONE
 } Labels;
 
 typedef struct Metric
@@ -37,93 +58,234 @@ typedef struct Metric
 	const char *name;
 	const char *type;
 	Labels labels;
+	Source source;
 	ValueKind kind;
-	size_t offset; /* in Numbers, or in TableNumbers */
+	size_t offset;
+	const char *ops;
 	const char *help;
 } Metric;
 
-#define OF(member)    offsetof(Numbers, member)
-#define TABLE(member) offsetof(TableNumbers, member)
+#define DEBEZIUM(name, type, labels, kind, member, help)                                           \
+	{                                                                                              \
+		"debezium_metrics_" name, type, labels, OF_NUMBERS, kind, offsetof(Numbers, member), NULL, \
+			help                                                                                   \
+	}
+#define STREAMING(name, type, kind, member, help)                                                  \
+	DEBEZIUM(name, type, LABELS_STREAMING, kind, member, help)
+#define SNAPSHOT(name, kind, member, help)                                                         \
+	DEBEZIUM(name, "gauge", LABELS_SNAPSHOT, kind, member, help)
+#define EVENTS(name, labels, ops, help)                                                            \
+	{                                                                                              \
+		"debezium_metrics_" name, "counter", labels, OF_OPS, VALUE_U64, 0, ops, help               \
+	}
+#define NOVA(name, type, source, kind, offset, help)                                               \
+	{                                                                                              \
+		"nova_" name, type, LABELS_NOVA, source, kind, offset, NULL, help                          \
+	}
+#define GAUGE(name, kind, member, help)                                                            \
+	NOVA(name, "gauge", OF_NUMBERS, kind, offsetof(Numbers, member), help)
+#define COUNTER(name, member, help)                                                                \
+	NOVA(name "_total", "counter", OF_NUMBERS, VALUE_U64, offsetof(Numbers, member), help)
+#define TABLE(name, kind, member, help)                                                            \
+	NOVA(name, "gauge", OF_TABLES, kind, offsetof(TableNumbers, member), help)
+#define ROUTE(name, member, help)                                                                  \
+	NOVA(name "_total", "counter", OF_ROUTES, VALUE_U64, offsetof(OpNumbers, member), help)
+#define PRODUCER(name, type, member, help)                                                         \
+	NOVA(name, type, OF_PRODUCER, VALUE_U64, offsetof(ProducerNumbers, member), help)
+#define BROKER(name, type, kind, member, help)                                                     \
+	NOVA(name, type, OF_BROKERS, kind, offsetof(BrokerNumbers, member), help)
+#define TOPIC(name, member, help)                                                                  \
+	NOVA(name, "gauge", OF_TOPICS, VALUE_U64, offsetof(TopicNumbers, member), help)
+#define PROCESS(name, type, source, kind, offset, help)                                            \
+	{                                                                                              \
+		"process_" name, type, LABELS_NONE, source, kind, offset, NULL, help                       \
+	}
 
-/* Rows of one name follow one another. */
+/* Rows of one name follow one another; the first one has type and help. */
 static const Metric metrics[] = {
-	{"debezium_metrics_Connected", "gauge", LABELS_STREAMING, VALUE_BOOL, OF(streaming),
-	 "Is the stream from PostgreSQL running?"},
-	{"debezium_metrics_MilliSecondsBehindSource", "gauge", LABELS_STREAMING, VALUE_I64,
-	 OF(behind_ms), "Age of the last transaction when it was received."},
-	{"debezium_metrics_MilliSecondsSinceLastEvent", "gauge", LABELS_STREAMING, VALUE_SINCE,
-	 OF(last_event), "Time since the last transaction was received."},
-	{"debezium_metrics_TotalNumberOfEventsSeen", "counter", LABELS_STREAMING, VALUE_U64,
-	 OF(records), "Records handed to Kafka, those of snapshots among them."},
-	{"debezium_metrics_NumberOfCommittedTransactions", "counter", LABELS_STREAMING, VALUE_U64,
-	 OF(transactions), "Transactions received."},
-	{"debezium_metrics_NumberOfErroneousEvents", "counter", LABELS_STREAMING, VALUE_U64,
-	 OF(dropped), "Changes that could not become records."},
-	{"debezium_metrics_CurrentQueueSizeInBytes", "gauge", LABELS_STREAMING, VALUE_U64,
-	 OF(lent_bytes), "Memory of what Kafka has not acknowledged."},
-	{"debezium_metrics_SnapshotRunning", "gauge", LABELS_SNAPSHOT, VALUE_BOOL, OF(snapshot_running),
-	 "Is an initial snapshot being taken?"},
-	{"debezium_metrics_SnapshotCompleted", "gauge", LABELS_SNAPSHOT, VALUE_BOOL,
-	 OF(snapshot_completed), "Has this process taken one to its end?"},
-	{"debezium_metrics_TotalTableCount", "gauge", LABELS_SNAPSHOT, VALUE_U64, OF(snapshot_tables),
-	 "Tables of the snapshot."},
-	{"debezium_metrics_RemainingTableCount", "gauge", LABELS_SNAPSHOT, VALUE_U64,
-	 OF(snapshot_tables_left), "Of these, how many are not read yet."},
-	{"debezium_metrics_SnapshotDurationInSeconds", "gauge", LABELS_SNAPSHOT, VALUE_SECONDS,
-	 OF(snapshot_ms), "How long it has taken so far, or took."},
-	{"debezium_metrics_RowsScanned", "gauge", LABELS_SNAPSHOT, VALUE_TABLE, TABLE(rows),
-	 "Rows read of each table of the snapshot."},
-	{"nova_up", "gauge", LABELS_NOVA, VALUE_BOOL, OF(ready),
-	 "Is it streaming or taking a snapshot?"},
-	{"nova_records_total", "counter", LABELS_NOVA, VALUE_U64, OF(records),
-	 "Records handed to Kafka."},
-	{"nova_records_acknowledged_total", "counter", LABELS_NOVA, VALUE_U64, OF(acked),
-	 "Records that every in-sync replica has."},
-	{"nova_received_bytes_total", "counter", LABELS_NOVA, VALUE_U64, OF(bytes),
-	 "Bytes of frames received from PostgreSQL."},
-	{"nova_transactions_verified_total", "counter", LABELS_NOVA, VALUE_U64, OF(transactions),
-	 "Transactions received whose number of records and CRC-32C were right."},
-	{"nova_chunks_verified_total", "counter", LABELS_NOVA, VALUE_U64, OF(chunks),
-	 "Chunks of snapshots received whose number of records and CRC-32C were right."},
-	{"nova_records_verified_total", "counter", LABELS_NOVA, VALUE_U64, OF(proved),
-	 "Records in these transactions and chunks."},
-	{"nova_bytes_verified_total", "counter", LABELS_NOVA, VALUE_U64, OF(proved_bytes),
-	 "Bytes of these records."},
-	{"nova_dead_letters_total", "counter", LABELS_NOVA, VALUE_U64, OF(letters),
-	 "Records that went to the dead-letter topic."},
-	{"nova_skipped_records_total", "counter", LABELS_NOVA, VALUE_U64, OF(skipped),
-	 "Records that were refused and left out, as nova.on.bad.record=skip says."},
-	{"nova_dropped_changes_total", "counter", LABELS_NOVA, VALUE_U64, OF(dropped),
-	 "Changes that could not become records; the log names them."},
-	{"nova_reconnects_total", "counter", LABELS_NOVA, VALUE_U64, OF(reconnects),
-	 "Connections to PostgreSQL made again."},
-	{"nova_lag_records", "gauge", LABELS_NOVA, VALUE_U64, OF(in_flight),
-	 "Records that Kafka has not acknowledged."},
-	{"nova_lag_bytes", "gauge", LABELS_NOVA, VALUE_LAG, OF(confirmed_lsn),
-	 "WAL between what the server has and what is confirmed."},
-	{"nova_backpressure", "gauge", LABELS_NOVA, VALUE_BOOL, OF(blocked),
-	 "Is reading stopped, because Kafka takes no more?"},
-	{"nova_received_lsn", "gauge", LABELS_NOVA, VALUE_U64, OF(received_lsn),
-	 "Position received, as a number of bytes."},
-	{"nova_confirmed_lsn", "gauge", LABELS_NOVA, VALUE_U64, OF(confirmed_lsn),
-	 "Position confirmed to PostgreSQL."},
-	{"nova_snapshot_rows", "gauge", LABELS_NOVA, VALUE_U64, OF(snapshot_rows),
-	 "Rows of the snapshot read so far."},
-	{"nova_snapshot_rows_expected", "gauge", LABELS_NOVA, VALUE_KNOWN, OF(snapshot_row_estimate),
-	 "Rows of all its tables, as their statistics have them; absent while that is not known."},
-	{"nova_snapshot_bytes", "gauge", LABELS_NOVA, VALUE_U64, OF(snapshot_bytes),
-	 "Bytes of frames of the snapshot received so far."},
-	{"nova_snapshot_left_seconds", "gauge", LABELS_NOVA, VALUE_SECONDS, OF(snapshot_left_ms),
-	 "Time it will still take, going by what is done; absent while it is too early to say."},
-	{"nova_snapshot_table_rows_expected", "gauge", LABELS_NOVA, VALUE_TABLE, TABLE(row_estimate),
-	 "Rows of each table, as its statistics have them; absent where that is not known."},
-	{"nova_snapshot_table_complete", "gauge", LABELS_NOVA, VALUE_TABLE, TABLE(complete),
-	 "Is every row of the table read?"},
-	{"nova_incremental_snapshot_running", "gauge", LABELS_NOVA, VALUE_BOOL, OF(increment_running),
-	 "Are rows read while the stream goes on?"},
+	STREAMING("Connected", "gauge", VALUE_BOOL, streaming,
+			  "Is the stream from PostgreSQL running?"),
+	STREAMING("MilliSecondsBehindSource", "gauge", VALUE_I64, behind_ms,
+			  "Age of the last transaction when it was received."),
+	STREAMING("MilliSecondsSinceLastEvent", "gauge", VALUE_SINCE, last_event,
+			  "Time since the last transaction was received."),
+	EVENTS("TotalNumberOfEventsSeen", LABELS_STREAMING, "cudtm",
+		   "Records handed to Kafka: of the stream without tombstones; of snapshots, incremental "
+		   "ones too."),
+	EVENTS("TotalNumberOfEventsSeen", LABELS_SNAPSHOT, "r", NULL),
+	EVENTS("TotalNumberOfCreateEventsSeen", LABELS_STREAMING, "c", "Records of inserted rows."),
+	EVENTS("TotalNumberOfUpdateEventsSeen", LABELS_STREAMING, "u", "Records of updated rows."),
+	EVENTS("TotalNumberOfDeleteEventsSeen", LABELS_STREAMING, "d",
+		   "Records of deleted rows, without tombstones."),
+	STREAMING("NumberOfCommittedTransactions", "counter", VALUE_U64, transactions,
+			  "Transactions received."),
+	STREAMING("NumberOfErroneousEvents", "counter", VALUE_U64, dropped,
+			  "Changes that could not become records."),
+	STREAMING("QueueTotalCapacity", "gauge", VALUE_LIMIT, in_flight_max,
+			  "Records that may be handed to Kafka and not be acknowledged."),
+	{"debezium_metrics_QueueRemainingCapacity", "gauge", LABELS_STREAMING, OF_NUMBERS, VALUE_ROOM,
+	 0, NULL, "Of these, how many more."},
+	STREAMING(
+		"MaxQueueSizeInBytes", "gauge", VALUE_U64, lent_bytes_max,
+		"Memory that may be taken by what Kafka has not acknowledged; above it nothing is read."),
+	STREAMING("CurrentQueueSizeInBytes", "gauge", VALUE_U64, lent_bytes,
+			  "Memory of what Kafka has not acknowledged."),
+	SNAPSHOT("SnapshotRunning", VALUE_BOOL, snapshot_running,
+			 "Is an initial snapshot being taken?"),
+	SNAPSHOT("SnapshotCompleted", VALUE_BOOL, snapshot_completed,
+			 "Has this process taken one to its end?"),
+	SNAPSHOT("TotalTableCount", VALUE_U64, snapshot_tables, "Tables of the snapshot."),
+	SNAPSHOT("RemainingTableCount", VALUE_U64, snapshot_tables_left,
+			 "Of these, how many are not read yet."),
+	SNAPSHOT("SnapshotDurationInSeconds", VALUE_MS, snapshot_ms,
+			 "How long it has taken so far, or took."),
+	{"debezium_metrics_RowsScanned", "gauge", LABELS_SNAPSHOT, OF_TABLES, VALUE_U64,
+	 offsetof(TableNumbers, rows), NULL, "Rows read of each table of the snapshot."},
+	GAUGE("up", VALUE_BOOL, ready, "Is it streaming or taking a snapshot?"),
+	NOVA("state", "gauge", OF_STATE, VALUE_U64, 0, "The state that the relay is in; always 1."),
+	NOVA("build_info", "gauge", OF_BUILD, VALUE_U64, 0, "The relay's version; always 1."),
+	COUNTER("records", records, "Records handed to Kafka, dead letters among them."),
+	COUNTER("records_acknowledged", acked, "Records that every in-sync replica has."),
+	ROUTE(
+		"table_records", records,
+		"Records handed to Kafka, by table and topic, and by op as in a record: c, u, d, r, t, m, "
+		"and x for tombstones; exactly once, those of aborted transactions as well. The first 200 "
+		"pairs of a table and a topic are told apart, the rest is counted as other."),
+	ROUTE("table_bytes", bytes, "Bytes of their keys and values."),
+	COUNTER("received_bytes", bytes, "Bytes of frames received from PostgreSQL."),
+	COUNTER("transactions_verified", transactions,
+			"Transactions received whose number of records and CRC-32C were right."),
+	COUNTER("chunks_verified", chunks,
+			"Chunks of snapshots received whose number of records and CRC-32C were right."),
+	COUNTER("records_verified", proved, "Records in these transactions and chunks."),
+	COUNTER("bytes_verified", proved_bytes, "Bytes of these records."),
+	COUNTER("dead_letters", letters, "Records that went to the dead-letter topic."),
+	COUNTER("skipped_records", skipped,
+			"Records that were refused and left out, as nova.on.bad.record=skip says."),
+	COUNTER("dropped_changes", dropped,
+			"Changes that could not become records; the log names them."),
+	COUNTER("reconnects", reconnects, "Connections to PostgreSQL made again."),
+	COUNTER("kafka_transactions_committed", kafka_commits,
+			"Exactly once: transactions of Kafka that were committed."),
+	COUNTER("kafka_transactions_aborted", kafka_aborts,
+			"Exactly once: transactions of Kafka that were aborted; their records come again."),
+	NOVA(
+		"commit_latency_seconds", "histogram", OF_LATENCY, VALUE_U64, 0,
+		"From COMMIT in PostgreSQL to the acknowledgement of the transaction's last record, by the "
+		"two clocks; one observation for each transaction."),
+	GAUGE(
+		"lag_seconds", VALUE_LATE, latency,
+		"Age of the oldest transaction that is received and not acknowledged; without one, of the "
+		"last that was, for a second; for a transaction whose COMMIT is yet to come, since when it "
+		"has been coming; else 0. Absent while the stream does not run: nobody knows then."),
+	GAUGE(
+		"lag_records", VALUE_U64, in_flight,
+		"Records handed to Kafka that it has not acknowledged; how many the server still holds is "
+		"not known, see nova_lag_bytes."),
+	GAUGE("lag_bytes", VALUE_LAG, confirmed_lsn,
+		  "WAL between what the server has and what is confirmed."),
+	GAUGE("transactions_in_flight", VALUE_U64, latency.waiting,
+		  "Transactions received whose records are not all acknowledged."),
+	GAUGE("payloads_in_flight", VALUE_U64, in_flight_payloads,
+		  "Writes of the plugin, of one transaction, several or a part of one, that are not all "
+		  "acknowledged."),
+	GAUGE("queue_bytes", VALUE_U64, lent_bytes, "Memory of what Kafka has not acknowledged."),
+	GAUGE("queue_bytes_max", VALUE_U64, lent_bytes_max, "Above it nothing is read."),
+	GAUGE("backpressure", VALUE_BOOL, blocked, "Is reading stopped, because Kafka takes no more?"),
+	GAUGE("received_lsn", VALUE_U64, received_lsn, "Position received, as a number of bytes."),
+	GAUGE("confirmed_lsn", VALUE_U64, confirmed_lsn, "Position confirmed to PostgreSQL."),
+	GAUGE("slot_retained_bytes", VALUE_KNOWN, slot_retained_bytes,
+		  "WAL that the server keeps because of the slot, at the last look (nova.slot.watch.ms)."),
+	GAUGE(
+		"slot_safe_bytes", VALUE_KNOWN, slot_safe_bytes,
+		"WAL that may be written before the slot is lost; absent without max_slot_wal_keep_size."),
+	GAUGE("slot_wal_low", VALUE_BOOL, slot_wal_low,
+		  "Is there less than nova.slot.safe.percent of that left, or more kept than "
+		  "nova.slot.retained.mb?"),
+	GAUGE("snapshot_rows", VALUE_U64, snapshot_rows, "Rows of the snapshot read so far."),
+	GAUGE("snapshot_rows_expected", VALUE_KNOWN, snapshot_row_estimate,
+		  "Rows of all its tables, as their statistics have them; absent while that is not known."),
+	GAUGE("snapshot_bytes", VALUE_U64, snapshot_bytes,
+		  "Bytes of frames of the snapshot received so far."),
+	GAUGE("snapshot_left_seconds", VALUE_MS, snapshot_left_ms,
+		  "Time it will still take, going by what is done; absent while it is too early to say."),
+	TABLE("snapshot_table_rows_expected", VALUE_KNOWN, row_estimate,
+		  "Rows of each table, as its statistics have them; absent where that is not known."),
+	TABLE("snapshot_table_complete", VALUE_BOOL, complete, "Is every row of the table read?"),
+	GAUGE("incremental_snapshot_running", VALUE_BOOL, increment_running,
+		  "Are rows read while the stream goes on?"),
+	PRODUCER(
+		"kafka_queue_records", "gauge", records,
+		"Records with the Kafka producer. This and all of nova_kafka_ that follows: librdkafka's "
+		"statistics, every 5 s. Exactly once, there are several producers."),
+	PRODUCER("kafka_queue_records_max", "gauge", records_max, "The most that it takes."),
+	PRODUCER("kafka_queue_bytes", "gauge", bytes, "Bytes of records with the Kafka producer."),
+	PRODUCER("kafka_queue_bytes_max", "gauge", bytes_max, "The most that it takes."),
+	PRODUCER("kafka_sent_records_total", "counter", sent_records,
+			 "Records sent to brokers, repetitions too."),
+	PRODUCER("kafka_sent_bytes_total", "counter", sent_bytes, "Bytes of these."),
+	BROKER(
+		"kafka_broker_up", "gauge", VALUE_BOOL, up,
+		"Is the connection to the broker up? One that is not needed is closed. At most 64 brokers "
+		"are shown."),
+	BROKER("kafka_broker_rtt_seconds", "gauge", VALUE_US, rtt_avg_us,
+		   "Time between a request and its answer, on average."),
+	BROKER("kafka_broker_rtt_p99_seconds", "gauge", VALUE_US, rtt_p99_us,
+		   "The same, of 99 in 100."),
+	BROKER("kafka_broker_waiting_requests", "gauge", VALUE_U64, waiting_requests,
+		   "Requests to be sent."),
+	BROKER("kafka_broker_waiting_records", "gauge", VALUE_U64, waiting_records,
+		   "Records in these."),
+	BROKER("kafka_broker_open_requests", "gauge", VALUE_U64, open_requests,
+		   "Requests sent and not answered."),
+	BROKER("kafka_broker_requests_total", "counter", VALUE_U64, requests, "Requests sent."),
+	BROKER("kafka_broker_errors_total", "counter", VALUE_U64, errors, "Requests that failed."),
+	BROKER("kafka_broker_retries_total", "counter", VALUE_U64, retries, "Requests sent again."),
+	BROKER("kafka_broker_timeouts_total", "counter", VALUE_U64, timeouts,
+		   "Requests without an answer in time."),
+	BROKER("kafka_broker_disconnects_total", "counter", VALUE_U64, disconnects,
+		   "Connections that ended."),
+	TOPIC("kafka_topic_batch_bytes", batch_bytes,
+		  "Bytes of a batch of records, on average. At most 100 topics are shown."),
+	TOPIC("kafka_topic_batch_records", batch_records, "Records of a batch, on average."),
+	PROCESS("cpu_seconds_total", "counter", OF_PROCESS, VALUE_DOUBLE,
+			offsetof(ProcessNumbers, cpu_seconds), "CPU time of the relay."),
+	PROCESS("resident_memory_bytes", "gauge", OF_PROCESS, VALUE_LIMIT,
+			offsetof(ProcessNumbers, resident_bytes), "Memory of the relay."),
+	PROCESS("open_fds", "gauge", OF_PROCESS, VALUE_LIMIT, offsetof(ProcessNumbers, open_fds),
+			"Files, sockets and pipes that the relay has open."),
+	PROCESS("max_fds", "gauge", OF_PROCESS, VALUE_LIMIT, offsetof(ProcessNumbers, max_fds),
+			"The most it may have open."),
+	PROCESS("start_time_seconds", "gauge", OF_NUMBERS, VALUE_MS, offsetof(Numbers, started),
+			"When the relay was started."),
 };
 
 #define METRIC_COUNT (sizeof(metrics) / sizeof(metrics[0]))
+
+/* Labels beside the connector's, of each source. */
+static const char *const label_names[OF_BUILD + 1] = {[OF_TABLES] = "table",
+													  [OF_ROUTES] = "table, topic, op",
+													  [OF_PRODUCER] = "producer",
+													  [OF_BROKERS] = "producer, broker",
+													  [OF_TOPICS] = "producer, topic",
+													  [OF_LATENCY] = "le",
+													  [OF_STATE] = "state",
+													  [OF_BUILD] = "version"};
+
+typedef struct Label
+{
+	const char *name;
+	const char *value;
+} Label;
+
+/* What the samples are printed with, and from. */
+typedef struct Printer
+{
+	FILE *out;
+	const RelayConfig *cfg;
+	const Reading *reading;
+	const ProcessNumbers *process;
+} Printer;
 
 /* A label's value; of Prometheus's three characters to escape. */
 static void
@@ -142,24 +304,31 @@ print_label(FILE *out, const char *name, const char *value)
 	fputc('"', out);
 }
 
+/* suffix is that of a histogram's samples; the labels end with one that has no name. */
 static void
-print_name(FILE *out, const Metric *m, const RelayConfig *cfg, const char *table)
+print_name(const Printer *p, const Metric *m, const char *suffix, const Label *labels)
 {
-	fprintf(out, "%s{", m->name);
+	fprintf(p->out, "%s%s", m->name, suffix);
+	if (m->labels == LABELS_NONE)
+	{
+		fputc(' ', p->out);
+		return;
+	}
+	fputc('{', p->out);
 	if (m->labels == LABELS_NOVA)
-		print_label(out, "connector", cfg->name);
+		print_label(p->out, "connector", p->cfg->name);
 	else
 	{
-		fprintf(out, "context=\"%s\",", m->labels == LABELS_SNAPSHOT ? "snapshot" : "streaming");
-		print_label(out, "name", cfg->topic_prefix);
-		fputs(",plugin=\"postgres\"", out);
+		fprintf(p->out, "context=\"%s\",", m->labels == LABELS_SNAPSHOT ? "snapshot" : "streaming");
+		print_label(p->out, "name", p->cfg->topic_prefix);
+		fputs(",plugin=\"postgres\"", p->out);
 	}
-	if (table != NULL)
+	for (; labels != NULL && labels->name != NULL; labels++)
 	{
-		fputc(',', out);
-		print_label(out, "table", table);
+		fputc(',', p->out);
+		print_label(p->out, labels->name, labels->value);
 	}
-	fputs("} ", out);
+	fputs("} ", p->out);
 }
 
 static int64_t
@@ -180,133 +349,291 @@ bool_at(const void *base, size_t offset)
 	return *(const bool *) (const void *) ((const char *) base + offset);
 }
 
-/* One sample; false if there is no value now. */
-static bool
-has_value(const Metric *m, const Numbers *n)
+static double
+double_at(const void *base, size_t offset)
 {
+	return *(const double *) (const void *) ((const char *) base + offset);
+}
+
+/* False if there is no value now. */
+static bool
+has_value(const Printer *p, const Metric *m, const void *base)
+{
+	const Numbers *n = &p->reading->numbers;
+
 	switch (m->kind)
 	{
 		case VALUE_KNOWN:
-		case VALUE_SECONDS:
-			return i64_at(n, m->offset) >= 0;
+		case VALUE_MS:
+			return i64_at(base, m->offset) >= 0;
 		case VALUE_SINCE:
-			return i64_at(n, m->offset) > 0;
+			return i64_at(base, m->offset) > 0;
+		case VALUE_LIMIT:
+			return u64_at(base, m->offset) > 0;
+		case VALUE_ROOM:
+			return n->in_flight_max > 0;
 		case VALUE_LAG:
-			return u64_at(n, m->offset) > 0 && n->server_lsn > 0;
+			return u64_at(base, m->offset) > 0 && n->server_lsn > 0;
+		case VALUE_LATE:
+			return n->streaming;
 		default:
 			return true;
 	}
 }
 
-static void
-print_value(FILE *out, const Metric *m, const Numbers *n, int64_t now)
+/* a less b, and never less than 0 */
+static uint64_t
+less(uint64_t a, uint64_t b)
 {
-	uint64_t lsn = 0;
+	return a > b ? a - b : 0;
+}
+
+static void
+print_value(const Printer *p, const Metric *m, const void *base)
+{
+	const Numbers *n = &p->reading->numbers;
+	FILE *out = p->out;
 
 	switch (m->kind)
 	{
 		case VALUE_U64:
-			fprintf(out, "%" PRIu64 "\n", u64_at(n, m->offset));
+		case VALUE_LIMIT:
+			fprintf(out, "%" PRIu64 "\n", u64_at(base, m->offset));
 			break;
 		case VALUE_I64:
 		case VALUE_KNOWN:
-			fprintf(out, "%" PRId64 "\n", i64_at(n, m->offset));
+			fprintf(out, "%" PRId64 "\n", i64_at(base, m->offset));
 			break;
 		case VALUE_BOOL:
-			fprintf(out, "%d\n", bool_at(n, m->offset));
+			fprintf(out, "%d\n", bool_at(base, m->offset));
 			break;
-		case VALUE_SECONDS:
-			fprintf(out, "%.3f\n", (double) i64_at(n, m->offset) / 1000.0);
+		case VALUE_DOUBLE:
+			fprintf(out, "%.2f\n", double_at(base, m->offset));
+			break;
+		case VALUE_MS:
+			fprintf(out, "%.3f\n", (double) i64_at(base, m->offset) / 1e3);
+			break;
+		case VALUE_US:
+			fprintf(out, "%.6f\n", (double) u64_at(base, m->offset) / 1e6);
 			break;
 		case VALUE_SINCE:
-			fprintf(out, "%" PRId64 "\n", now - i64_at(n, m->offset));
+			fprintf(out, "%" PRId64 "\n", p->process->now - i64_at(base, m->offset));
+			break;
+		case VALUE_ROOM:
+			fprintf(out, "%" PRIu64 "\n", less(n->in_flight_max, n->in_flight));
 			break;
 		case VALUE_LAG:
-			lsn = u64_at(n, m->offset);
-			fprintf(out, "%" PRIu64 "\n", n->server_lsn > lsn ? n->server_lsn - lsn : 0);
+			fprintf(out, "%" PRIu64 "\n", less(n->server_lsn, u64_at(base, m->offset)));
 			break;
-		case VALUE_TABLE:
+		case VALUE_LATE:
+			fprintf(out, "%.3f\n",
+					(double) latency_lag_us(&n->latency, p->process->now * 1000) / 1e6);
 			break;
 	}
 }
 
+/* One sample, if it has a value. */
 static void
-print_tables(FILE *out, const Metric *m, const RelayConfig *cfg, const Reading *reading)
+print_sample(const Printer *p, const Metric *m, const Label *labels, const void *base)
 {
-	for (size_t i = 0; i < reading->ntables; i++)
-	{
-		const TableNumbers *t = &reading->tables[i];
+	if (!has_value(p, m, base))
+		return;
+	print_name(p, m, "", labels);
+	print_value(p, m, base);
+}
 
-		if (m->offset == TABLE(row_estimate) && t->row_estimate < 0)
-			continue;
-		print_name(out, m, cfg, t->name);
-		if (m->offset == TABLE(complete))
-			fprintf(out, "%d\n", t->complete);
-		else
-			fprintf(out, "%" PRIu64 "\n", u64_at(t, m->offset));
+static void
+print_tables(const Printer *p, const Metric *m)
+{
+	for (size_t i = 0; i < p->reading->ntables; i++)
+	{
+		const TableNumbers *t = &p->reading->tables[i];
+		const Label labels[] = {{"table", t->name}, {NULL, NULL}};
+
+		print_sample(p, m, labels, t);
+	}
+}
+
+/* What never came is left out: most tables know few operations. */
+static void
+print_routes(const Printer *p, const Metric *m)
+{
+	for (size_t i = 0; i < p->reading->nroutes; i++)
+		for (size_t k = 0; k < OP_COUNT; k++)
+		{
+			const RouteNumbers *r = &p->reading->routes[i];
+			const char op[] = {COUNTED_OPS[k], '\0'};
+			const Label labels[] = {
+				{"table", r->table}, {"topic", r->topic}, {"op", op}, {NULL, NULL}};
+
+			if (r->ops[k].records > 0)
+				print_sample(p, m, labels, &r->ops[k]);
+		}
+}
+
+static void
+print_ops(const Printer *p, const Metric *m)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < p->reading->nroutes; i++)
+		for (size_t k = 0; k < OP_COUNT; k++)
+			if (strchr(m->ops, COUNTED_OPS[k]) != NULL)
+				sum += p->reading->routes[i].ops[k].records;
+	print_sample(p, m, NULL, &sum);
+}
+
+/* The number of a producer, as a label. */
+static const char *
+producer_text(unsigned producer)
+{
+	static const char *const texts[STATS_PRODUCERS] = {"0", "1", "2", "3"};
+
+	return texts[producer];
+}
+
+static void
+print_producers(const Printer *p, const Metric *m)
+{
+	for (unsigned i = 0; p->reading->kafka != NULL && i < STATS_PRODUCERS; i++)
+	{
+		const Label labels[] = {{"producer", producer_text(i)}, {NULL, NULL}};
+
+		if (p->reading->kafka->producers[i].known)
+			print_sample(p, m, labels, &p->reading->kafka->producers[i]);
 	}
 }
 
 static void
-print_metric(FILE *out, const Metric *m, const RelayConfig *cfg, const Reading *reading,
-			 int64_t now)
+print_brokers(const Printer *p, const Metric *m)
 {
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
-	if (m->kind == VALUE_TABLE)
-		print_tables(out, m, cfg, reading);
-	else if (has_value(m, &reading->numbers))
+	for (size_t i = 0; p->reading->kafka != NULL && i < p->reading->kafka->nbrokers; i++)
 	{
-		print_name(out, m, cfg, NULL);
-		print_value(out, m, &reading->numbers, now);
+		const BrokerNumbers *b = &p->reading->kafka->brokers[i];
+		const Label labels[] = {
+			{"producer", producer_text(b->producer)}, {"broker", b->name}, {NULL, NULL}};
+
+		print_sample(p, m, labels, b);
 	}
 }
 
-/* The state as Prometheus has an enumeration: one sample, whose label names it. */
 static void
-print_state(FILE *out, const RelayConfig *cfg, const Numbers *n)
+print_topics(const Printer *p, const Metric *m)
 {
-	fputs("# HELP nova_state The state that the relay is in.\n# TYPE nova_state gauge\nnova_state{",
-		  out);
-	print_label(out, "connector", cfg->name);
-	fputc(',', out);
-	print_label(out, "state", n->state);
-	fputs("} 1\n", out);
+	for (size_t i = 0; p->reading->kafka != NULL && i < p->reading->kafka->ntopics; i++)
+	{
+		const TopicNumbers *t = &p->reading->kafka->topics[i];
+		const Label labels[] = {
+			{"producer", producer_text(t->producer)}, {"topic", t->name}, {NULL, NULL}};
+
+		print_sample(p, m, labels, t);
+	}
 }
 
-/* The names that every client library of Prometheus uses. */
 static void
-print_process(FILE *out, const Numbers *n, const ProcessNumbers *process)
+print_histogram(const Printer *p, const Metric *m)
 {
-	fprintf(out,
-			"# HELP process_cpu_seconds_total CPU time of the relay.\n"
-			"# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %.2f\n"
-			"# HELP process_resident_memory_bytes Memory of the relay.\n"
-			"# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %" PRIu64
-			"\n"
-			"# HELP process_start_time_seconds When the relay was started.\n"
-			"# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %.3f\n",
-			process->cpu_seconds, process->resident_bytes, (double) n->started / 1000.0);
+	const LatencyHistogram *h = &p->reading->numbers.latency.histogram;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i <= LATENCY_BUCKETS; i++)
+	{
+		char bound[32] = "+Inf";
+		const Label labels[] = {{"le", bound}, {NULL, NULL}};
+
+		if (i < LATENCY_BUCKETS)
+			snprintf(bound, sizeof(bound), "%g", latency_bounds[i]);
+		sum += h->buckets[i];
+		print_name(p, m, "_bucket", labels);
+		fprintf(p->out, "%" PRIu64 "\n", sum);
+	}
+	print_name(p, m, "_sum", NULL);
+	fprintf(p->out, "%.6f\n", (double) h->sum_us / 1e6);
+	print_name(p, m, "_count", NULL);
+	fprintf(p->out, "%" PRIu64 "\n", h->count);
+}
+
+/* As Prometheus has an enumeration: the label is the value. */
+static void
+print_text(const Printer *p, const Metric *m, const char *name, const char *value)
+{
+	const Label labels[] = {{name, value}, {NULL, NULL}};
+
+	print_name(p, m, "", labels);
+	fputs("1\n", p->out);
+}
+
+static void
+print_samples(const Printer *p, const Metric *m)
+{
+	switch (m->source)
+	{
+		case OF_NUMBERS:
+			print_sample(p, m, NULL, &p->reading->numbers);
+			break;
+		case OF_PROCESS:
+			print_sample(p, m, NULL, p->process);
+			break;
+		case OF_TABLES:
+			print_tables(p, m);
+			break;
+		case OF_ROUTES:
+			print_routes(p, m);
+			break;
+		case OF_OPS:
+			print_ops(p, m);
+			break;
+		case OF_PRODUCER:
+			print_producers(p, m);
+			break;
+		case OF_BROKERS:
+			print_brokers(p, m);
+			break;
+		case OF_TOPICS:
+			print_topics(p, m);
+			break;
+		case OF_LATENCY:
+			print_histogram(p, m);
+			break;
+		case OF_STATE:
+			print_text(p, m, "state", p->reading->numbers.state);
+			break;
+		case OF_BUILD:
+			print_text(p, m, "version", NOVA_VERSION);
+			break;
+	}
 }
 
 void
 metrics_print(FILE *out, const RelayConfig *cfg, const Reading *reading,
 			  const ProcessNumbers *process)
 {
+	const Printer p = {out, cfg, reading, process};
+
 	for (size_t i = 0; i < METRIC_COUNT; i++)
-		print_metric(out, &metrics[i], cfg, reading, process->now);
-	print_state(out, cfg, &reading->numbers);
-	print_process(out, &reading->numbers, process);
+	{
+		const Metric *m = &metrics[i];
+
+		if (m->help != NULL)
+			fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
+		print_samples(&p, m);
+	}
 }
 
 void
 metrics_print_table(FILE *out)
 {
-	fputs("| name | type | context | |\n|---|---|---|---|\n", out);
+	static const char *const contexts[] = {"context=streaming", "context=snapshot", "", ""};
+
+	fputs("| name | type | labels | |\n|---|---|---|---|\n", out);
 	for (size_t i = 0; i < METRIC_COUNT; i++)
 	{
-		static const char *const contexts[] = {"streaming", "snapshot", ""};
+		const Metric *m = &metrics[i];
+		const char *context = contexts[m->labels];
+		const char *more = label_names[m->source] != NULL ? label_names[m->source] : "";
 
-		fprintf(out, "| `%s` | %s | %s | %s |\n", metrics[i].name, metrics[i].type,
-				contexts[metrics[i].labels], metrics[i].help);
+		fprintf(out, "| `%s` | %s | %s%s%s | %s |\n", m->name, m->type, context,
+				*context != '\0' && *more != '\0' ? ", " : "", more,
+				m->help != NULL ? m->help : "The same.");
 	}
 }

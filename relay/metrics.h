@@ -23,11 +23,13 @@
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* Of the process, at the time of asking. */
+/* Of the process, at the time of asking; 0 is not printed. */
 typedef struct ProcessNumbers
 {
 	double cpu_seconds;
 	uint64_t resident_bytes;
+	uint64_t open_fds;
+	uint64_t max_fds;
 	int64_t now; /* ms since 1970 */
 } ProcessNumbers;
 

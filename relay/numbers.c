@@ -3,6 +3,9 @@
  * numbers.c
  *		What the relay knows of itself, published for other threads.
  *
+ * The board keeps its memory from one publication to the next; whoever reads gets
+ * memory of its own.
+ *
  *-------------------------------------------------------------------------
  */
 #include "numbers.h"
@@ -15,11 +18,11 @@ struct Board
 {
 	pthread_mutex_t lock;
 	RelayConfig *cfg;
-	Numbers numbers;
-	TableNumbers *tables;
-	size_t ntables;
-	size_t capacity;
-	Samples *samples; /* NULL: none yet */
+	Reading kept; /* its arrays have room for so many; its cfg is not used */
+	size_t tables_size;
+	size_t routes_size;
+	KafkaStats *kafka; /* allocated when there is something to keep */
+	Samples *samples;  /* NULL: none yet */
 	int64_t look_until;
 };
 
@@ -43,9 +46,49 @@ board_free(Board *board)
 		return;
 	pthread_mutex_destroy(&board->lock);
 	config_free(board->cfg);
-	free(board->tables);
 	free(board->samples);
+	free(board->kept.tables);
+	free(board->kept.routes);
+	free(board->kafka);
 	free(board);
+}
+
+/* Room for n things; how many of them there is room for. */
+static size_t
+make_room(void **things, size_t *size, size_t n, size_t each)
+{
+	void *grown;
+
+	if (n > *size && (grown = realloc(*things, n * each)) != NULL)
+	{
+		*things = grown;
+		*size = n;
+	}
+	return n < *size ? n : *size;
+}
+
+static void
+keep_tables(Board *board, const Reading *now)
+{
+	Reading *kept = &board->kept;
+	void *room = kept->tables;
+
+	kept->ntables = make_room(&room, &board->tables_size, now->ntables, sizeof(*kept->tables));
+	kept->tables = room;
+	if (kept->ntables > 0)
+		memcpy(kept->tables, now->tables, kept->ntables * sizeof(*kept->tables));
+}
+
+static void
+keep_routes(Board *board, const Reading *now)
+{
+	Reading *kept = &board->kept;
+	void *room = kept->routes;
+
+	kept->nroutes = make_room(&room, &board->routes_size, now->nroutes, sizeof(*kept->routes));
+	kept->routes = room;
+	if (kept->nroutes > 0)
+		memcpy(kept->routes, now->routes, kept->nroutes * sizeof(*kept->routes));
 }
 
 void
@@ -61,23 +104,17 @@ board_show(Board *board, RelayConfig *cfg)
 }
 
 void
-board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables, size_t ntables)
+board_publish(Board *board, const Reading *now)
 {
 	pthread_mutex_lock(&board->lock);
-	board->numbers = *numbers;
-	if (ntables > board->capacity)
-	{
-		TableNumbers *grown = realloc(board->tables, ntables * sizeof(*grown));
-
-		if (grown != NULL)
-		{
-			board->tables = grown;
-			board->capacity = ntables;
-		}
-	}
-	board->ntables = ntables < board->capacity ? ntables : board->capacity;
-	if (board->ntables > 0)
-		memcpy(board->tables, tables, board->ntables * sizeof(*tables));
+	board->kept.numbers = now->numbers;
+	keep_tables(board, now);
+	keep_routes(board, now);
+	if (now->kafka != NULL && board->kafka == NULL)
+		board->kafka = malloc(sizeof(*board->kafka));
+	board->kept.kafka = now->kafka != NULL ? board->kafka : NULL;
+	if (board->kept.kafka != NULL)
+		*board->kept.kafka = *now->kafka;
 	pthread_mutex_unlock(&board->lock);
 }
 
@@ -116,19 +153,31 @@ board_publish_samples(Board *board, const Samples *samples)
 	pthread_mutex_unlock(&board->lock);
 }
 
+/* NULL for nothing, or without memory. */
+static void *
+copy_of(const void *things, size_t n, size_t each)
+{
+	void *copy = things != NULL && n > 0 ? malloc(n * each) : NULL;
+
+	if (copy != NULL)
+		memcpy(copy, things, n * each);
+	return copy;
+}
+
 void
 board_read(Board *board, Reading *reading)
 {
 	pthread_mutex_lock(&board->lock);
+	*reading = board->kept;
 	reading->cfg = config_share(board->cfg);
-	reading->numbers = board->numbers;
-	reading->ntables = board->ntables;
-	reading->tables = board->ntables > 0 ? malloc(board->ntables * sizeof(TableNumbers)) : NULL;
-	if (reading->tables != NULL)
-		memcpy(reading->tables, board->tables, board->ntables * sizeof(TableNumbers));
-	else
-		reading->ntables = 0;
+	reading->tables = copy_of(board->kept.tables, reading->ntables, sizeof(*reading->tables));
+	reading->routes = copy_of(board->kept.routes, reading->nroutes, sizeof(*reading->routes));
+	reading->kafka = copy_of(board->kept.kafka, 1, sizeof(*reading->kafka));
 	pthread_mutex_unlock(&board->lock);
+	if (reading->tables == NULL)
+		reading->ntables = 0;
+	if (reading->routes == NULL)
+		reading->nroutes = 0;
 }
 
 void
@@ -136,5 +185,7 @@ board_forget(Reading *reading)
 {
 	config_free(reading->cfg);
 	free(reading->tables);
+	free(reading->routes);
+	free(reading->kafka);
 	*reading = (Reading){0};
 }

@@ -7,7 +7,7 @@
  * takes a copy.  Nobody waits for anybody longer than a copy takes.
  *
  *	board = board_new();
- *	board_publish(board, &numbers, tables, ntables);	the loop
+ *	board_publish(board, &reading);					the loop
  *	board_read(board, &copy); … board_forget(&copy);	any thread
  *
  * Times are milliseconds since 1970, LSNs bytes; 0 stands for "not yet".
@@ -22,6 +22,9 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "kafkastats.h"
+#include "latency.h"
+#include "routecounts.h"
 #include "samples.h"
 
 /* As Kafka Connect calls it. */
@@ -57,7 +60,12 @@ typedef struct Numbers
 	uint64_t skipped;      /* records that Kafka refused, left out as the policy says */
 	uint64_t reconnects;
 	uint64_t in_flight;
+	uint64_t in_flight_max; /* 0: no limit is known */
+	uint64_t in_flight_payloads;
 	uint64_t lent_bytes;
+	uint64_t lent_bytes_max;
+	uint64_t kafka_commits; /* exactly once */
+	uint64_t kafka_aborts;
 	bool blocked; /* Kafka takes no more: nothing is read */
 
 	uint64_t server_lsn; /* the last that the server spoke of */
@@ -65,6 +73,11 @@ typedef struct Numbers
 	uint64_t confirmed_lsn;
 	int64_t last_event; /* when the last commit was received */
 	int64_t behind_ms;  /* its age then */
+	LatencyNumbers latency;
+
+	int64_t slot_retained_bytes; /* of WAL; -1: not known */
+	int64_t slot_safe_bytes;     /* that may still be written; -1: no limit, or not known */
+	bool slot_wal_low;
 
 	bool snapshot_running;
 	bool snapshot_completed; /* by this process */
@@ -87,15 +100,19 @@ typedef struct TableNumbers
 	bool complete;
 } TableNumbers;
 
-typedef struct Board Board;
-
+/* All of what is published. */
 typedef struct Reading
 {
 	RelayConfig *cfg; /* of the connector there is; NULL: none */
 	Numbers numbers;
 	TableNumbers *tables;
 	size_t ntables;
+	RouteNumbers *routes;
+	size_t nroutes;
+	KafkaStats *kafka; /* NULL: none */
 } Reading;
+
+typedef struct Board Board;
 
 /* NULL when out of memory. */
 extern Board *board_new(void);
@@ -104,9 +121,8 @@ extern void board_free(Board *board);
 /* Whose numbers they are; NULL: nobody's. */
 extern void board_show(Board *board, RelayConfig *cfg);
 
-/* Copies; tables that there is no memory for are left out. */
-extern void board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables,
-						  size_t ntables);
+/* Copies, but for cfg, which board_show() tells; what there is no memory for is left out. */
+extern void board_publish(Board *board, const Reading *now);
 
 /*
  * The last records are kept only while somebody looks, from the first

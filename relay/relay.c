@@ -259,6 +259,16 @@ clock_ms(clockid_t clock)
 	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* The time that commits are measured by. */
+static int64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 static void
 wake_by(Relay *r, int64_t when)
 {
@@ -1178,6 +1188,9 @@ take_slot_row(Relay *r, const SlotRow *row)
 		default:
 			break;
 	}
+	r->numbers.slot_retained_bytes = row->found ? row->retained_bytes : -1;
+	r->numbers.slot_safe_bytes = row->found ? row->safe_bytes : -1;
+	r->numbers.slot_wal_low = r->wal.low;
 }
 
 /* The watch's answer.  What is wrong will end the stream; but it may take long to notice. */
@@ -2478,7 +2491,12 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->skipped = r->sink->bad.skipped;
 	n->reconnects = r->reconnects;
 	n->in_flight = delivery_in_flight(r->delivery);
+	n->in_flight_max = r->sink->capacity;
+	n->in_flight_payloads = delivery_payloads_in_flight(r->delivery);
 	n->lent_bytes = delivery_lent_bytes(r->delivery);
+	n->lent_bytes_max = LENT_BYTES_MAX;
+	n->kafka_commits = r->commits;
+	n->kafka_aborts = r->aborts;
 	n->received_lsn = r->written_lsn;
 	n->confirmed_lsn = r->confirmed_lsn;
 	n->server_lsn = r->server_lsn > r->written_lsn ? r->server_lsn : r->written_lsn;
@@ -2520,6 +2538,8 @@ static void
 publish(Relay *r, bool now)
 {
 	Numbers *n = &r->numbers;
+	const RouteCounts *routes = delivery_routes(r->delivery);
+	Reading reading;
 
 	if (!now && r->now < r->next_publish)
 		return;
@@ -2535,9 +2555,17 @@ publish(Relay *r, bool now)
 	n->snapshot_completed = r->snapshot_taken;
 	n->increment_running = increment_running(r->increment);
 	count_stream(r, n, n->at);
+	delivery_measure(r->delivery, now_us());
+	n->latency = latency_numbers(delivery_latency(r->delivery));
 	if (n->snapshot_running)
 		count_snapshot(r, n);
-	board_publish(r->host->board, n, r->tables, r->ntables);
+	reading = (Reading){.numbers = *n,
+						.tables = r->tables,
+						.ntables = r->ntables,
+						.routes = routes->rows,
+						.nroutes = routes->n,
+						.kafka = r->sink->stats};
+	board_publish(r->host->board, &reading);
 	publish_samples(r);
 }
 
@@ -2615,7 +2643,10 @@ relay_turn(Relay *r)
 	if (fds[FD_HOST].revents != 0)
 		take_wish(r);
 	if (fds[FD_SINK].revents != 0 || r->sink->more)
+	{
 		serve_sink(r);
+		delivery_measure(r->delivery, now_us());
+	}
 	if (r->streaming && (fds[FD_PG].revents & POLLOUT))
 		judge(r, pgstream_flush(r->pg));
 	if (fds[FD_HEARTBEAT].revents != 0)
@@ -2787,7 +2818,9 @@ relay_like(const Relay *old)
 			   .numbers = {.started = old->numbers.started,
 						   .snapshot_row_estimate = -1,
 						   .snapshot_left_ms = -1,
-						   .snapshot_ms = -1}};
+						   .snapshot_ms = -1,
+						   .slot_retained_bytes = -1,
+						   .slot_safe_bytes = -1}};
 
 	memcpy(r.system_id, old->system_id, sizeof(r.system_id));
 	r.now = r.wake = clock_ms(CLOCK_MONOTONIC);
@@ -2812,7 +2845,7 @@ relay_once(Relay *r)
 		publish(r, true);
 	}
 	else
-		board_publish(r->host->board, &r->numbers, NULL, 0);
+		board_publish(r->host->board, &(Reading){.numbers = r->numbers});
 	relay_close(r);
 }
 

@@ -49,6 +49,7 @@
 #include "../src/wire.h"
 #include "buffer.h"
 #include "deadletter.h"
+#include "kafkastats.h"
 #include "relay.h"
 
 typedef enum SinkStatus
@@ -105,6 +106,8 @@ struct Sink
 	bool shut;        /* takes nothing, because of a transaction that ends or has not begun */
 	uint64_t commits; /* that went well */
 	BadRecords bad;
+	uint64_t capacity; /* records that it holds at most; 0: it says nothing of that */
+	KafkaStats *stats; /* as of the last sink_poll(); NULL: it has none */
 	char error[1024];
 };
 

@@ -35,6 +35,7 @@
 
 #include "copydata.h"
 #include "kafkaadvice.h"
+#include "kafkastats.h"
 #include "kafkatxn.h"
 #include "letterbox.h"
 #include "log.h"
@@ -112,6 +113,7 @@ typedef struct KafkaSink
 	unsigned failed_heartbeats;
 	bool heartbeat_out; /* one is under way */
 	Letterbox letters;
+	KafkaStats stats;
 	rd_kafka_t *mock_rk;
 	rd_kafka_mock_cluster_t *mock;
 	rd_kafka_message_t run[PRODUCE_RUN];
@@ -132,6 +134,9 @@ static const char *const defaults[][2] = {
 	{"queue.buffering.max.messages", "100000"},
 	{"log.connection.close", "false"},
 };
+
+/* Between two statistics of librdkafka, while anybody can ask for them. */
+#define STATISTICS_MS "5000"
 
 /* Properties that would break the promise of delivery, and the values that do not. */
 static const struct
@@ -416,6 +421,9 @@ make_conf(KafkaSink *k, unsigned number, char *err, size_t errsize)
 		if (!transactional || strcmp(defaults[i][0], "message.timeout.ms") != 0)
 			ok = rd_kafka_conf_set(conf, defaults[i][0], defaults[i][1], err, errsize) ==
 				 RD_KAFKA_CONF_OK;
+	if (ok && k->cfg->listeners != NULL)
+		ok = rd_kafka_conf_set(conf, "statistics.interval.ms", STATISTICS_MS, err, errsize) ==
+			 RD_KAFKA_CONF_OK;
 	ok = ok && (!transactional || set_transactional(conf, k->cfg, number, err, errsize)) &&
 		 set_connector_properties(conf, k->cfg, err, errsize) &&
 		 fit_queue(conf, k->cfg, err, errsize);
@@ -428,7 +436,7 @@ make_conf(KafkaSink *k, unsigned number, char *err, size_t errsize)
 		return NULL;
 	}
 	rd_kafka_conf_set_log_cb(conf, on_log);
-	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS);
 	return conf;
 }
 
@@ -547,12 +555,22 @@ open_producer(KafkaSink *k, char *err, size_t errsize)
 	return true;
 }
 
+/* A property of the producer as librdkafka understood it. */
+static uint64_t
+number_of(const KafkaLane *lane, const char *name, uint64_t otherwise)
+{
+	char value[32];
+	size_t size = sizeof(value);
+
+	if (rd_kafka_conf_get(rd_kafka_conf(lane->rk), name, value, &size) != RD_KAFKA_CONF_OK)
+		return otherwise;
+	return strtoull(value, NULL, 10);
+}
+
 static bool
 open_lanes(KafkaSink *k, char *err, size_t errsize)
 {
 	unsigned wanted = k->cfg->exactly_once ? TXN_LANES + 1 : 1;
-	char value[32];
-	size_t size = sizeof(value);
 
 	k->nlanes = k->cfg->exactly_once ? TXN_LANES : 1;
 	k->lane = &k->lanes[0];
@@ -566,10 +584,8 @@ open_lanes(KafkaSink *k, char *err, size_t errsize)
 			return false;
 	k->sink.shut = k->cfg->exactly_once;
 	k->sink.txn = k->cfg->exactly_once ? SINK_TXN_CLAIMING : SINK_TXN_NONE;
-	k->max_record = 1000000;
-	if (rd_kafka_conf_get(rd_kafka_conf(k->lane->rk), "message.max.bytes", value, &size) ==
-		RD_KAFKA_CONF_OK)
-		k->max_record = strtoull(value, NULL, 10);
+	k->max_record = (size_t) number_of(k->lane, "message.max.bytes", 1000000);
+	k->sink.capacity = number_of(k->lane, "queue.buffering.max.messages", 0);
 	return true;
 }
 
@@ -1136,6 +1152,16 @@ take_error(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
 				 rd_kafka_event_error_string(event));
 }
 
+static void
+take_stats(KafkaSink *k, const KafkaLane *lane, rd_kafka_event_t *event)
+{
+	const char *json = rd_kafka_event_stats(event);
+
+	if (json != NULL &&
+		!kafkastats_take(&k->stats, (unsigned) (lane - k->lanes), json, strlen(json)))
+		log_debug("kafka: statistics that cannot be read, of %zu bytes", strlen(json));
+}
+
 /* Returns the number of records acked. */
 static size_t
 take_event(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
@@ -1149,6 +1175,8 @@ take_event(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
 			acks += take_reports(k, lane, k->reports, n, batch);
 	else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR && !k->closing)
 		take_error(k, lane, event);
+	else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_STATS)
+		take_stats(k, lane, event);
 	rd_kafka_event_destroy(event);
 	return acks;
 }
@@ -1532,6 +1560,7 @@ sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, SinkEvents events
 	}
 	k->sink.ops = &kafka_ops;
 	k->sink.events = events;
+	k->sink.stats = &k->stats;
 	k->cfg = cfg;
 	k->sink.bad = (BadRecords){.policy = cfg->bad_records, .topic = cfg->dlq_topic};
 	if ((args->embedded_broker && !open_mock(k, err, errsize)) || !open_lanes(k, err, errsize))

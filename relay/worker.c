@@ -400,7 +400,7 @@ publish_rest(Worker *w)
 			 : n->failed                   ? "FAILED"
 			 : w->target == TARGET_STOPPED ? "STOPPED"
 										   : "DONE");
-	board_publish(w->board, n, r.tables, r.ntables);
+	board_publish(w->board, &r);
 	board_forget(&r);
 }
 

@@ -88,18 +88,6 @@ cmp_ok(metric('debezium_metrics_MilliSecondsBehindSource'), '<', 60000, 'it was 
 cmp_ok(metric('debezium_metrics_MilliSecondsSinceLastEvent'), '<', 60000, 'and that is not long ago');
 like(scalar ask('/metrics'), qr/^process_resident_memory_bytes [1-9]\d{5,}$/m, 'memory of the process');
 
-# promtool's main rules: one HELP and TYPE per name, before its samples, all of them together.
-my (%typed, %sampled, $last);
-for (split /\n/, scalar ask('/metrics'))
-{
-	if (/^# TYPE (\S+) (?:counter|gauge)$/) { $typed{$1}++; $last = $1 }
-	elsif (/^([a-zA-Z_]\w*)(?:\{.*\})? [-0-9.e+]+$/) { $sampled{$1}++ if $1 eq $last }
-	elsif (!/^# HELP \S+ \S.*\.$|^# HELP \S+ \S.*\?$/) { fail("a line that is none: $_") }
-}
-is_deeply([ grep { $typed{$_} != 1 } keys %typed ], [], 'every metric is declared once');
-is_deeply([ grep { !$typed{$_} } keys %sampled ], [], 'and before its values');
-cmp_ok(scalar keys %sampled, '>=', 30, 'there are many');
-
 # Kafka Connect's calls.  The first line is the team's health check.
 my $status = "$base/connectors/http/status";
 is(system("curl -s $status | python3 -c 'import json, sys; s = json.load(sys.stdin); sys.exit(not (s[\"connector\"][\"state\"] == \"RUNNING\" and s[\"tasks\"][0][\"state\"] == \"RUNNING\"))'"), 0, 'the health check passes');

@@ -357,6 +357,91 @@ test_loggers(void **state)
 	assert_int_equal(ask_with("{}", "PUT", "/admin/loggers/root", "not specified"), 400);
 	assert_int_equal(ask("GET", "/admin/loggers/x", NULL, "Logger x not found."), 404);
 	log_set_level(LOG_INFO);
+/* How often a piece is in the metrics. */
+static size_t
+count_metrics(const char *piece)
+{
+	RestSources sources = {.cfg = cfg, .reading = &reading, .worker_id = ""};
+	RestResponse r;
+	size_t n = 0;
+
+	assert_true(rest_answer(&sources, &(RestRequest){.method = "GET", .path = "/metrics"}, &r));
+	for (const char *at = r.body; (at = strstr(at, piece)) != NULL; at++)
+		n++;
+	rest_forget(&r);
+	return n;
+}
+
+static void
+test_routes(void **state)
+{
+	static RouteNumbers routes[] = {{.table = "public.a",
+									 .topic = "cdc.a",
+									 .ops = {{5, 50}, {0}, {2, 20}, {7, 70}, {0}, {0}, {2, 8}}},
+									{.table = "", .topic = "ev\"ents", .ops = {[5] = {3, 30}}}};
+
+	(void) state;
+	reading.numbers = (Numbers){.state = "STREAM"};
+	reading.routes = routes;
+	reading.nroutes = 2;
+	ask("GET", "/metrics", NULL, "table=\"public.a\",topic=\"cdc.a\",op=\"c\"} 5\n");
+	ask("GET", "/metrics", NULL, "table=\"\",topic=\"ev\\\"ents\",op=\"m\"} 30\n");
+	ask("GET", "/metrics", NULL,
+		"EventsSeen{context=\"streaming\",name=\"cdc\",plugin=\"postgres\"} 15\n"
+		"debezium_metrics_TotalNumberOfEventsSeen{context=\"snapshot\",name=\"cdc\",plugin="
+		"\"postgres\"} 2\n");
+	ask("GET", "/metrics", NULL,
+		"DeleteEventsSeen{context=\"streaming\",name=\"cdc\",plugin=\"postgres\"} 7\n");
+	assert_int_equal(count_metrics("# TYPE debezium_metrics_TotalNumberOfEventsSeen "), 1);
+	assert_int_equal(count_metrics("op=\"c\"}"), 2);
+	assert_int_equal(count_metrics("op=\"u\"}"), 0);
+	reading.routes = NULL;
+	reading.nroutes = 0;
+}
+
+static void
+test_latency_metrics(void **state)
+{
+	Numbers *n = &reading.numbers;
+
+	(void) state;
+	*n = (Numbers){.state = "STREAM", .in_flight = 3};
+	n->latency.histogram =
+		(LatencyHistogram){.buckets = {2, 1, [LATENCY_BUCKETS] = 4}, .count = 7, .sum_us = 1500000};
+	n->latency.oldest = INT64_C(498750000);
+	assert_int_equal(count_metrics("nova_lag_seconds{"), 0);
+	assert_int_equal(count_metrics("QueueTotalCapacity{"), 0);
+	n->streaming = true;
+	n->in_flight_max = 10;
+	ask("GET", "/metrics", NULL, "nova_lag_seconds{connector=\"a \\\"b\\\"/c\"} 1.250\n");
+	ask("GET", "/metrics", NULL, ",le=\"0.005\"} 2\n");
+	ask("GET", "/metrics", NULL, ",le=\"0.01\"} 3\n");
+	ask("GET", "/metrics", NULL, ",le=\"300\"} 3\n");
+	ask("GET", "/metrics", NULL,
+		",le=\"+Inf\"} 7\nnova_commit_latency_seconds_sum{connector=\"a \\\"b\\\"/c\"} 1.500000\n");
+	ask("GET", "/metrics", NULL,
+		"QueueRemainingCapacity{context=\"streaming\",name=\"cdc\",plugin=\"postgres\"} 7\n");
+}
+
+static void
+test_kafka_metrics(void **state)
+{
+	static KafkaStats stats = {.producers = {[1] = {.known = true, .records = 4}},
+							   .brokers = {{.producer = 1, .name = "b:9092/7", .rtt_p99_us = 1500}},
+							   .nbrokers = 1,
+							   .topics = {{.producer = 1, .name = "cdc.a", .batch_records = 11}},
+							   .ntopics = 1};
+
+	(void) state;
+	reading.numbers = (Numbers){.state = "STREAM"};
+	assert_int_equal(count_metrics("producer="), 0);
+	reading.kafka = &stats;
+	ask("GET", "/metrics", NULL,
+		"nova_kafka_queue_records{connector=\"a \\\"b\\\"/c\",producer=\"1\"} 4\n");
+	ask("GET", "/metrics", NULL, "producer=\"1\",broker=\"b:9092/7\"} 0.001500\n");
+	ask("GET", "/metrics", NULL, "producer=\"1\",topic=\"cdc.a\"} 11\n");
+	assert_int_equal(count_metrics("producer=\"0\""), 0);
+	reading.kafka = NULL;
 }
 
 /* Pieces of what is understood, and any bytes between them. */
@@ -404,12 +489,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),    cmocka_unit_test(test_expand),
-		cmocka_unit_test(test_states),   cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_changes),  cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_deploy),   cmocka_unit_test(test_bad_deployments),
-		cmocka_unit_test(test_validate), cmocka_unit_test(test_loggers),
-		cmocka_unit_test(test_anything),
+		cmocka_unit_test(test_names),           cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_states),          cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_routes),          cmocka_unit_test(test_latency_metrics),
+		cmocka_unit_test(test_kafka_metrics),   cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_answers),         cmocka_unit_test(test_deploy),
+		cmocka_unit_test(test_bad_deployments), cmocka_unit_test(test_validate),
+		cmocka_unit_test(test_loggers),         cmocka_unit_test(test_anything),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
