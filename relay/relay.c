@@ -2279,6 +2279,10 @@ take_abort(Relay *r)
 		end_drain(r, "Kafka's last transaction was aborted");
 		return;
 	}
+	/* what it failed of does not come again */
+	if (r->sink->learned)
+		r->attempt = 0;
+	r->sink->learned = false;
 	/* a snapshot has no position to go on from: the state topic says what is left of it */
 	reconnect_later(r, "Kafka", "the transaction was aborted, and its records are sent again");
 }

@@ -104,6 +104,7 @@ struct Sink
 	SinkTxn txn;
 	bool shut;        /* takes nothing, because of a transaction that ends or has not begun */
 	uint64_t commits; /* that went well */
+	bool learned; /* what was refused and led to an abort is known now: see nova.on.bad.record */
 	BadRecords bad;
 	char error[1024];
 };
