@@ -12,12 +12,21 @@
 
 #include "crc32c.h"
 
+static void
+forget_lost(Refusals *r)
+{
+	while (r->nlost > 0)
+		free(r->lost[--r->nlost]);
+}
+
 void
 refusals_free(Refusals *r)
 {
 	for (size_t i = 0; i < r->ntopics; i++)
 		free(r->topics[i].name);
 	free(r->topics);
+	forget_lost(r);
+	free(r->lost);
 	free(r->items);
 	*r = (Refusals){0};
 }
@@ -105,27 +114,77 @@ find_topic(const Refusals *r, const char *topic)
 	return NULL;
 }
 
+/* NULL when out of memory. */
+static RefusedTopic *
+add_topic(Refusals *r, const char *topic)
+{
+	RefusedTopic *grown = realloc(r->topics, (r->ntopics + 1) * sizeof(*grown));
+	char *name = grown != NULL ? strdup(topic) : NULL;
+
+	if (grown != NULL)
+		r->topics = grown;
+	if (name == NULL)
+		return NULL;
+	r->topics[r->ntopics] = (RefusedTopic){.name = name};
+	return &r->topics[r->ntopics++];
+}
+
 bool
 refusals_note_topic(Refusals *r, const char *topic, int reason)
 {
 	RefusedTopic *found = find_topic(r, topic);
-	RefusedTopic *grown;
-	char *name;
 
-	if (found == NULL)
-	{
-		grown = realloc(r->topics, (r->ntopics + 1) * sizeof(*grown));
-		if (grown == NULL)
-			return false;
-		r->topics = grown;
-		if ((name = strdup(topic)) == NULL)
-			return false;
-		found = &r->topics[r->ntopics++];
-		found->name = name;
-	}
+	if (found == NULL && (found = add_topic(r, topic)) == NULL)
+		return false;
 	found->reason = reason;
 	found->until = 0;
 	return true;
+}
+
+/* Without memory there is one less to suspect. */
+void
+refusals_lost(Refusals *r, const char *topic)
+{
+	char **grown;
+
+	for (size_t i = 0; i < r->nlost; i++)
+		if (strcmp(r->lost[i], topic) == 0)
+			return;
+	grown = realloc(r->lost, (r->nlost + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return;
+	r->lost = grown;
+	if ((r->lost[r->nlost] = strdup(topic)) != NULL)
+		r->nlost++;
+}
+
+bool
+refusals_guess(Refusals *r, bool one, int reason)
+{
+	bool ok = r->nlost > 0;
+
+	for (size_t i = 0; i < r->nlost; i++)
+		if (one && r->nlost == 1)
+			ok = refusals_note_topic(r, r->lost[i], reason);
+		else if (find_topic(r, r->lost[i]) == NULL && add_topic(r, r->lost[i]) == NULL)
+			ok = false;
+	return ok;
+}
+
+
+RefusedTopic *
+refusals_suspected(Refusals *r, const char *topic)
+{
+	RefusedTopic *found = find_topic(r, topic);
+
+	return found != NULL && found->reason == 0 ? found : NULL;
+}
+
+void
+refusals_clear_topic(Refusals *r, RefusedTopic *suspect)
+{
+	free(suspect->name);
+	*suspect = r->topics[--r->ntopics];
 }
 
 int
@@ -133,14 +192,13 @@ refusals_topic(Refusals *r, const char *topic, int64_t now)
 {
 	RefusedTopic *found = find_topic(r, topic);
 
-	if (found == NULL)
+	if (found == NULL || found->reason == 0)
 		return 0;
 	if (found->until == 0)
 		found->until = now + REFUSED_TOPIC_MS;
 	if (now < found->until)
 		return found->reason;
-	free(found->name);
-	*found = r->topics[--r->ntopics];
+	refusals_clear_topic(r, found);
 	return 0;
 }
 
@@ -153,6 +211,9 @@ refusals_settle(Refusals *r, unsigned lane, bool committed)
 	{
 		for (size_t i = 0; i < n; i++)
 			r->items[i].lane = 0;
+		for (size_t i = 0; i < r->ntopics; i++)
+			r->topics[i].trying = false;
+		forget_lost(r);
 		return;
 	}
 	if (n == 0)

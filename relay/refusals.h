@@ -68,8 +68,9 @@ typedef struct Refusal
 typedef struct RefusedTopic
 {
 	char *name;
-	int reason;
+	int reason;    /* 0: it is one of several that are suspected */
 	int64_t until; /* 0: not met since */
+	bool trying;   /* a record was sent alone, to see whether it takes that */
 } RefusedTopic;
 
 /* All zero: nothing was refused. */
@@ -81,6 +82,8 @@ typedef struct Refusals
 	uint32_t heads[REFUSALS_HEADS]; /* index + 1 */
 	RefusedTopic *topics;
 	size_t ntopics;
+	char **lost; /* topics of records that a failed transaction has taken with it */
+	size_t nlost;
 } Refusals;
 
 extern void refusals_free(Refusals *r);
@@ -105,6 +108,21 @@ extern bool refusals_note_topic(Refusals *r, const char *topic, int reason);
 
 /* The reason for which this topic is to be left alone now; 0: it is not. */
 extern int refusals_topic(Refusals *r, const char *topic, int64_t now);
+
+/*
+ * A transaction failed of a topic, but nobody says of which: of one that had a record
+ * in it.  refusals_guess(): it is that one (one: nothing else was in flight), or each
+ * of them is suspected; false when out of memory, or if there is none.
+ */
+extern void refusals_lost(Refusals *r, const char *topic);
+extern bool refusals_guess(Refusals *r, bool one, int reason);
+
+/*
+ * A topic that may be the one at fault: its next record goes alone (then set trying),
+ * and where that is taken, the topic is cleared.
+ */
+extern RefusedTopic *refusals_suspected(Refusals *r, const char *topic);
+extern void refusals_clear_topic(Refusals *r, RefusedTopic *suspect);
 
 /*
  * The lane's transaction is committed, and what was met in it is done with; or all

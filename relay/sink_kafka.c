@@ -51,6 +51,9 @@
 #define FINAL_POLL_MS   100  /* for the reports of what is given up at close */
 #define FINAL_ABORT_MS  3000 /* for the transaction that is open then */
 
+/* Exactly once: so often the topic is looked for that a transaction failed of. */
+#define GUESSES_MAX 100
+
 /* Exactly once: producers that take turns; one more beats. */
 #define TXN_LANES 2
 #define LANES_MAX (KAFKATXN_PRODUCERS + 1)
@@ -91,6 +94,7 @@ typedef enum TxnStep
 	TXN_CLAIM,
 	TXN_POSITION, /* the commit's last record is not taken yet */
 	TXN_COMMIT,
+	TXN_ASK, /* a commit that cannot be: its error says what is wrong */
 	TXN_ABORT
 } TxnStep;
 
@@ -117,7 +121,10 @@ typedef struct KafkaSink
 	bool aborted; /* they were, and nobody knows yet */
 	bool fenced;
 	Refusals refusals;
-	bool alone; /* what is in flight is, for it may be refused */
+	bool alone;      /* what is in flight is, for it may be refused */
+	KafkaLane *ask;  /* whose transaction has failed, nobody knows of what */
+	int unexplained; /* what of, if no record was named with it */
+	int guesses;     /* so many of these since the last commit */
 	char reason[512];
 	unsigned failed_heartbeats;
 	bool heartbeat_out; /* one is under way */
@@ -287,6 +294,17 @@ fenced(KafkaSink *k, const char *reason)
 				 "has given up on this one (%s); what was not committed is not visible and is sent "
 				 "by whoever goes on",
 				 k->cfg->transactional_id, reason);
+}
+
+/* The same, but first librdkafka is to say of what: producing tells only that it is so. */
+static void
+ask_why(KafkaSink *k, KafkaLane *lane)
+{
+	k->sink.shut = true;
+	k->ask = lane;
+	if (k->sink.txn == SINK_TXN_OPEN)
+		k->sink.txn = SINK_TXN_ABORTING;
+	rouse(k);
 }
 
 /* A producer that cannot go on at all; false if it can. */
@@ -828,9 +846,13 @@ not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, Buffer *bu
 	}
 	if (k->txn != NULL && !is_permanent(err))
 	{
-		/* the transaction has failed; librdkafka says why in its own time */
 		if (!take_fatal(k, k->lane->rk))
-			doom(k, rd_kafka_err2str(err));
+		{
+			if (err == RD_KAFKA_RESP_ERR__STATE)
+				ask_why(k, k->lane);
+			else
+				doom(k, rd_kafka_err2str(err));
+		}
 		return SINK_FULL;
 	}
 	return fail_record(k, err, k->routes[r->route].topic, buf->lsn, record_size(r));
@@ -1003,10 +1025,17 @@ produce_with_care(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *taken)
 	const char *topic = k->routes[r->route].topic;
 	Refusal *known =
 		refusals_find(&k->refusals, refusal_id(topic, r->key, r->value, buf->of_snapshot));
-	bool suspect = known != NULL && known->fate == FATE_ALONE;
+	RefusedTopic *tried = refusals_suspected(&k->refusals, topic);
 	int refused = refusals_topic(&k->refusals, topic, letterbox_now());
+	bool suspect;
 	SinkStatus status;
 
+	if (tried != NULL && tried->trying && k->lane->in_flight == 0)
+	{
+		refusals_clear_topic(&k->refusals, tried);
+		tried = NULL;
+	}
+	suspect = tried != NULL || (known != NULL && known->fate == FATE_ALONE);
 	if (known != NULL && known->fate == FATE_REFUSED)
 		refused = known->reason;
 	if (refused == 0 && (suspect || k->alone) && k->lane->in_flight > 0)
@@ -1020,6 +1049,8 @@ produce_with_care(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *taken)
 	}
 	if (*taken > 0 && known != NULL)
 		known->lane = lane_number(k, k->lane);
+	if (*taken > 0 && tried != NULL)
+		tried->trying = true;
 	return status;
 }
 
@@ -1113,8 +1144,21 @@ send_by_key(KafkaSink *k, const rd_kafka_message_t *m)
 static void
 judge_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, uint64_t lsn)
 {
+	const Buffer *buf = m->_private;
+	bool purged =
+		m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+
+	if (k->txn != NULL && purged && buf != &position_mark && !k->closing)
+		refusals_lost(&k->refusals, rd_kafka_topic_name(m->rkt));
 	if (k->txn != NULL && (k->doomed || k->step == TXN_ABORT || take_fatal(k, lane->rk)))
 		return;
+	/* who commits it will hear why */
+	if (k->txn != NULL && purged)
+	{
+		if (k->step != TXN_ASK && (k->step != TXN_COMMIT || lane != k->ending))
+			ask_why(k, lane);
+		return;
+	}
 	if (k->txn == NULL || is_permanent(m->err))
 		(void) fail_record(k, m->err, rd_kafka_topic_name(m->rkt), lsn, m->len + m->key_len);
 	else
@@ -1407,7 +1451,11 @@ send_position(KafkaSink *k)
 	}
 	else if (is_permanent(err))
 		(void) fail_record(k, err, k->cfg->state_topic, 0, strlen(k->position));
-	else if (!take_fatal(k, k->ending->rk))
+	else if (take_fatal(k, k->ending->rk))
+		;
+	else if (err == RD_KAFKA_RESP_ERR__STATE)
+		ask_why(k, k->ending);
+	else
 		doom(k, rd_kafka_err2str(err));
 }
 
@@ -1438,7 +1486,7 @@ change_lanes(KafkaSink *k, bool committed)
 		(next == k->ending && !committed))
 		return;
 	k->lane = next;
-	k->sink.shut = false;
+	k->sink.shut = k->ask != NULL;
 }
 
 static void
@@ -1448,11 +1496,31 @@ end_commit(KafkaSink *k)
 	settle_acks(k->ending, k->sink.events.acked, k->sink.events.arg);
 	count_letters(k, k->ending);
 	refusals_settle(&k->refusals, lane_number(k, k->ending), true);
+	k->guesses = 0;
 	k->sink.commits++;
 	k->step = TXN_IDLE;
 	/* what came behind it may be lost by now */
-	k->sink.txn = k->doomed ? SINK_TXN_ABORTING : SINK_TXN_OPEN;
+	k->sink.txn = k->doomed || k->ask != NULL ? SINK_TXN_ABORTING : SINK_TXN_OPEN;
 	rouse(k);
+}
+
+static void
+fail_unexplained(KafkaSink *k, rd_kafka_resp_err_t code, const char *detail)
+{
+	if (k->sink.error[0] == '\0')
+		snprintf(k->sink.error, sizeof(k->sink.error),
+				 "Kafka refused a transaction: %s (%s); nothing of it is visible or confirmed, and "
+				 "it will be sent again; %s",
+				 rd_kafka_err2str(code), detail, advice_for(code));
+}
+
+/* What was in the transaction when it failed, for a topic? */
+static void
+guess(KafkaSink *k)
+{
+	if (k->guesses++ == GUESSES_MAX || !refusals_guess(&k->refusals, k->alone, k->unexplained))
+		fail_unexplained(k, k->unexplained, "the topic is not among those that records are for");
+	k->sink.learned = true;
 }
 
 /* Everything since the last commit, in whichever lane. */
@@ -1469,8 +1537,12 @@ end_abort(KafkaSink *k)
 		settle_acks(lane, k->sink.events.given_up, k->sink.events.arg);
 		lane->letters.acked = lane->letters.skipped = 0;
 	}
+	if (k->unexplained != 0)
+		guess(k);
 	refusals_settle(&k->refusals, 0, false);
 	k->alone = false;
+	k->ask = NULL;
+	k->unexplained = 0;
 	k->step = TXN_IDLE;
 	k->doomed = false;
 	k->sink.shut = false;
@@ -1486,6 +1558,9 @@ end_call(KafkaSink *k)
 		end_abort(k);
 	else if (k->step == TXN_COMMIT)
 		end_commit(k);
+	else if (k->step == TXN_ASK)
+		snprintf(k->sink.error, sizeof(k->sink.error),
+				 "Kafka committed a transaction that had failed: report this as a bug");
 	else
 	{
 		k->step = TXN_IDLE;
@@ -1506,6 +1581,23 @@ fail_call(KafkaSink *k)
 				 k->cfg->transactional_id, kafkatxn_error(k->txn));
 }
 
+/*
+ * The transaction failed, and no record was named with it: of a right to write to a
+ * topic that there is not, for example, which Kafka asks for once for the transaction.
+ */
+static void
+explain(KafkaSink *k)
+{
+	rd_kafka_resp_err_t code = kafkatxn_code(k->txn);
+
+	if (k->sink.learned || !is_permanent(code))
+		return;
+	if (blame_for(k, code) == BLAME_TOPIC)
+		k->unexplained = code;
+	else
+		fail_unexplained(k, code, kafkatxn_error(k->txn));
+}
+
 static void
 advance_transaction(KafkaSink *k)
 {
@@ -1513,7 +1605,12 @@ advance_transaction(KafkaSink *k)
 
 	if (k->sink.error[0] != '\0')
 		return;
-	if (k->step == TXN_POSITION && !k->doomed)
+	if (k->ask != NULL && !k->doomed && (k->step == TXN_POSITION || k->step == TXN_IDLE))
+	{
+		forget_position(k);
+		start_call(k, TXN_ASK, KAFKATXN_COMMIT, k->ask);
+	}
+	else if (k->step == TXN_POSITION && !k->doomed)
 		send_position(k);
 	else if (k->step == TXN_IDLE || k->step == TXN_POSITION)
 	{
@@ -1529,6 +1626,7 @@ advance_transaction(KafkaSink *k)
 		end_call(k);
 	else if (outcome == KAFKATXN_MUST_ABORT)
 	{
+		explain(k);
 		doom(k, kafkatxn_error(k->txn));
 		begin_abort(k);
 	}
