@@ -19,7 +19,7 @@ REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast dd
                   transforms outbox snapshot signals guard seams
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
-SUITES = unit regress isolation tap fuzz asan tsan ubsan discard
+SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) valgrind test-chaos test-compat demo lint docs bench-decode \
                bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once
@@ -83,7 +83,7 @@ test: deps-test all
 	@test/kafka/kafka fetch
 	@SECONDS_EACH=$${SECONDS_EACH:-10} test/run
 
-unit regress isolation fuzz ubsan discard: deps-test all
+unit regress isolation fuzz asan_plugin discard: deps-test all
 	@T='$(T)' test/run $@
 
 valgrind: deps-bench deps-test all
@@ -173,7 +173,7 @@ help:
 	@echo 'fuzz          libFuzzer targets, a minute each; one of them, shorter: T=fuzz_frames SECONDS_EACH=10'
 	@echo 'asan          the relay under ASan, UBSan and LSan: unit tests and some of tap; T=001_basic'
 	@echo 'tsan          the relay under ThreadSanitizer: some of tap; T=001_basic'
-	@echo 'ubsan         the plugin under UBSan: regress; T=types'
+	@echo 'asan_plugin   the plugin under ASan and UBSan: regress; T=types'
 	@echo 'discard       the plugin with all caches gone whenever it asks the catalogs: some of regress'
 	@echo 'valgrind      the server under valgrind: some of regress; not part of test'
 	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once'

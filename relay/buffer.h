@@ -41,6 +41,7 @@ typedef struct Buffer
 	uint32_t refs;
 	uint64_t unit;       /* tracker unit its records are counted in */
 	uint64_t lsn;        /* of the message it came in, for errors */
+	bool of_snapshot;    /* rows, and no changes */
 	struct Buffer *next; /* in the pool's free list */
 } Buffer;
 

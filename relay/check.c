@@ -52,6 +52,7 @@ typedef struct Check
 	char system_id[32]; /* "": not known */
 	char timeline[16];
 	uint64_t wal_end;
+	TimelineHistory history;
 	int failures;
 	int warnings;
 } Check;
@@ -209,6 +210,23 @@ identify(Check *check, PGconn *conn)
 	PQclear(res);
 }
 
+/* Where the timelines were left that this one comes from; the first has none. */
+static void
+look_up_history(Check *check, PGconn *conn)
+{
+	char sql[64];
+	PGresult *res;
+
+	if (strtoul(check->timeline, NULL, 10) <= 1)
+		return;
+	snprintf(sql, sizeof(sql), "TIMELINE_HISTORY %lu", strtoul(check->timeline, NULL, 10));
+	res = PQexec(conn, sql);
+	if (PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1 && PQnfields(res) == 2)
+		(void) timeline_parse(PQgetvalue(res, 0, 1), (size_t) PQgetlength(res, 0, 1),
+							  &check->history);
+	PQclear(res);
+}
+
 /* May this role open a replication connection to this database? */
 static void
 check_replication_connection(Check *check)
@@ -220,6 +238,7 @@ check_replication_connection(Check *check)
 	{
 		ok("replication connection", "role %s may replicate", PQuser(conn));
 		identify(check, conn);
+		look_up_history(check, conn);
 	}
 	else
 	{
@@ -724,8 +743,8 @@ static void
 judge_remembered(Check *check, const StateRecord *record)
 {
 	const SlotMemory memory = {record->system_id, record->timeline, record->position};
-	const SlotPlace place = {check->system_id, check->timeline, check->wal_end, check->slot.found,
-							 check->slot.confirmed_lsn};
+	const SlotPlace place = {check->system_id,  check->timeline,           check->wal_end,
+							 check->slot.found, check->slot.confirmed_lsn, &check->history};
 	PositionFault fault = position_judge(&memory, &place);
 	char text[LINE_MAX_BYTES];
 

@@ -518,11 +518,6 @@ finish_delivery(Ctx *ctx)
 						   "%s: disabled contradicts exactly.once.support=required; remove one "
 						   "of them",
 						   worker->origin);
-	if (ctx->cfg->exactly_once && ctx->cfg->bad_records != BAD_FAIL)
-		return config_fail(
-			ctx, "nova.on.bad.record: exactly once, only fail is supported by this version: "
-				 "a record that Kafka refuses ends its whole transaction; set it to fail, or "
-				 "deliver at least once");
 	if (ctx->cfg->exactly_once && timeout != NULL && strtol(timeout, NULL, 10) <= longest)
 		return config_fail(ctx,
 						   "transaction.timeout.ms: must be more than %ld, which a transaction may "

@@ -21,6 +21,7 @@
 #include "frame.h"
 #include "latency.h"
 #include "log.h"
+#include "poison.h"
 #include "routecounts.h"
 #include "tracker.h"
 
@@ -77,6 +78,7 @@ struct Delivery
 	bool sifting;     /* records are looked at before they go: for one of these three */
 	uint64_t received_lsn;
 	uint64_t left_to_skip; /* of the records that the sink had before */
+	uint64_t unreadable;   /* since the stream's last COMMIT: these count as records here */
 	DeliveryPosition resumed;
 	uint32_t options; /* checksum of the stream's */
 	bool cut_wanted;
@@ -213,7 +215,10 @@ delivery_begin(Delivery *d, unsigned channel)
 	DeliveryChannel *c = &d->channels[channel];
 
 	if (channel == DELIVERY_STREAM)
+	{
 		frame_stream_begin(&c->reader);
+		d->unreadable = 0;
+	}
 	else
 		frame_chunk_begin(&c->reader);
 	builder_reset(&c->large);
@@ -239,6 +244,7 @@ delivery_take(Delivery *d, unsigned channel, char *message, BufferFree free_fn, 
 	}
 	buf->unit = unit;
 	buf->lsn = lsn;
+	buf->of_snapshot = channel != DELIVERY_STREAM;
 	d->payload = buf;
 	d->payload_end = false;
 	d->counts.bytes += len;
@@ -387,6 +393,7 @@ take_commit(Delivery *d, const NovaCommit *commit)
 {
 	tracker_commit(&d->tracker, commit->end_lsn);
 	latency_commit(&d->latency, d->payload->unit, commit->commit_time);
+	d->unreadable = 0;
 	d->counts.transactions++;
 	d->counts.commit_time = commit->commit_time;
 	d->counts.proved += commit->records;
@@ -518,6 +525,8 @@ take_unreadable(Delivery *d, const NovaUnreadable *u)
 			"past it",
 			table, LSN_ARGS(u->lsn), reason);
 	ok = d->sink->bad.policy != BAD_FAIL && refuse(d, &bad);
+	if (d->from == &d->channels[DELIVERY_STREAM])
+		d->unreadable++;
 	free(table);
 	return ok;
 }
@@ -542,6 +551,7 @@ finish_large(Delivery *d)
 	r->value = (NovaBytes){buf->data + before, (uint32_t) (buf->len - before)};
 	buf->unit = d->payload->unit;
 	buf->lsn = d->payload->lsn;
+	buf->of_snapshot = d->payload->of_snapshot;
 	d->run_buf = buf;
 	d->run_next = 0;
 	d->run_len = 1;
@@ -621,13 +631,34 @@ send_run(Delivery *d)
 	return DELIVERY_IDLE;
 }
 
+/*
+ * Of those that decide which records there are.  What is got past is not among them:
+ * it is known anew in each process, and in its place is one that counts as a record.
+ */
+static uint32_t
+options_checksum(NovaBytes options)
+{
+	static const char guard[] = "\"" POISON_OPTION "\":\"";
+	const char *at = memmem(options.data, options.len, guard, sizeof(guard) - 1);
+	const char *end = options.data + options.len;
+	const char *rest = end;
+	uint32_t crc = CRC32C_INIT;
+
+	if (at != NULL)
+		rest = memchr(at + sizeof(guard) - 1, '"', (size_t) (end - at) - (sizeof(guard) - 1));
+	if (at == NULL || rest == NULL)
+		at = rest = end;
+	crc = crc32c_update(crc, options.data, (size_t) (at - options.data));
+	return CRC32C_FINAL(crc32c_update(crc, rest, (size_t) (end - rest)));
+}
+
 /* A snapshot's chunks say it all the time.  False if the stream is not the one of before. */
 static bool
 take_hello(Delivery *d, const NovaHello *hello)
 {
 	if (d->from != &d->channels[DELIVERY_STREAM])
 		return true;
-	d->options = CRC32C_FINAL(crc32c_update(CRC32C_INIT, hello->options.data, hello->options.len));
+	d->options = options_checksum(hello->options);
 	if (d->left_to_skip > 0 && d->options != d->resumed.options)
 	{
 		snprintf(d->error, sizeof(d->error),
@@ -643,18 +674,25 @@ take_hello(Delivery *d, const NovaHello *hello)
 	return true;
 }
 
-/* Has the sink had the record before, or does the listener take it out? */
+/* Has the sink had it before? */
+static bool
+is_skipped(Delivery *d)
+{
+	if (d->left_to_skip == 0 || d->from != &d->channels[DELIVERY_STREAM])
+		return false;
+	d->left_to_skip--;
+	set_sifting(d);
+	return true;
+}
+
+/* That, or does the listener take it out? */
 static bool
 is_left_out(Delivery *d, const NovaRecord *r)
 {
 	const char *topic = d->routes[d->from->routes[r->route]].topic;
 
-	if (d->left_to_skip > 0 && d->from == &d->channels[DELIVERY_STREAM])
-	{
-		d->left_to_skip--;
-		set_sifting(d);
+	if (is_skipped(d))
 		return true;
-	}
 	if (d->watching && !d->listener.record(d->listener.arg,
 										   d->from == &d->channels[DELIVERY_STREAM], topic, r->key))
 		return true;
@@ -716,6 +754,11 @@ take_frame(Delivery *d)
 			return true;
 		case NOVA_FRAME_SIGNAL:
 			take_signal(d, &f->u.signal);
+			return true;
+		case NOVA_FRAME_UNREADABLE:
+			if (!is_skipped(d))
+				break;
+			d->unreadable++;
 			return true;
 		case NOVA_FRAME_CHUNK:
 			take_chunk(d, &f->u.chunk);
@@ -790,6 +833,9 @@ delivery_pump(Delivery *d)
 		}
 		else if (d->holding)
 		{
+			/* what is refused would be of the transaction that ends */
+			if (d->sink->shut)
+				return DELIVERY_FULL;
 			if (!take_held(d))
 				return DELIVERY_FAILED;
 		}
@@ -822,7 +868,7 @@ delivery_position(const Delivery *d)
 	/* the sink has a value as a whole, or not yet; one that is left out it has had */
 	bool in_value = stream->in_value && !d->channels[DELIVERY_STREAM].left_out;
 	DeliveryPosition position = {.lsn = d->received_lsn > safe ? d->received_lsn : safe,
-								 .records = stream->records - (in_value ? 1 : 0),
+								 .records = stream->records + d->unreadable - (in_value ? 1 : 0),
 								 .options = d->options};
 
 	if (d->left_to_skip > 0)

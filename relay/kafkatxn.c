@@ -33,6 +33,7 @@ struct KafkaTxn
 	rd_kafka_t *producers[KAFKATXN_PRODUCERS];
 	size_t nproducers;
 	KafkaTxnOutcome outcome;
+	rd_kafka_resp_err_t code;
 	char error[512];
 };
 
@@ -117,7 +118,7 @@ call_name(KafkaTxnCall call)
 
 /* One call until it is through, then a new transaction. */
 static KafkaTxnOutcome
-work_on(KafkaTxn *t, rd_kafka_t *rk, char *text, size_t size)
+work_on(KafkaTxn *t, rd_kafka_t *rk, rd_kafka_resp_err_t *code, char *text, size_t size)
 {
 	KafkaTxnOutcome outcome = KAFKATXN_BUSY;
 
@@ -129,6 +130,7 @@ work_on(KafkaTxn *t, rd_kafka_t *rk, char *text, size_t size)
 			error = rd_kafka_begin_transaction(rk);
 		if (error == NULL)
 			return KAFKATXN_DONE;
+		*code = rd_kafka_error_code(error);
 		outcome = judge(rk, error, text, size);
 		rd_kafka_error_destroy(error);
 		if (outcome == KAFKATXN_BUSY)
@@ -149,6 +151,7 @@ run(void *arg)
 	while (!t->stop)
 	{
 		KafkaTxnOutcome outcome = KAFKATXN_DONE;
+		rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 		char text[512] = "";
 
 		if (!t->busy)
@@ -159,9 +162,10 @@ run(void *arg)
 		/* what the call is about does not change while it is busy */
 		pthread_mutex_unlock(&t->lock);
 		for (size_t i = 0; i < t->nproducers && outcome == KAFKATXN_DONE; i++)
-			outcome = work_on(t, t->producers[i], text, sizeof(text));
+			outcome = work_on(t, t->producers[i], &code, text, sizeof(text));
 		pthread_mutex_lock(&t->lock);
 		t->outcome = outcome;
+		t->code = code;
 		snprintf(t->error, sizeof(t->error), "%s", text);
 		t->busy = false;
 		pthread_cond_broadcast(&t->changed);
@@ -226,6 +230,12 @@ const char *
 kafkatxn_error(const KafkaTxn *t)
 {
 	return t->error;
+}
+
+rd_kafka_resp_err_t
+kafkatxn_code(const KafkaTxn *t)
+{
+	return t->code;
 }
 
 bool

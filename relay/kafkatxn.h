@@ -55,8 +55,9 @@ extern void kafkatxn_start(KafkaTxn *t, KafkaTxnCall call, rd_kafka_t *const *pr
 /* Of the last call; KAFKATXN_DONE before the first. */
 extern KafkaTxnOutcome kafkatxn_outcome(KafkaTxn *t);
 
-/* What went wrong with it. */
+/* What went wrong with it, and librdkafka's name for that. */
 extern const char *kafkatxn_error(const KafkaTxn *t);
+extern rd_kafka_resp_err_t kafkatxn_code(const KafkaTxn *t);
 
 /* False if a call would not end: thread and producers must stay as they are. */
 extern bool kafkatxn_free(KafkaTxn *t);

@@ -32,8 +32,8 @@ struct Letter
 	char data[];
 };
 
-static int64_t
-clock_ms(void)
+int64_t
+letterbox_now(void)
 {
 	struct timespec ts;
 
@@ -63,9 +63,8 @@ keep_text(char **at, const char *text)
 
 /* All that will be sent of it; of a value that does not fit, the beginning. */
 static Letter *
-copy_letter(const BadRecord *bad, size_t max)
+copy_letter(const BadRecord *bad, bool pointer)
 {
-	bool pointer = !letter_fits(bad, max);
 	uint32_t value_len = bad->value.len;
 	Letter *letter;
 	char *at;
@@ -97,7 +96,7 @@ tell(BadRecords *records, const BadRecord *bad)
 	char more[80] = "";
 	uint64_t untold;
 
-	if (!bad_record_tell(records, clock_ms(), &untold))
+	if (!bad_record_tell(records, letterbox_now(), &untold))
 		return;
 	bad_record_text(bad, text, sizeof(text));
 	if (untold > 0)
@@ -121,9 +120,10 @@ fail_memory(Letterbox *box, uint64_t lsn)
 }
 
 bool
-letterbox_post(Letterbox *box, const BadRecord *bad, Buffer *buf)
+letterbox_post(Letterbox *box, const BadRecord *bad, bool pointer, Buffer *buf)
 {
-	Letter *letter = copy_letter(bad, sink_max_record(box->sink));
+	size_t max = sink_max_record(box->sink);
+	Letter *letter = copy_letter(bad, pointer || !letter_fits(bad, max));
 
 	if (letter == NULL)
 		return fail_memory(box, bad->lsn);
@@ -233,6 +233,14 @@ fail_letter(Letterbox *box, const Letter *letter, rd_kafka_resp_err_t err)
 			 text, box->sink->bad.topic, rd_kafka_err2str(err));
 }
 
+/* Does somebody else see to it? */
+static bool
+is_others(const Letterbox *box, const Letter *letter, rd_kafka_resp_err_t err)
+{
+	return box->not_taken != NULL &&
+		   box->not_taken(box->events.arg, &letter->bad, letter->pointer, letter->buf, err);
+}
+
 /* Give one to librdkafka; false: not now, or not at all. */
 static bool
 send_letter(Letterbox *box, Letter *letter)
@@ -252,7 +260,7 @@ send_letter(Letterbox *box, Letter *letter)
 		letter->pointer = true;
 		return send_letter(box, letter);
 	}
-	if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+	if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_others(box, letter, err))
 		fail_letter(box, letter, err);
 	return false;
 }
@@ -260,7 +268,7 @@ send_letter(Letterbox *box, Letter *letter)
 static void
 ack(Letterbox *box, Letter *letter)
 {
-	box->sink->events.acked(box->sink->events.arg, letter->buf, 1);
+	box->events.acked(box->events.arg, letter->buf, 1);
 	free(letter);
 }
 
@@ -271,7 +279,7 @@ skip_all(Letterbox *box)
 
 	for (; box->first != NULL; n++)
 		ack(box, take_first(box));
-	box->sink->bad.skipped += n;
+	box->skipped += n;
 	return n;
 }
 
@@ -325,11 +333,13 @@ letterbox_report(Letterbox *box, const rd_kafka_message_t *m)
 	box->out_bytes -= letter->bytes;
 	if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
-		box->sink->bad.letters++;
+		box->acked++;
 		ack(box, letter);
 		return 1;
 	}
 	put_back(box, letter);
+	if (is_others(box, letter, m->err))
+		return 0;
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && !letter->pointer)
 		letter->pointer = true;
 	else if (m->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
@@ -338,16 +348,25 @@ letterbox_report(Letterbox *box, const rd_kafka_message_t *m)
 	return 0;
 }
 
-void
-letterbox_close(Letterbox *box)
+size_t
+letterbox_drop(Letterbox *box)
 {
-	while (box->first != NULL)
+	size_t n = 0;
+
+	for (; box->first != NULL; n++)
 	{
 		Letter *letter = take_first(box);
 
-		box->sink->events.given_up(box->sink->events.arg, letter->buf, 1);
+		box->events.given_up(box->events.arg, letter->buf, 1);
 		free(letter);
 	}
+	return n;
+}
+
+void
+letterbox_close(Letterbox *box)
+{
+	(void) letterbox_drop(box);
 	if (box->topic != NULL)
 		rd_kafka_topic_destroy(box->topic);
 	box->topic = NULL;

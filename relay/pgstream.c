@@ -37,6 +37,7 @@ typedef enum PgStep
 	STEP_NONE,
 	STEP_CONNECT,
 	STEP_IDENTIFY,
+	STEP_HISTORY,
 	STEP_PUBLICATION,
 	STEP_SLOT,
 	STEP_CREATE,
@@ -283,6 +284,13 @@ build_identify(PgStream *pg, QueryText *q)
 	fputs("IDENTIFY_SYSTEM", q->out);
 }
 
+/* What the server has said are digits. */
+static void
+build_history(PgStream *pg, QueryText *q)
+{
+	fprintf(q->out, "TIMELINE_HISTORY %lu", strtoul(pg->server.timeline, NULL, 10));
+}
+
 static void
 build_publication(PgStream *pg, QueryText *q)
 {
@@ -479,6 +487,13 @@ check_standby(PgStream *pg)
 						PQparameterStatus(pg->conn, "server_version"));
 }
 
+/* What is looked up behind the server itself. */
+static PgStep
+first_look(const PgStream *pg)
+{
+	return pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT;
+}
+
 static PgStatus
 answer_identify(PgStream *pg, const PGresult *res)
 {
@@ -491,8 +506,20 @@ answer_identify(PgStream *pg, const PGresult *res)
 	snprintf(pg->server.database, sizeof(pg->server.database), "%s", PQgetvalue(res, 0, 3));
 	(void) parse_lsn(PQgetvalue(res, 0, 2), &pg->server.wal_end);
 	pg->server.version_num = PQserverVersion(pg->conn);
-	pg->step = pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT;
+	/* the first one has none */
+	pg->step = strtoul(pg->server.timeline, NULL, 10) > 1 ? STEP_HISTORY : first_look(pg);
 	return check_standby(pg);
+}
+
+/* One that cannot be read is not known: only whoever comes from another timeline minds. */
+static PgStatus
+answer_history(PgStream *pg, const PGresult *res)
+{
+	if (PQntuples(res) == 1 && PQnfields(res) == 2)
+		(void) timeline_parse(PQgetvalue(res, 0, 1), (size_t) PQgetlength(res, 0, 1),
+							  &pg->server.history);
+	pg->step = first_look(pg);
+	return PG_AGAIN;
 }
 
 static PgStatus
@@ -658,10 +685,12 @@ typedef struct PgQuery
 	ExecStatusType expected;
 	PgStatus (*answer)(PgStream *pg, const PGresult *res);
 	int timeout_ms; /* 0: waits for other transactions, as long as they take */
+	bool may_fail;  /* an error is an answer */
 } PgQuery;
 
 static const PgQuery queries[STEP_STOPPED + 1] = {
 	[STEP_IDENTIFY] = {build_identify, PGRES_TUPLES_OK, answer_identify, QUERY_TIMEOUT_MS},
+	[STEP_HISTORY] = {build_history, PGRES_TUPLES_OK, answer_history, QUERY_TIMEOUT_MS, true},
 	[STEP_PUBLICATION] = {build_publication, PGRES_TUPLES_OK, answer_publication, QUERY_TIMEOUT_MS},
 	[STEP_SLOT] = {build_slot, PGRES_TUPLES_OK, answer_slot, QUERY_TIMEOUT_MS},
 	[STEP_CREATE] = {build_create, PGRES_TUPLES_OK, answer_create, 0},
@@ -704,7 +733,9 @@ take_result(PgStream *pg, PGresult *res)
 	const PgQuery *query = &queries[pg->step];
 	PgStatus status = PG_AGAIN;
 
-	if (PQresultStatus(res) == query->expected)
+	if (PQresultStatus(res) == query->expected ||
+		(query->may_fail && PQresultStatus(res) == PGRES_FATAL_ERROR &&
+		 PQstatus(pg->conn) == CONNECTION_OK))
 		status = query->answer(pg, res);
 	else if (PQresultStatus(res) == PGRES_FATAL_ERROR)
 		status = fail_result(pg, res);
@@ -931,7 +962,7 @@ begin_query(PgStream *pg, PgStep step, int64_t now)
 void
 pgstream_look(PgStream *pg, int64_t now)
 {
-	begin_query(pg, pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT, now);
+	begin_query(pg, first_look(pg), now);
 }
 
 void
@@ -1050,6 +1081,7 @@ pgstream_advance(PgStream *pg, int64_t now)
 		case STEP_CONNECT:
 			return advance_connect(pg, now);
 		case STEP_IDENTIFY:
+		case STEP_HISTORY:
 		case STEP_PUBLICATION:
 		case STEP_SLOT:
 		case STEP_CREATE:

@@ -37,6 +37,7 @@
 #include "config.h"
 #include "slot.h"
 #include "snapplan.h"
+#include "timeline.h"
 
 typedef enum PgStatus
 {
@@ -51,6 +52,7 @@ typedef struct PgServer
 {
 	char system_id[32]; /* of the cluster; "" before the first connection */
 	char timeline[16];
+	TimelineHistory history; /* of the timeline, if it is not the first */
 	char database[64];
 	int version_num;  /* as PQserverVersion() */
 	bool standby;     /* in recovery: nothing can be written, slots wait for the primary */

@@ -652,16 +652,52 @@ recall_position(Relay *r)
 	return false;
 }
 
+static SlotPlace
+place(const Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	return (SlotPlace){server->system_id,     server->timeline,
+					   server->wal_end,       server->slot != SLOT_MISSING,
+					   server->confirmed_lsn, &server->history};
+}
+
+/* What Kafka has may not be what this server has. */
+static void
+fail_timeline(Relay *r, const TxnPosition *position)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	const bool older = strtoul(server->timeline, NULL, 10) < strtoul(position->timeline, NULL, 10);
+	char text[512];
+
+	if (!timeline_lost_text(&server->history, position->timeline, server->timeline, position->lsn,
+							text, sizeof(text)))
+		snprintf(text, sizeof(text), "it is of timeline %s, and the server is on %s: %s",
+				 position->timeline, server->timeline,
+				 older ? "this is a primary from before a promotion; point database.hostname at "
+						 "the new one"
+					   : "a standby was promoted, or the server restored, and it does not say "
+						 "where that timeline was left");
+	if (older)
+		fail(r, "state topic %s: the position %s: %s", r->cfg->state_topic, r->position_key, text);
+	else
+		fail(r,
+			 "state topic %s: the position %s: %s; remove the record to go on from LSN " LSN_FORMAT
+			 ", where the slot stands, which may repeat what was sent",
+			 r->cfg->state_topic, r->position_key, text, LSN_ARGS(server->confirmed_lsn));
+}
+
 /* Another cluster's positions say nothing here, and a gap must not be passed over. */
 static bool
 position_fits(Relay *r, const DeliveryPosition *at)
 {
 	const PgServer *server = pgstream_server(r->pg);
 	TxnPosition position = r->committed;
+	const SlotPlace here = place(r);
 
 	position.lsn = at->lsn;
 	position.records = at->records;
-	switch (txnplan_judge(&position, server->system_id, server->timeline, server->confirmed_lsn))
+	switch (txnplan_judge(&position, &here))
 	{
 		case TXN_OTHER_CLUSTER:
 			fail(
@@ -670,14 +706,23 @@ position_fits(Relay *r, const DeliveryPosition *at)
 				"slot.name, or remove the record to go on from where the slot stands",
 				r->cfg->state_topic, r->position_key, position.system_id, server->system_id);
 			return false;
+		case TXN_PROMOTED:
+			log_info("exactly once: timeline %s, the position %s is of timeline %s: a standby was "
+					 "promoted, which has everything up to that position; going on",
+					 server->timeline, r->position_key, position.timeline);
+			return true;
 		case TXN_OTHER_TIMELINE:
-			fail(
-				r,
-				"state topic %s: the position %s is of timeline %s, and the server is on %s: a "
-				"standby was promoted, or the server restored; what Kafka has may not be what this "
-				"server has; remove the record to go on from where the slot stands, which may "
-				"repeat what was sent",
-				r->cfg->state_topic, r->position_key, position.timeline, server->timeline);
+			fail_timeline(r, &position);
+			return false;
+		case TXN_CUT_BEFORE:
+			fail(r,
+				 "state topic %s: the position %s is of timeline %s, and the server is on %s: of "
+				 "the transaction behind LSN " LSN_FORMAT " %" PRIu64 " records are in Kafka, and "
+				 "that it is the same on this timeline is not known; compare the tables with the "
+				 "topics; remove the record to go on from LSN " LSN_FORMAT
+				 ", where the slot stands, which may repeat what was sent",
+				 r->cfg->state_topic, r->position_key, position.timeline, server->timeline,
+				 LSN_ARGS(at->lsn), at->records, LSN_ARGS(server->confirmed_lsn));
 			return false;
 		case TXN_SLOT_PASSED:
 			fail(
@@ -963,15 +1008,6 @@ memory(const Relay *r)
 	/* then only this process remembers */
 	return (SlotMemory){r->system_id, r->timeline,
 						r->stream_began != 0 ? delivery_safe_lsn(r->delivery) : 0};
-}
-
-static SlotPlace
-place(const Relay *r)
-{
-	const PgServer *server = pgstream_server(r->pg);
-
-	return (SlotPlace){server->system_id, server->timeline, server->wal_end,
-					   server->slot != SLOT_MISSING, server->confirmed_lsn};
 }
 
 static PositionFault
@@ -2355,6 +2391,10 @@ take_abort(Relay *r)
 		end_drain(r, "Kafka's last transaction was aborted");
 		return;
 	}
+	/* what it failed of does not come again */
+	if (r->sink->learned)
+		r->attempt = 0;
+	r->sink->learned = false;
 	/* a snapshot has no position to go on from: the state topic says what is left of it */
 	reconnect_later(r, "Kafka", "the transaction was aborted, and its records are sent again");
 }

@@ -8,6 +8,9 @@
  * first is with the brokers, for order; and it commits only after the first one
  * has.  Acknowledgements are kept until then.  What blocks is done by kafkatxn.c.
  * Heartbeats have a producer of their own, for they are part of no transaction.
+ * Dead letters are part of the lane's, as any record.  A record that a broker
+ * refuses ends the transaction: which one it was is remembered (refusals.h), so
+ * that it goes the way of nova.on.bad.record when it comes again.
  *
  * Delivery reports come as events: a pipe wakes the relay's poll(), and
  * rd_kafka_event_message_array() gives a whole batch.  Neighbours of one
@@ -39,6 +42,7 @@
 #include "kafkatxn.h"
 #include "letterbox.h"
 #include "log.h"
+#include "refusals.h"
 #include "txnplan.h"
 
 #define PRODUCE_RUN     256  /* records in one rd_kafka_produce_batch() */
@@ -47,6 +51,9 @@
 #define HEARTBEAT_WARN  30   /* of so many failed heartbeats one is a log line */
 #define FINAL_POLL_MS   100  /* for the reports of what is given up at close */
 #define FINAL_ABORT_MS  3000 /* for the transaction that is open then */
+
+/* Exactly once: so often the topic is looked for that a transaction failed of. */
+#define GUESSES_MAX 100
 
 /* Exactly once: producers that take turns; one more beats. */
 #define TXN_LANES 2
@@ -68,14 +75,18 @@ typedef struct KeptAck
 	uint32_t n;
 } KeptAck;
 
+struct KafkaSink;
+
 typedef struct KafkaLane
 {
+	struct KafkaSink *of;
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *queue;
 	uint64_t in_flight; /* records accepted and not reported */
 	KeptAck *kept;
 	size_t nkept;
 	size_t kept_size;
+	Letterbox letters;
 } KafkaLane;
 
 typedef enum TxnStep
@@ -84,6 +95,7 @@ typedef enum TxnStep
 	TXN_CLAIM,
 	TXN_POSITION, /* the commit's last record is not taken yet */
 	TXN_COMMIT,
+	TXN_ASK, /* a commit that cannot be: its error says what is wrong */
 	TXN_ABORT
 } TxnStep;
 
@@ -109,10 +121,14 @@ typedef struct KafkaSink
 	bool doomed;  /* the transactions must be aborted; reason says why */
 	bool aborted; /* they were, and nobody knows yet */
 	bool fenced;
+	Refusals refusals;
+	bool alone;      /* what is in flight is, for it may be refused */
+	KafkaLane *ask;  /* whose transaction has failed, nobody knows of what */
+	int unexplained; /* what of, if no record was named with it */
+	int guesses;     /* so many of these since the last commit */
 	char reason[512];
 	unsigned failed_heartbeats;
 	bool heartbeat_out; /* one is under way */
-	Letterbox letters;
 	KafkaStats stats;
 	rd_kafka_t *mock_rk;
 	rd_kafka_mock_cluster_t *mock;
@@ -285,6 +301,17 @@ fenced(KafkaSink *k, const char *reason)
 				 k->cfg->transactional_id, reason);
 }
 
+/* The same, but first librdkafka is to say of what: producing tells only that it is so. */
+static void
+ask_why(KafkaSink *k, KafkaLane *lane)
+{
+	k->sink.shut = true;
+	k->ask = lane;
+	if (k->sink.txn == SINK_TXN_OPEN)
+		k->sink.txn = SINK_TXN_ABORTING;
+	rouse(k);
+}
+
 /* A producer that cannot go on at all; false if it can. */
 static bool
 take_fatal(KafkaSink *k, rd_kafka_t *rk)
@@ -321,6 +348,128 @@ fail_record(KafkaSink *k, rd_kafka_resp_err_t err, const char *topic, uint64_t l
 			 "it is not confirmed and will be sent again; %s",
 			 bytes, topic, LSN_ARGS(lsn), reason, advice_for(err));
 	return SINK_FAILED;
+}
+
+/*
+ * Exactly once: acknowledgements count with their transaction, those of letters too
+ */
+
+/* Until its transaction is committed. */
+static void
+keep_ack(KafkaSink *k, KafkaLane *lane, Buffer *buf, uint32_t n)
+{
+	if (buf == &position_mark)
+		return;
+	if (lane->nkept > 0 && lane->kept[lane->nkept - 1].buf == buf)
+	{
+		lane->kept[lane->nkept - 1].n += n;
+		return;
+	}
+	if (lane->nkept == lane->kept_size)
+	{
+		size_t size = lane->kept_size > 0 ? lane->kept_size * 2 : 1024;
+		KeptAck *grown = realloc(lane->kept, size * sizeof(*grown));
+
+		if (grown == NULL)
+		{
+			/* never acknowledged: nothing from here on is confirmed */
+			snprintf(k->sink.error, sizeof(k->sink.error), "out of memory for acknowledgements");
+			k->sink.events.given_up(k->sink.events.arg, buf, n);
+			return;
+		}
+		lane->kept = grown;
+		lane->kept_size = size;
+	}
+	lane->kept[lane->nkept++] = (KeptAck){buf, n};
+}
+
+static void
+settle_acks(KafkaLane *lane, void (*settle)(void *arg, Buffer *buf, uint32_t n), void *arg)
+{
+	for (size_t i = 0; i < lane->nkept; i++)
+		settle(arg, lane->kept[i].buf, lane->kept[i].n);
+	lane->nkept = 0;
+}
+
+/* Lanes as refusals.h numbers them. */
+static unsigned
+lane_number(const KafkaSink *k, const KafkaLane *lane)
+{
+	return (unsigned) (lane - k->lanes) + 1;
+}
+
+static RefusalId
+bad_id(const BadRecord *bad, const Buffer *buf)
+{
+	return refusal_id(bad->topic, bad->key, bad->value, buf->of_snapshot);
+}
+
+static RefusalId
+message_id(const rd_kafka_message_t *m)
+{
+	const Buffer *buf = m->_private;
+
+	return refusal_id(rd_kafka_topic_name(m->rkt), (NovaBytes){m->key, (uint32_t) m->key_len},
+					  (NovaBytes){m->payload, (uint32_t) m->len}, buf->of_snapshot);
+}
+
+static void
+fail_learning(KafkaSink *k)
+{
+	if (k->sink.error[0] == '\0')
+		snprintf(k->sink.error, sizeof(k->sink.error),
+				 "out of memory for what Kafka has refused; nothing of it is confirmed");
+}
+
+static void
+keep_letter(void *arg, Buffer *buf, uint32_t n)
+{
+	KafkaLane *lane = arg;
+
+	keep_ack(lane->of, lane, buf, n);
+}
+
+static void
+give_up_letter(void *arg, Buffer *buf, uint32_t n)
+{
+	const KafkaLane *lane = arg;
+
+	lane->of->sink.events.given_up(lane->of->sink.events.arg, buf, n);
+}
+
+/* A letter fails with its transaction, and comes again; false if that will not help. */
+static bool
+letter_not_taken(void *arg, const BadRecord *bad, bool pointer, const Buffer *buf,
+				 rd_kafka_resp_err_t err)
+{
+	KafkaLane *lane = arg;
+	KafkaSink *k = lane->of;
+	Refusal *r;
+
+	if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && !pointer)
+	{
+		r = refusals_note(&k->refusals, bad_id(bad, buf));
+		if (r != NULL)
+			r->pointer = k->sink.learned = true;
+		else
+			fail_learning(k);
+		doom(k, "a dead letter is too large for its topic, and is sent again as a pointer");
+		return true;
+	}
+	if (k->closing || k->doomed || k->step == TXN_ABORT || take_fatal(k, lane->rk))
+		return true;
+	if (is_permanent(err))
+		return false;
+	doom(k, rd_kafka_err2str(err));
+	return true;
+}
+
+static void
+count_letters(KafkaSink *k, KafkaLane *lane)
+{
+	k->sink.bad.letters += lane->letters.acked;
+	k->sink.bad.skipped += lane->letters.skipped;
+	lane->letters.acked = lane->letters.skipped = 0;
 }
 
 /*
@@ -548,9 +697,14 @@ open_producer(KafkaSink *k, char *err, size_t errsize)
 	lane->queue = rd_kafka_queue_get_main(lane->rk);
 	rd_kafka_queue_io_event_enable(lane->queue, k->wake_fds[1], "!", 1);
 	k->nqueues++;
-	/* letters are at least once only: see config_finish.c */
-	if (lane == &k->lanes[0])
-		k->letters = (Letterbox){.sink = &k->sink, .rk = lane->rk};
+	lane->of = k;
+	lane->letters = (Letterbox){.sink = &k->sink, .rk = lane->rk, .events = k->sink.events};
+	if (k->txn != NULL)
+	{
+		lane->letters.events =
+			(SinkEvents){.arg = lane, .acked = keep_letter, .given_up = give_up_letter};
+		lane->letters.not_taken = letter_not_taken;
+	}
 	k->sink.more = true; /* what came before the descriptor was set */
 	return true;
 }
@@ -659,16 +813,20 @@ static bool
 kafka_refuse(Sink *sink, const BadRecord *bad, Buffer *buf)
 {
 	KafkaSink *k = kafka(sink);
+	const Refusal *known = NULL;
 
-	if (!letterbox_post(&k->letters, bad, buf))
+	if (refusals_any(&k->refusals))
+		known = refusals_find(&k->refusals, bad_id(bad, buf));
+	if (!letterbox_post(&k->lane->letters, bad, known != NULL && known->pointer, buf))
 		return false;
-	k->lanes[0].in_flight++;
+	k->lane->in_flight++;
 	return true;
 }
 
-/* Outcome of one record that librdkafka did not take. */
+/* In place of the record, as the policy says. */
 static SinkStatus
-not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, Buffer *buf, size_t *accepted)
+refuse_record(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, Buffer *buf,
+			  size_t *accepted)
 {
 	const BadRecord bad = {.topic = k->routes[r->route].topic,
 						   .table = "",
@@ -679,13 +837,18 @@ not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, Buffer *bu
 						   .value_bytes = r->value.len,
 						   .reason = rd_kafka_err2str(err)};
 
+	if (!kafka_refuse(&k->sink, &bad, buf))
+		return SINK_FAILED;
+	(*accepted)++;
+	return SINK_OK;
+}
+
+/* Outcome of one record that librdkafka did not take. */
+static SinkStatus
+not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, Buffer *buf, size_t *accepted)
+{
 	if (blame_for(k, err) != BLAME_NOBODY)
-	{
-		if (!kafka_refuse(&k->sink, &bad, buf))
-			return SINK_FAILED;
-		(*accepted)++;
-		return SINK_OK;
-	}
+		return refuse_record(k, err, r, buf, accepted);
 	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 	{
 		/* whatever else is in the queue leaves it some time */
@@ -699,9 +862,13 @@ not_taken(KafkaSink *k, rd_kafka_resp_err_t err, const NovaRecord *r, Buffer *bu
 	}
 	if (k->txn != NULL && !is_permanent(err))
 	{
-		/* the transaction has failed; librdkafka says why in its own time */
 		if (!take_fatal(k, k->lane->rk))
-			doom(k, rd_kafka_err2str(err));
+		{
+			if (err == RD_KAFKA_RESP_ERR__STATE)
+				ask_why(k, k->lane);
+			else
+				doom(k, rd_kafka_err2str(err));
+		}
 		return SINK_FULL;
 	}
 	return fail_record(k, err, k->routes[r->route].topic, buf->lsn, record_size(r));
@@ -851,6 +1018,58 @@ produce_alone(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *accepted)
 	return not_taken(k, err, r, buf, accepted);
 }
 
+/* Records from the front on: a run, or one that is special. */
+static SinkStatus
+produce_some(KafkaSink *k, const NovaRecord *records, size_t n, Buffer *buf, size_t *taken)
+{
+	size_t run = run_length(k, records, n);
+
+	if (run > 0)
+		return produce_run(k, records, run, buf, taken);
+	if (record_size(records) > k->max_record)
+		return not_taken(k, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, records, buf, taken);
+	return produce_alone(k, records, buf, taken);
+}
+
+/*
+ * One record, while something is known of what was refused.  The batch of one that
+ * is sent alone has no other.
+ */
+static SinkStatus
+produce_with_care(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *taken)
+{
+	const char *topic = k->routes[r->route].topic;
+	Refusal *known =
+		refusals_find(&k->refusals, refusal_id(topic, r->key, r->value, buf->of_snapshot));
+	RefusedTopic *tried = refusals_suspected(&k->refusals, topic);
+	int refused = refusals_topic(&k->refusals, topic, letterbox_now());
+	bool suspect;
+	SinkStatus status;
+
+	if (tried != NULL && tried->trying && k->lane->in_flight == 0)
+	{
+		refusals_clear_topic(&k->refusals, tried);
+		tried = NULL;
+	}
+	suspect = tried != NULL || (known != NULL && known->fate == FATE_ALONE);
+	if (known != NULL && known->fate == FATE_REFUSED)
+		refused = known->reason;
+	if (refused == 0 && (suspect || k->alone) && k->lane->in_flight > 0)
+		return SINK_FULL;
+	if (refused != 0)
+		status = refuse_record(k, refused, r, buf, taken);
+	else
+	{
+		k->alone = suspect;
+		status = produce_some(k, r, 1, buf, taken);
+	}
+	if (*taken > 0 && known != NULL)
+		known->lane = lane_number(k, k->lane);
+	if (*taken > 0 && tried != NULL)
+		tried->trying = true;
+	return status;
+}
+
 static SinkStatus
 kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
 {
@@ -858,20 +1077,17 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 	SinkStatus status = SINK_OK;
 
 	*accepted = 0;
-	if (sink->shut || letterbox_full(&k->letters))
+	if (sink->shut || letterbox_full(&k->lane->letters))
 		return SINK_FULL;
 	while (status == SINK_OK && *accepted < n)
 	{
 		const NovaRecord *front = records + *accepted;
-		size_t run = run_length(k, front, n - *accepted);
 		size_t taken = 0;
 
-		if (run > 0)
-			status = produce_run(k, front, run, buf, &taken);
-		else if (record_size(front) > k->max_record)
-			status = not_taken(k, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, front, buf, &taken);
+		if (k->alone || refusals_any(&k->refusals))
+			status = produce_with_care(k, front, buf, &taken);
 		else
-			status = produce_alone(k, front, buf, &taken);
+			status = produce_some(k, front, n - *accepted, buf, &taken);
 		*accepted += taken;
 	}
 	return status;
@@ -944,8 +1160,21 @@ send_by_key(KafkaSink *k, const rd_kafka_message_t *m)
 static void
 judge_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, uint64_t lsn)
 {
+	const Buffer *buf = m->_private;
+	bool purged =
+		m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+
+	if (k->txn != NULL && purged && buf != &position_mark && !k->closing)
+		refusals_lost(&k->refusals, rd_kafka_topic_name(m->rkt));
 	if (k->txn != NULL && (k->doomed || k->step == TXN_ABORT || take_fatal(k, lane->rk)))
 		return;
+	/* who commits it will hear why */
+	if (k->txn != NULL && purged)
+	{
+		if (k->step != TXN_ASK && (k->step != TXN_COMMIT || lane != k->ending))
+			ask_why(k, lane);
+		return;
+	}
 	if (k->txn == NULL || is_permanent(m->err))
 		(void) fail_record(k, m->err, rd_kafka_topic_name(m->rkt), lsn, m->len + m->key_len);
 	else
@@ -999,7 +1228,7 @@ refuse_message(KafkaSink *k, const rd_kafka_message_t *m)
 
 	bad.headers = (NovaBytes){block.data, (uint32_t) block.len};
 	/* it is in flight still */
-	ok = ok && letterbox_post(&k->letters, &bad, buf);
+	ok = ok && letterbox_post(&k->lane->letters, &bad, false, buf);
 	builder_reset(&block);
 	return ok;
 }
@@ -1020,6 +1249,37 @@ fail_batch(KafkaSink *k, const rd_kafka_message_t *m, size_t n)
 				 n, rd_kafka_topic_name(m->rkt), LSN_ARGS(buf->lsn), rd_kafka_err2str(m->err));
 }
 
+/*
+ * Exactly once: the transaction is over, but when its records come again, this one
+ * goes the way of nova.on.bad.record.
+ */
+static void
+learn(KafkaSink *k, const rd_kafka_message_t *m, Blame blame, size_t batch)
+{
+	const char *topic = rd_kafka_topic_name(m->rkt);
+	const Buffer *buf = m->_private;
+	Refusal *r = NULL;
+
+	if (blame == BLAME_RECORD)
+		r = refusals_note(&k->refusals, message_id(m));
+	if (r != NULL && r->fate != FATE_REFUSED)
+		r->fate = batch > 1 ? FATE_ALONE : FATE_REFUSED;
+	if (r != NULL)
+		r->reason = m->err;
+	else if (blame == BLAME_RECORD || !refusals_note_topic(&k->refusals, topic, m->err))
+		fail_learning(k);
+	/* what it takes with it may have been reported before */
+	if (!k->sink.learned)
+		log_warn("kafka: a batch of %zu records for topic %s (from LSN " LSN_FORMAT
+				 " on) is refused: %s; the transaction is sent again, %s",
+				 batch, topic, LSN_ARGS(buf->lsn), rd_kafka_err2str(m->err),
+				 batch > 1 && blame == BLAME_RECORD
+					 ? "these records one by one, to see which of them it is about"
+					 : "without what goes the way of nova.on.bad.record");
+	k->sink.learned = true;
+	doom(k, "Kafka refused a record");
+}
+
 /* A record that failed for good, or a heartbeat, which may. */
 static void
 report_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, size_t batch)
@@ -1034,8 +1294,10 @@ report_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, size_
 	}
 	if (send_by_key(k, m))
 		return;
-	blame = blame_for(k, m->err);
-	if (blame == BLAME_RECORD && batch > 1)
+	blame = buf != &position_mark ? blame_for(k, m->err) : BLAME_NOBODY;
+	if (blame != BLAME_NOBODY && k->txn != NULL)
+		learn(k, m, blame, batch);
+	else if (blame == BLAME_RECORD && batch > 1)
 		fail_batch(k, m, batch);
 	else if (blame != BLAME_NOBODY && refuse_message(k, m))
 		return;
@@ -1043,43 +1305,6 @@ report_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, size_
 	judge_failure(k, lane, m, buf->lsn);
 	if (buf != &position_mark)
 		k->sink.events.given_up(k->sink.events.arg, buf, 1);
-}
-
-/* Until its transaction is committed. */
-static void
-keep_ack(KafkaSink *k, KafkaLane *lane, Buffer *buf, uint32_t n)
-{
-	if (buf == &position_mark)
-		return;
-	if (lane->nkept > 0 && lane->kept[lane->nkept - 1].buf == buf)
-	{
-		lane->kept[lane->nkept - 1].n += n;
-		return;
-	}
-	if (lane->nkept == lane->kept_size)
-	{
-		size_t size = lane->kept_size > 0 ? lane->kept_size * 2 : 1024;
-		KeptAck *grown = realloc(lane->kept, size * sizeof(*grown));
-
-		if (grown == NULL)
-		{
-			/* never acknowledged: nothing from here on is confirmed */
-			snprintf(k->sink.error, sizeof(k->sink.error), "out of memory for acknowledgements");
-			k->sink.events.given_up(k->sink.events.arg, buf, n);
-			return;
-		}
-		lane->kept = grown;
-		lane->kept_size = size;
-	}
-	lane->kept[lane->nkept++] = (KeptAck){buf, n};
-}
-
-static void
-settle_acks(KafkaLane *lane, void (*settle)(void *arg, Buffer *buf, uint32_t n), void *arg)
-{
-	for (size_t i = 0; i < lane->nkept; i++)
-		settle(arg, lane->kept[i].buf, lane->kept[i].n);
-	lane->nkept = 0;
 }
 
 /* Returns the number of records acked.  batch: how many there are with the same fate. */
@@ -1097,7 +1322,7 @@ take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *rep
 
 		if (letterbox_owns(buf))
 		{
-			size_t n_acked = letterbox_report(&k->letters, reports[i++]);
+			size_t n_acked = letterbox_report(&lane->letters, reports[i++]);
 
 			lane->in_flight -= n_acked;
 			acked += n_acked;
@@ -1234,11 +1459,15 @@ begin_abort(KafkaSink *k)
 static void
 send_position(KafkaSink *k)
 {
-	rd_kafka_resp_err_t err = rd_kafka_producev(
-		k->ending->rk, RD_KAFKA_V_TOPIC(k->cfg->state_topic), RD_KAFKA_V_PARTITION(0),
-		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(k->key, strlen(k->key)),
-		RD_KAFKA_V_VALUE(k->position, strlen(k->position)), RD_KAFKA_V_OPAQUE(&position_mark),
-		RD_KAFKA_V_END);
+	rd_kafka_resp_err_t err;
+
+	if (!letterbox_empty(&k->ending->letters))
+		return;
+	err = rd_kafka_producev(k->ending->rk, RD_KAFKA_V_TOPIC(k->cfg->state_topic),
+							RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+							RD_KAFKA_V_KEY(k->key, strlen(k->key)),
+							RD_KAFKA_V_VALUE(k->position, strlen(k->position)),
+							RD_KAFKA_V_OPAQUE(&position_mark), RD_KAFKA_V_END);
 
 	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		return;
@@ -1250,7 +1479,11 @@ send_position(KafkaSink *k)
 	}
 	else if (is_permanent(err))
 		(void) fail_record(k, err, k->cfg->state_topic, 0, strlen(k->position));
-	else if (!take_fatal(k, k->ending->rk))
+	else if (take_fatal(k, k->ending->rk))
+		;
+	else if (err == RD_KAFKA_RESP_ERR__STATE)
+		ask_why(k, k->ending);
+	else
 		doom(k, rd_kafka_err2str(err));
 }
 
@@ -1281,7 +1514,7 @@ change_lanes(KafkaSink *k, bool committed)
 		(next == k->ending && !committed))
 		return;
 	k->lane = next;
-	k->sink.shut = false;
+	k->sink.shut = k->ask != NULL;
 }
 
 static void
@@ -1289,11 +1522,33 @@ end_commit(KafkaSink *k)
 {
 	change_lanes(k, true);
 	settle_acks(k->ending, k->sink.events.acked, k->sink.events.arg);
+	count_letters(k, k->ending);
+	refusals_settle(&k->refusals, lane_number(k, k->ending), true);
+	k->guesses = 0;
 	k->sink.commits++;
 	k->step = TXN_IDLE;
 	/* what came behind it may be lost by now */
-	k->sink.txn = k->doomed ? SINK_TXN_ABORTING : SINK_TXN_OPEN;
+	k->sink.txn = k->doomed || k->ask != NULL ? SINK_TXN_ABORTING : SINK_TXN_OPEN;
 	rouse(k);
+}
+
+static void
+fail_unexplained(KafkaSink *k, rd_kafka_resp_err_t code, const char *detail)
+{
+	if (k->sink.error[0] == '\0')
+		snprintf(k->sink.error, sizeof(k->sink.error),
+				 "Kafka refused a transaction: %s (%s); nothing of it is visible or confirmed, and "
+				 "it will be sent again; %s",
+				 rd_kafka_err2str(code), detail, advice_for(code));
+}
+
+/* What was in the transaction when it failed, for a topic? */
+static void
+guess(KafkaSink *k)
+{
+	if (k->guesses++ == GUESSES_MAX || !refusals_guess(&k->refusals, k->alone, k->unexplained))
+		fail_unexplained(k, k->unexplained, "the topic is not among those that records are for");
+	k->sink.learned = true;
 }
 
 /* Everything since the last commit, in whichever lane. */
@@ -1302,10 +1557,20 @@ end_abort(KafkaSink *k)
 {
 	for (unsigned i = 0; i < k->nlanes; i++)
 	{
-		if (k->lanes[i].in_flight > 0)
+		KafkaLane *lane = &k->lanes[i];
+
+		lane->in_flight -= letterbox_drop(&lane->letters);
+		if (lane->in_flight > 0)
 			return; /* reports are still to come */
-		settle_acks(&k->lanes[i], k->sink.events.given_up, k->sink.events.arg);
+		settle_acks(lane, k->sink.events.given_up, k->sink.events.arg);
+		lane->letters.acked = lane->letters.skipped = 0;
 	}
+	if (k->unexplained != 0)
+		guess(k);
+	refusals_settle(&k->refusals, 0, false);
+	k->alone = false;
+	k->ask = NULL;
+	k->unexplained = 0;
 	k->step = TXN_IDLE;
 	k->doomed = false;
 	k->sink.shut = false;
@@ -1321,6 +1586,9 @@ end_call(KafkaSink *k)
 		end_abort(k);
 	else if (k->step == TXN_COMMIT)
 		end_commit(k);
+	else if (k->step == TXN_ASK)
+		snprintf(k->sink.error, sizeof(k->sink.error),
+				 "Kafka committed a transaction that had failed: report this as a bug");
 	else
 	{
 		k->step = TXN_IDLE;
@@ -1341,6 +1609,23 @@ fail_call(KafkaSink *k)
 				 k->cfg->transactional_id, kafkatxn_error(k->txn));
 }
 
+/*
+ * The transaction failed, and no record was named with it: of a right to write to a
+ * topic that there is not, for example, which Kafka asks for once for the transaction.
+ */
+static void
+explain(KafkaSink *k)
+{
+	rd_kafka_resp_err_t code = kafkatxn_code(k->txn);
+
+	if (k->sink.learned || !is_permanent(code))
+		return;
+	if (blame_for(k, code) == BLAME_TOPIC)
+		k->unexplained = code;
+	else
+		fail_unexplained(k, code, kafkatxn_error(k->txn));
+}
+
 static void
 advance_transaction(KafkaSink *k)
 {
@@ -1348,7 +1633,12 @@ advance_transaction(KafkaSink *k)
 
 	if (k->sink.error[0] != '\0')
 		return;
-	if (k->step == TXN_POSITION && !k->doomed)
+	if (k->ask != NULL && !k->doomed && (k->step == TXN_POSITION || k->step == TXN_IDLE))
+	{
+		forget_position(k);
+		start_call(k, TXN_ASK, KAFKATXN_COMMIT, k->ask);
+	}
+	else if (k->step == TXN_POSITION && !k->doomed)
 		send_position(k);
 	else if (k->step == TXN_IDLE || k->step == TXN_POSITION)
 	{
@@ -1364,6 +1654,7 @@ advance_transaction(KafkaSink *k)
 		end_call(k);
 	else if (outcome == KAFKATXN_MUST_ABORT)
 	{
+		explain(k);
 		doom(k, kafkatxn_error(k->txn));
 		begin_abort(k);
 	}
@@ -1386,6 +1677,16 @@ txn_status(KafkaSink *k)
 	return aborted ? SINK_ABORTED : SINK_OK;
 }
 
+/* What may go to the dead-letter topic goes.  Returns the number of records acked. */
+static size_t
+post_letters(KafkaLane *lane)
+{
+	size_t skipped = letterbox_turn(&lane->letters);
+
+	lane->in_flight -= skipped;
+	return skipped;
+}
+
 /* False when there is more. */
 static bool
 poll_lane(KafkaSink *k, KafkaLane *lane, size_t *acks)
@@ -1405,7 +1706,6 @@ static SinkStatus
 kafka_poll(Sink *sink, size_t *acks)
 {
 	KafkaSink *k = kafka(sink);
-	size_t skipped;
 
 	*acks = 0;
 	drain_pipe(k->wake_fds[0]);
@@ -1413,14 +1713,14 @@ kafka_poll(Sink *sink, size_t *acks)
 	for (unsigned i = 0; i < k->nqueues; i++)
 		if (!poll_lane(k, &k->lanes[i], acks))
 			sink->more = true;
+	for (unsigned i = 0; i < k->nlanes && !k->doomed && k->step != TXN_ABORT; i++)
+		*acks += post_letters(&k->lanes[i]);
 	if (k->txn != NULL)
 	{
 		advance_transaction(k);
 		return txn_status(k);
 	}
-	skipped = letterbox_turn(&k->letters);
-	k->lanes[0].in_flight -= skipped;
-	*acks += skipped;
+	count_letters(k, k->lane);
 	return sink->error[0] != '\0' ? SINK_FAILED : SINK_OK;
 }
 
@@ -1499,9 +1799,12 @@ close_producers(KafkaSink *k)
 		close_route(&k->routes[i]);
 	for (unsigned i = 0; i < k->nqueues; i++)
 		drain_lane(k, &k->lanes[i]);
-	letterbox_close(&k->letters);
 	for (unsigned i = 0; i < k->nqueues; i++)
+	{
+		letterbox_close(&k->lanes[i].letters);
 		close_lane(&k->lanes[i]);
+	}
+	refusals_free(&k->refusals);
 	return true;
 }
 

@@ -136,6 +136,8 @@ position_judge(const SlotMemory *memory, const SlotPlace *place)
 {
 	long was = strtol(memory->timeline, NULL, 10);
 	long is = strtol(place->timeline, NULL, 10);
+	TimelineVerdict verdict;
+	uint64_t left;
 
 	if (memory->position == 0)
 		return POSITION_SOUND;
@@ -147,7 +149,10 @@ position_judge(const SlotMemory *memory, const SlotPlace *place)
 		return POSITION_SLOT_GONE;
 	if (place->confirmed_lsn > memory->position)
 		return POSITION_GAP;
-	if (place->wal_end != 0 && place->wal_end < memory->position)
+	verdict =
+		timeline_judge(place->history, memory->timeline, place->timeline, memory->position, &left);
+	if (verdict == TIMELINE_LOST || verdict == TIMELINE_FOREIGN ||
+		(place->wal_end != 0 && place->wal_end < memory->position))
 		return POSITION_SERVER_BEHIND;
 	return is > was && was != 0 ? POSITION_NEW_TIMELINE : POSITION_SOUND;
 }
@@ -164,6 +169,10 @@ position_explain(PositionFault fault, const SlotMemory *memory, const SlotPlace 
 				 " that is remembered: going on, some records may repeat",
 				 place->timeline, memory->timeline, LSN_ARGS(place->confirmed_lsn),
 				 LSN_ARGS(memory->position));
+	else if (fault == POSITION_SERVER_BEHIND &&
+			 timeline_lost_text(place->history, memory->timeline, place->timeline, memory->position,
+								out, size))
+		return;
 	else if (fault == POSITION_SERVER_BEHIND)
 		snprintf(out, size,
 				 "the server ends at LSN " LSN_FORMAT ", timeline %s, but " LSN_FORMAT

@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "timeline.h"
+
 /* Who reads a slot. */
 typedef struct SlotHolder
 {
@@ -104,6 +106,7 @@ typedef struct SlotPlace
 	uint64_t wal_end; /* of what it has written; 0: not known */
 	bool found;       /* the slot */
 	uint64_t confirmed_lsn;
+	const TimelineHistory *history;
 } SlotPlace;
 
 typedef enum PositionFault

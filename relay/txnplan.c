@@ -170,14 +170,23 @@ txnplan_parse(const char *text, size_t len, TxnPosition *position)
 }
 
 TxnVerdict
-txnplan_judge(const TxnPosition *position, const char *system_id, const char *timeline,
-			  uint64_t slot_lsn)
+txnplan_judge(const TxnPosition *position, const SlotPlace *place)
 {
+	TimelineVerdict timeline;
+	uint64_t left;
+
 	if (position->system_id[0] == '\0')
 		return TXN_GOOD;
-	if (strcmp(position->system_id, system_id) != 0)
+	if (strcmp(position->system_id, place->system_id) != 0)
 		return TXN_OTHER_CLUSTER;
-	if (strcmp(position->timeline, timeline) != 0)
+	timeline =
+		timeline_judge(place->history, position->timeline, place->timeline, position->lsn, &left);
+	if (timeline != TIMELINE_SAME && timeline != TIMELINE_ANCESTOR)
 		return TXN_OTHER_TIMELINE;
-	return position->records > 0 && slot_lsn > position->lsn ? TXN_SLOT_PASSED : TXN_GOOD;
+	/* where a transaction ends that is there in part, nobody has noted */
+	if (timeline == TIMELINE_ANCESTOR && position->records > 0)
+		return TXN_CUT_BEFORE;
+	if (position->records > 0 && place->confirmed_lsn > position->lsn)
+		return TXN_SLOT_PASSED;
+	return timeline == TIMELINE_ANCESTOR ? TXN_PROMOTED : TXN_GOOD;
 }

@@ -33,6 +33,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "slot.h"
+
 typedef enum TxnCut
 {
 	TXN_GO_ON,
@@ -73,8 +75,10 @@ typedef struct TxnPosition
 typedef enum TxnVerdict
 {
 	TXN_GOOD,
+	TXN_PROMOTED, /* of a timeline that this one comes from, before that was left: go on */
 	TXN_OTHER_CLUSTER,
-	TXN_OTHER_TIMELINE,
+	TXN_OTHER_TIMELINE, /* what is there is not what this server has, or nobody knows */
+	TXN_CUT_BEFORE,     /* in part, and on this timeline the rest may be another */
 	TXN_SLOT_PASSED /* the slot is behind the beginning of a transaction that is there in part */
 } TxnVerdict;
 
@@ -100,8 +104,7 @@ extern int64_t txnplan_longest_ms(int64_t interval_ms);
 extern char *txnplan_format(const TxnPosition *position);
 extern bool txnplan_parse(const char *text, size_t len, TxnPosition *position);
 
-/* May a stream of this cluster, from a slot that stands at slot_lsn, go on there? */
-extern TxnVerdict txnplan_judge(const TxnPosition *position, const char *system_id,
-								const char *timeline, uint64_t slot_lsn);
+/* May a stream of this server, from its slot, go on there? */
+extern TxnVerdict txnplan_judge(const TxnPosition *position, const SlotPlace *place);
 
 #endif /* NOVA_RELAY_TXNPLAN_H */

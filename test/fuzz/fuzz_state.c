@@ -2,7 +2,8 @@
  *
  * fuzz_state.c
  *		libFuzzer target: no record of the state topic may crash its reader, and
- *		what is taken is the same after it was written again.
+ *		what is taken is the same after it was written again; and no history of
+ *		timelines may, either.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "../../relay/state.h"
+#include "../../relay/timeline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,7 +47,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	StateRecord record;
+	TimelineHistory history;
+	uint64_t left;
 
+	if (timeline_parse((const char *) data, size, &history) && history.n > TIMELINES_MAX)
+		abort();
+	if (timeline_judge(&history, "2", "3", 1, &left) == TIMELINE_ANCESTOR && left == 0)
+		abort();
 	if (!state_parse((const char *) data, size, &record))
 		return 0;
 	if (as_servers_say(record.system_id) && as_servers_say(record.timeline))

@@ -157,7 +157,9 @@ is($relay->term, 0, 'not kept: stops');
 run_once('kept', $prefix, 8);
 is(ids($prefix, 3), '6 7 8', 'kept again: it goes on');
 
-# A standby is promoted.  This version copies no slots, so we do.
+# A standby is promoted.  This version copies no slots, so we do.  Beside a relay that
+# delivers at least once there is one that delivers exactly once, and one that will
+# have delivered from the old primary what the new one has not.
 sub pair
 {
 	my ($name) = @_;
@@ -174,19 +176,25 @@ $node->backup('base');
 my $standby = pair('standby');
 $standby->start;
 $prefix = topic_prefix();
-$relay = start_relay('moves', $node, $kafka, config($prefix));
-$relay->wait_for_line(qr/streaming from slot nova_moves/);
+my %once = map { $_ => { %{ config("$prefix-$_") }, 'nova.delivery' => 'exactly-once', 'transaction.boundary.interval.ms' => 20 } } qw(once lost);
+$kafka->create_topic("$prefix-once.public.t", 1);
+my %relays = (moves => start_relay('moves', $node, $kafka, config($prefix)),
+	map { $_ => start_relay($_, $node, $kafka, $once{$_}) } keys %once);
+$relays{$_}->wait_for_line(qr/streaming from slot nova_$_/) for sort keys %relays;
 sql('INSERT INTO t VALUES (10); CHECKPOINT');
-wait_confirmed($node, 'nova_moves');
-is($relay->term, 0, 'switch-over: a relay for one host stops');
+wait_confirmed($node, "nova_$_") for keys %relays;
+is($relays{$_}->term, 0, "switch-over: a relay for one host stops: $_") for sort keys %relays;
 $standby->stop;
-Nova::capture('cp', '-r', $node->data_dir . '/pg_replslot/nova_moves', $standby->data_dir . '/pg_replslot/');
+Nova::capture('cp', '-r', $node->data_dir . "/pg_replslot/nova_$_", $standby->data_dir . '/pg_replslot/') for keys %relays;
 $standby->start;
 my %hosts = ('database.hostname' => $standby->host . ', ' . $node->host, 'database.port' => $standby->port . ',' . $node->port);
 $relay = start_relay('moves', $node, $kafka, config($prefix, %hosts));
 $relay->wait_for_line(qr/streaming from slot nova_moves.*timeline 1/);
+my $once = start_relay('once', $node, $kafka, { %{ $once{once} }, %hosts });
+$once->wait_for_line(qr/streaming from slot nova_once.*timeline 1/);
 sql('INSERT INTO t VALUES (11)');
-wait_confirmed($node, 'nova_moves');
+wait_confirmed($node, "nova_$_") for qw(moves once);
+sql('DO $$ BEGIN FOR i IN 101..120 LOOP INSERT INTO t VALUES (i); COMMIT; END LOOP; END $$');
 $node->wait_for_catchup($standby);
 my $old = $node;
 $node->stop('fast');
@@ -195,18 +203,36 @@ $standby->promote;
 $relay->wait_for_line(qr/warn: PostgreSQL: timeline 2, it was 1: a standby was promoted/);
 $relay->wait_for_line(qr/streaming from slot nova_moves.*timeline 2/);
 $relay->wait_for_line(qr/info: slot nova_moves: timeline 2, it was 1: a standby was promoted, and the slot is there at LSN $lsn/);
+$once->wait_for_line(qr/info: exactly once: timeline 2, the position nova_once\/position is of timeline 1: a standby was promoted, which has everything/);
+$once->wait_for_line(qr/streaming from slot nova_once.*timeline 2/);
 $node = $standby;
 sql('INSERT INTO t VALUES (12)');
-wait_confirmed($node, 'nova_moves');
-is(ids($prefix, 3), '10 11 12', 'switch-over: nothing is lost');
+wait_confirmed($node, "nova_$_") for qw(moves once);
+is(ids($prefix, 23), join(' ', 10 .. 12, 101 .. 120), 'switch-over: nothing is lost');
 is($relay->term, 0, 'switch-over: stops');
+is($once->term, 0, 'switch-over, exactly once: stops');
+is(join(' ', map { /"id":(\d+)/ } kcat($kafka, "$prefix-once.public.t", "%k\n")), join(' ', 10, 11, 101 .. 120, 12),
+	'switch-over, exactly once: each change is there once, in order');
 
 # The one that was not asked to go comes back with its old timeline.
 $old->start;
 relay_fails(start_relay('moves', $old, $kafka, config($prefix)),
 	qr/stopping: PostgreSQL: slot "nova_moves": this server is on timeline 1, but timeline 2 was delivered from already: .*/,
 	'the primary from before');
+relay_fails(start_relay('once', $old, $kafka, $once{once}),
+	qr/stopping: state topic \S+: the position nova_once\/position: it is of timeline 2, and the server is on 1: this is a primary from before a promotion; .*/,
+	'the primary from before, exactly once');
+
+# What it writes on its own, and is delivered, the new one has not.
+my $lost = start_relay('lost', $old, $kafka, $once{lost});
+$lost->wait_for_line(qr/streaming from slot nova_lost.*timeline 1/);
+$old->safe_psql('postgres', 'INSERT INTO t VALUES (13)');
+wait_confirmed($old, 'nova_lost');
+is($lost->term, 0, 'exactly once from the primary from before');
 $old->stop;
+relay_fails(start_relay('lost', $node, $kafka, $once{lost}),
+	qr/stopping: state topic \S+: the position nova_lost\/position: the server is on timeline 2, which left timeline 1 at LSN \S+, but that one was delivered up to LSN \S+: .*remove the record to go on from LSN \S+, where the slot stands.*/,
+	'a position that the promoted one does not have');
 
 # Promoted without the slot.
 sql(q{SELECT pg_drop_replication_slot('nova_moves')});

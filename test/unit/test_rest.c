@@ -357,6 +357,8 @@ test_loggers(void **state)
 	assert_int_equal(ask_with("{}", "PUT", "/admin/loggers/root", "not specified"), 400);
 	assert_int_equal(ask("GET", "/admin/loggers/x", NULL, "Logger x not found."), 404);
 	log_set_level(LOG_INFO);
+}
+
 /* How often a piece is in the metrics. */
 static size_t
 count_metrics(const char *piece)

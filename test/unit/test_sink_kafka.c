@@ -20,8 +20,9 @@
 #include "log.h"
 #include "sink.h"
 
-#define API_PRODUCE 0
-#define PATIENCE_S  60
+#define API_PRODUCE        0
+#define API_ADD_PARTITIONS 24
+#define PATIENCE_S         60
 
 /* A broker, the sink on it, and what the sink said of its records. */
 typedef struct Fixture
@@ -38,6 +39,8 @@ typedef struct Fixture
 
 static char prefix[] = "cdc";
 static char dlq[] = "cdc.dlq";
+static char transactional_id[] = "nova-cdc-slot";
+static char state_topic[] = "state";
 static char bootstrap_name[] = "bootstrap.servers";
 static char linger_name[] = "linger.ms";
 static char linger_value[] = "50";
@@ -61,7 +64,7 @@ on_given_up(void *arg, Buffer *buf, uint32_t n)
 }
 
 static void
-open_sink(Fixture *f, BadPolicy policy)
+open_sink_for(Fixture *f, BadPolicy policy, bool exactly_once)
 {
 	const RelayArgs args = {.sink = SINK_KAFKA};
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -79,13 +82,26 @@ open_sink(Fixture *f, BadPolicy policy)
 	f->pairs[1] = (ConfigPair){.name = linger_name, .value = linger_value};
 	f->cfg = (RelayConfig){
 		.kafka = {f->pairs, 2}, .bad_records = policy, .topic_prefix = prefix, .dlq_topic = dlq};
+	f->cfg.exactly_once = exactly_once;
+	f->cfg.transactional_id = transactional_id;
+	f->cfg.state_topic = state_topic;
+	f->cfg.txn_interval_ms = 100;
 	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.t", 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.u", 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, state_topic, 1, 1), 0);
 	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, dlq, 1, 1), 0);
 	f->sink = sink_kafka_open(&f->cfg, &args,
 							  (SinkEvents){.arg = f, .acked = on_acked, .given_up = on_given_up},
 							  err, sizeof(err));
 	assert_non_null(f->sink);
 	assert_int_equal(sink_route(f->sink, 0, "cdc.t"), SINK_OK);
+	assert_int_equal(sink_route(f->sink, 1, "cdc.u"), SINK_OK);
+}
+
+static void
+open_sink(Fixture *f, BadPolicy policy)
+{
+	open_sink_for(f, policy, false);
 }
 
 static void
@@ -285,6 +301,198 @@ what_waits_is_given_up(void **state)
 	assert_int_equal(f.given_up, 1500);
 }
 
+/*
+ * Exactly once
+ */
+
+static SinkStatus
+wait_for_sink(Fixture *f)
+{
+	struct pollfd fd = sink_pollfd(f->sink);
+	size_t acks;
+
+	(void) poll(&fd, 1, f->sink->more ? 0 : 20);
+	return sink_poll(f->sink, &acks);
+}
+
+static void
+claim(Fixture *f, BadPolicy policy)
+{
+	open_sink_for(f, policy, true);
+	sink_claim(f->sink);
+	while (f->sink->txn != SINK_TXN_OPEN)
+		assert_int_equal(wait_for_sink(f), SINK_OK);
+}
+
+/* As the relay does it: from the first on after each abort, until it is committed. */
+static SinkStatus
+deliver(Fixture *f, const NovaRecord *records, size_t n, int *aborts)
+{
+	const uint64_t commits = f->sink->commits;
+	time_t end = time(NULL) + PATIENCE_S;
+	size_t sent = 0;
+
+	for (*aborts = 0; f->sink->commits == commits;)
+	{
+		SinkStatus status;
+		size_t accepted = 0;
+
+		if (sent < n)
+			(void) sink_produce(f->sink, records + sent, n - sent, &f->buf, &accepted);
+		sent += accepted;
+		if (sent == n && f->sink->txn == SINK_TXN_OPEN)
+		{
+			sink_commit(f->sink, "key", "position");
+			sent++;
+		}
+		status = wait_for_sink(f);
+		if (status == SINK_FAILED)
+			return status;
+		if (status == SINK_ABORTED)
+		{
+			/* behind one there may be another, of the sequence that has a gap now */
+			*aborts += f->sink->learned;
+			f->sink->learned = false;
+			sent = 0;
+		}
+		assert_true(time(NULL) < end);
+	}
+	return SINK_OK;
+}
+
+/* Three records that differ, to topics by these routes. */
+static void
+three(NovaRecord records[3], const uint32_t routes[3])
+{
+	static const char bytes[] = "0123456789";
+
+	for (size_t i = 0; i < 3; i++)
+		records[i] = (NovaRecord){.op = NOVA_OP_CREATE,
+								  .route = routes[i],
+								  .key = {"k", 1},
+								  .value = {bytes, (uint32_t) (i + 1)}};
+}
+
+static const uint32_t one_topic[3] = {0, 0, 0};
+static const uint32_t two_topics[3] = {0, 1, 0};
+
+static void
+once_a_refusal_has_its_letter(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, one_topic);
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+	{
+		claim(&f, i % 2 == 0 ? BAD_DLQ : BAD_SKIP);
+		rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[i]);
+		assert_int_equal(deliver(&f, records, 1, &aborts), SINK_OK);
+		assert_int_equal(aborts, 1);
+		assert_int_equal(f.given_up, 1);
+		assert_int_equal(f.acked, 1);
+		assert_int_equal(f.sink->bad.letters, i % 2 == 0 ? 1 : 0);
+		assert_int_equal(f.sink->bad.skipped, i % 2 == 0 ? 0 : 1);
+		close_sink(&f);
+	}
+}
+
+static void
+once_the_culprit_of_a_batch_is_found(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, one_topic);
+	claim(&f, BAD_DLQ);
+	/* all of them; then the second one, of those that come alone */
+	rd_kafka_mock_push_request_errors(
+		f.cluster, API_PRODUCE, 3, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_NO_ERROR,
+		RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	assert_int_equal(deliver(&f, records, 3, &aborts), SINK_OK);
+	assert_int_equal(aborts, 2);
+	assert_int_equal(f.acked, 3);
+	assert_int_equal(f.sink->bad.letters, 1);
+	/* what is committed is forgotten: the same record may be good one day */
+	assert_int_equal(deliver(&f, records, 3, &aborts), SINK_OK);
+	assert_int_equal(aborts, 0);
+	assert_int_equal(f.sink->bad.letters, 1);
+	close_sink(&f);
+}
+
+/* Kafka names no record where it refuses a topic to the transaction. */
+static void
+once_the_topic_is_found(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, two_topics);
+	claim(&f, BAD_DLQ);
+	rd_kafka_mock_push_request_errors(
+		f.cluster, API_ADD_PARTITIONS, 3, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+		RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	assert_int_equal(deliver(&f, records, 3, &aborts), SINK_OK);
+	assert_int_equal(aborts, 2);
+	assert_int_equal(f.acked, 3);
+	assert_int_equal(f.sink->bad.letters, 1);
+	close_sink(&f);
+}
+
+static void
+once_a_refused_transaction_stops(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, one_topic);
+	claim(&f, BAD_FAIL);
+	rd_kafka_mock_push_request_errors(f.cluster, API_ADD_PARTITIONS, 1,
+									  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_FAILED);
+	expect_error(&f, "Kafka refused a transaction: ");
+	expect_error(&f, "the right to write to the topic");
+	close_sink(&f);
+	assert_int_equal(f.acked, 0);
+	/* the topic of the letters is the one */
+	claim(&f, BAD_DLQ);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[2]);
+	rd_kafka_mock_push_request_errors(f.cluster, API_ADD_PARTITIONS, 2, RD_KAFKA_RESP_ERR_NO_ERROR,
+									  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_FAILED);
+	assert_int_equal(aborts, 1);
+	expect_error(&f, "not among those that records are for");
+	close_sink(&f);
+	assert_int_equal(f.acked, 0);
+}
+
+static void
+once_a_large_letter_becomes_a_pointer(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, one_topic);
+	claim(&f, BAD_DLQ);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 2, refusals[2],
+									  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_OK);
+	assert_int_equal(aborts, 2);
+	assert_int_equal(f.sink->bad.letters, 1);
+	close_sink(&f);
+	assert_int_equal(f.acked, 1);
+}
+
 int
 main(void)
 {
@@ -296,6 +504,11 @@ main(void)
 		cmocka_unit_test(a_refused_letter_stops),
 		cmocka_unit_test(a_large_letter_is_tried_twice),
 		cmocka_unit_test(what_waits_is_given_up),
+		cmocka_unit_test(once_a_refusal_has_its_letter),
+		cmocka_unit_test(once_the_culprit_of_a_batch_is_found),
+		cmocka_unit_test(once_the_topic_is_found),
+		cmocka_unit_test(once_a_refused_transaction_stops),
+		cmocka_unit_test(once_a_large_letter_becomes_a_pointer),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);

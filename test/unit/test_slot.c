@@ -140,14 +140,18 @@ test_positions(void **state)
 		{500, "7", "2", 499, true, 400, POSITION_SERVER_BEHIND},
 		{500, "7", "3", 499, true, 400, POSITION_SERVER_BEHIND},
 		{500, "7", "2", 0, true, 400, POSITION_SOUND},
+		/* the server's history: timeline 2 was left at 600, 4 at 700, and 3 not taken */
+		{600, "7", "5", 900, true, 400, POSITION_NEW_TIMELINE},
+		{601, "7", "5", 900, true, 400, POSITION_SERVER_BEHIND},
 	};
+	const TimelineHistory history = {.n = 2, .left = {{2, 600}, {4, 700}}};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
 		SlotMemory m = {"7", "2", cases[i].position};
-		SlotPlace p = {cases[i].system, cases[i].timeline, cases[i].wal_end, cases[i].found,
-					   cases[i].confirmed};
+		SlotPlace p = {cases[i].system, cases[i].timeline,  cases[i].wal_end,
+					   cases[i].found,  cases[i].confirmed, &history};
 		char text[512];
 
 		position_explain(cases[i].fault, &m, &p, text, sizeof(text));
@@ -161,7 +165,8 @@ static void
 test_gap_names_both(void **state)
 {
 	SlotMemory m = {"7", "1", UINT64_C(0x1000000AB)};
-	SlotPlace p = {"7", "1", 0, true, UINT64_C(0x2000000CD)};
+	const TimelineHistory history = {0};
+	SlotPlace p = {"7", "1", 0, true, UINT64_C(0x2000000CD), &history};
 	char text[512];
 
 	(void) state;

@@ -190,22 +190,43 @@ test_position_refused(void **state)
 					   &position));
 }
 
+static TxnVerdict
+judge(const TxnPosition *position, const char *system_id, const char *timeline, uint64_t slot_lsn,
+	  const TimelineHistory *history)
+{
+	const SlotPlace place = {system_id, timeline, 0, true, slot_lsn, history};
+
+	return txnplan_judge(position, &place);
+}
+
 static void
 test_verdicts(void **state)
 {
+	const TimelineHistory history = {.n = 1, .left = {{1, 100}}};
+	const TimelineHistory unknown = {0};
 	TxnPosition nothing = {0};
 	TxnPosition at = {.system_id = "7", .timeline = "1", .lsn = 100};
 
 	(void) state;
-	assert_int_equal(txnplan_judge(&nothing, "7", "1", 500), TXN_GOOD);
-	assert_int_equal(txnplan_judge(&at, "8", "1", 100), TXN_OTHER_CLUSTER);
-	assert_int_equal(txnplan_judge(&at, "7", "2", 100), TXN_OTHER_TIMELINE);
-	assert_int_equal(txnplan_judge(&at, "7", "1", 50), TXN_GOOD);
+	assert_int_equal(judge(&nothing, "7", "1", 500, &unknown), TXN_GOOD);
+	assert_int_equal(judge(&at, "8", "1", 100, &unknown), TXN_OTHER_CLUSTER);
+	assert_int_equal(judge(&at, "7", "2", 100, &unknown), TXN_OTHER_TIMELINE);
+	assert_int_equal(judge(&at, "7", "2", 100, &history), TXN_PROMOTED);
+	assert_int_equal(judge(&at, "7", "2", 500, &history), TXN_PROMOTED);
+	assert_int_equal(judge(&at, "7", "1", 50, &unknown), TXN_GOOD);
 	/* with nothing to write, the slot goes on alone */
-	assert_int_equal(txnplan_judge(&at, "7", "1", 500), TXN_GOOD);
+	assert_int_equal(judge(&at, "7", "1", 500, &unknown), TXN_GOOD);
 	at.records = 3;
-	assert_int_equal(txnplan_judge(&at, "7", "1", 100), TXN_GOOD);
-	assert_int_equal(txnplan_judge(&at, "7", "1", 101), TXN_SLOT_PASSED);
+	assert_int_equal(judge(&at, "7", "1", 100, &unknown), TXN_GOOD);
+	assert_int_equal(judge(&at, "7", "1", 101, &unknown), TXN_SLOT_PASSED);
+	assert_int_equal(judge(&at, "7", "2", 100, &history), TXN_CUT_BEFORE);
+	/* behind where its timeline was left, and of another branch */
+	at.records = 0;
+	at.lsn = 101;
+	assert_int_equal(judge(&at, "7", "2", 100, &history), TXN_OTHER_TIMELINE);
+	strcpy(at.timeline, "2");
+	assert_int_equal(judge(&at, "7", "3", 100, &history), TXN_OTHER_TIMELINE);
+	assert_int_equal(judge(&at, "7", "1", 100, &unknown), TXN_OTHER_TIMELINE);
 }
 
 int
