@@ -29,7 +29,7 @@ group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$1)),$(if 
 DEV          = stop status logs topics deploy-connector delete-connector health test-cdc psql kafka-ui \
                $(if $(filter docker,$(RUNTIME)),start restart)
 CONSUME      = $(addprefix consume-,users posts follows comments likes events)
-.PHONY: $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean list-regress list-isolation
+.PHONY: $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean list-targets list-regress list-isolation
 
 ifeq ($(PGXS),)
 
@@ -182,6 +182,10 @@ format:
 
 distclean: clean clean-dev
 	rm -rf .deps build
+
+# Those that may be typed, for whoever checks what pages name.
+list-targets:
+	@echo all install clean $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean
 
 list-regress:
 	@echo $(REGRESS_TESTS)

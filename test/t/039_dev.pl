@@ -146,6 +146,37 @@ like(made('pid files of others', 'stop'), qr/^nothing runs$/m, 'this process is 
 	is($delete, "DELETE /connectors/$connector ''", 'it is deleted');
 }
 
+# In containers: what is asked of docker, by one that only writes it down.
+{
+	my $bin = PostgreSQL::Test::Utils::tempdir('bin');
+	local $ENV{PATH} = "$bin:$ENV{PATH}";
+	local $ENV{RUNTIME} = 'docker';
+	local $ENV{DOCKER_LOG} = "$bin/log";
+	local $ENV{DB_PASSWORD} = 'x';
+	spew("$bin/docker", <<'END');
+#!/bin/sh
+echo "$*" >> "$DOCKER_LOG"
+case $* in
+	*" relay config "*) exec "$NOVA_RELAY" config deploy/postgres-connector.json ;;
+	*" --list") echo cdc.users ;;
+esac
+END
+	chmod 0755, "$bin/docker";
+	made('docker: start', 'start');
+	my @asked = map { s/^compose --env-file \S+\.env\.example -f \S+docker-compose\.yml //r } split /\n/, slurp("$bin/log");
+	is($asked[0], 'up -d --build --wait postgres kafka', 'docker: first those the topics need');
+	is($asked[-1], 'up -d --build --wait', 'docker: then all');
+	my %made = map { /--create .*--topic (\S+) --partitions (\d+) / ? ($1 => $2) : () } @asked;
+	is_deeply(\%made, { '__debezium-heartbeat.cdc' => 1, 'cdc.posts' => 10, 'cdc.follows' => 5, 'cdc.comments' => 5, 'cdc.likes' => 8, 'events' => 10 },
+		'docker: the topics that are missing');
+	is(scalar(grep { /--topic cdc\.posts .*--config cleanup\.policy=compact --config retention\.ms=2592000000 --config compression\.type=snappy$/ } @asked), 1,
+		'docker: with their settings');
+	spew("$bin/log", '');
+	made("docker: $_", $_) for qw(stop status logs consume-users clean-dev);
+	my @done = map { s/^.*docker-compose\.yml //r } split /\n/, slurp("$bin/log");
+	is_deeply([ map { /^(\S+)/ } @done ], [qw(stop ps logs exec down)], 'docker: what follows');
+}
+
 # Its data is still there; then it is gone.
 made('it starts with what it had', 'start');
 like(made('psql', 'psql', 'SQL=SELECT username FROM users'), qr/test-cdc-\d+/, 'the row');
