@@ -22,9 +22,14 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) valgrind test-chaos test-compat demo lint docs bench-decode \
-               bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once
-group_of     = $(if $(filter demo,$1),demo,$(if $(filter lint,$1),lint,$(if $(filter bench%,$1),bench,test)))
-.PHONY: $(NEEDY) help deps format distclean list-regress list-isolation
+               bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once \
+               $(if $(filter docker,$(RUNTIME)),,start restart)
+group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$1)),$(if $(filter start restart,$1),dev),test)
+# What deploy/dev does in the environment that "make start" made.
+DEV          = stop status logs topics deploy-connector delete-connector health test-cdc psql kafka-ui \
+               $(if $(filter docker,$(RUNTIME)),start restart)
+CONSUME      = $(addprefix consume-,users posts follows comments likes events)
+.PHONY: $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean list-targets list-regress list-isolation
 
 ifeq ($(PGXS),)
 
@@ -68,15 +73,20 @@ RELAY_MAKE = $(MAKE) --no-print-directory -C relay $(if $(WERROR),WERROR=1) $(if
 .PHONY: relay-all relay-install relay-clean unit-clean
 all: relay-all
 install: relay-install
-clean: relay-clean unit-clean
+clean: relay-clean unit-clean dev-note
 relay-install: relay-all
 relay-all relay-install relay-clean:
 	+@$(RELAY_MAKE) $(@:relay-%=%)
+# The environment of "make start" runs from copies: its data is not a product.
+.PHONY: dev-note
+dev-note:
+	@! test -f "$$(deploy/dev dir)/settings" || \
+		echo "the environment in $$(deploy/dev dir) is kept; make clean-dev removes it and its data"
 unit-clean:
 	+@$(MAKE) --no-print-directory -C test/unit clean
 
-.PHONY: deps-test deps-demo deps-lint deps-bench
-deps-test deps-demo deps-lint deps-bench:
+.PHONY: deps-test deps-demo deps-dev deps-lint deps-bench
+deps-test deps-demo deps-dev deps-lint deps-bench:
 	@test/lib/deps $(@:deps-%=%)
 
 test: deps-test all
@@ -111,6 +121,11 @@ test-compat: deps-test all
 demo: deps-demo all
 	@test/lib/stage deploy/demo
 
+ifneq ($(RUNTIME),docker)
+start restart: deps-dev all
+	@deploy/dev $@
+endif
+
 # The plugin that emits nothing, found through dynamic_library_path.
 bench/nova_empty.so: bench/nova_empty.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
@@ -144,14 +159,33 @@ docs: deps-test all
 
 endif
 
+$(filter-out logs psql,$(DEV)):
+	@deploy/dev $@
+
+logs:
+	@deploy/dev logs $(S)
+
+psql:
+	@deploy/dev psql $${SQL:+"$$SQL"}
+
+$(CONSUME):
+	@deploy/dev consume $(@:consume-%=%) $(COUNT)
+
+clean-dev:
+	@deploy/dev remove
+
 deps:
-	@test/lib/deps build demo test lint bench
+	@test/lib/deps build demo dev test lint bench
 
 format:
 	clang-format -i $$(test/lib/lint --list)
 
-distclean: clean
+distclean: clean clean-dev
 	rm -rf .deps build
+
+# Those that may be typed, for whoever checks what pages name.
+list-targets:
+	@echo all install clean $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean
 
 list-regress:
 	@echo $(REGRESS_TESTS)
@@ -165,6 +199,8 @@ help:
 	@echo 'clean         remove what was built; distclean also the Kafka fetched for tests'
 	@echo 'deps          install every package that building, testing and measuring need'
 	@echo 'demo          a private PostgreSQL, the relay and its embedded broker, working'
+	@echo 'start stop restart status logs health topics deploy-connector delete-connector test-cdc consume-users … psql kafka-ui clean-dev'
+	@echo '              PostgreSQL, Kafka and the relay on this machine, RUNTIME=docker in containers: docs/operations.md'
 	@echo 'test          every suite; ends with "N passed, N failed"'
 	@echo 'unit          pure modules; one program: T=test_tracker'
 	@echo 'regress       pg_regress; one file: T=types'

@@ -37,7 +37,7 @@ $node->command_ok(
 # exported before does not count.
 delete local @ENV{qw(DB_NAME EVENTS_PARTITIONS REPLICATION_FACTOR)};
 local %ENV = (%ENV, DB_HOST => $node->host, DB_PORT => $node->port, DB_USER => 'nova_relay',
-	DB_PASSWORD => 'very-Secret', KAFKA_BROKER => $kafka->bootstrap);
+	DB_PASSWORD => 'very-Secret', KAFKA_BROKER => $kafka->bootstrap, NOVA_LISTENERS => 'http://127.0.0.1:0');
 my $relay = start_relay_with('basic', $shipped);
 $relay->wait_for_line(qr/streaming from slot $slot/);
 

@@ -1,0 +1,69 @@
+#!/usr/bin/python3
+"""kafka-view.py BOOTSTRAP: what a Kafka holds, on a terminal.
+
+Topics with their partitions and the range of offsets they hold, then every
+consumer group with what it has not read yet.  Reads only, commits nothing, and
+joins no group: committed() asks for a group's offsets without being a member.
+"""
+import sys
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+TIMEOUT = 20
+
+
+def consumer(bootstrap, group):
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": group,
+                     "enable.auto.commit": False})
+
+
+def ranges(client, metadata):
+    """(topic, partition) -> (first offset, next offset)"""
+    found = {}
+    for name, topic in metadata.topics.items():
+        for number in topic.partitions:
+            found[name, number] = client.get_watermark_offsets(
+                TopicPartition(name, number), timeout=TIMEOUT)
+    return found
+
+
+def show_topics(metadata, found):
+    print(f"{'TOPIC':<36} {'PARTITIONS':>10} {'OFFSETS':>12}")
+    for name in sorted(metadata.topics):
+        numbers = metadata.topics[name].partitions
+        held = sum(found[name, n][1] - found[name, n][0] for n in numbers)
+        print(f"{name:<36} {len(numbers):>10} {held:>12}")
+
+
+def show_group(bootstrap, group, found):
+    """A line for each topic of which the group has committed something."""
+    client = consumer(bootstrap, group)
+    partitions = [TopicPartition(name, n) for name, n in found]
+    behind = {}
+    for p in client.committed(partitions, timeout=TIMEOUT):
+        if p.error is not None:
+            raise KafkaException(p.error)
+        if p.offset >= 0:
+            behind[p.topic] = behind.get(p.topic, 0) + found[p.topic, p.partition][1] - p.offset
+    client.close()
+    for topic, lag in sorted(behind.items()):
+        print(f"{group:<36} {topic:<28} {lag:>12}")
+
+
+def main(bootstrap):
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    metadata = admin.list_topics(timeout=TIMEOUT)
+    client = consumer(bootstrap, "nova-kafka-view")
+    found = ranges(client, metadata)
+    client.close()
+    print(f"brokers: {', '.join(str(b) for b in metadata.brokers.values())}\n")
+    show_topics(metadata, found)
+    print(f"\n{'GROUP':<36} {'TOPIC':<28} {'LAG':>12}")
+    for group in sorted(g.id for g in admin.list_groups(timeout=TIMEOUT)):
+        show_group(bootstrap, group, found)
+
+
+if len(sys.argv) != 2:
+    sys.exit(__doc__.splitlines()[0])
+main(sys.argv[1])

@@ -1,0 +1,188 @@
+#
+# The environment of "make start": started twice, used, stopped twice, started
+# again with its data, removed; what it must not touch; the calls over REST.
+#
+use strict;
+use warnings;
+
+use IO::Socket::INET;
+use IPC::Run ();
+use JSON::PP ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $dir = PostgreSQL::Test::Utils::tempdir('dev') . '/state';
+my $connector = 'nova-postgres-cdc-connector';
+
+# Four ports in a row, below those of outgoing connections (test/kafka/kafka says why).
+sub free_ports
+{
+	for (1 .. 1000)
+	{
+		my $first = 10240 + int rand 20000;
+		my @held = grep { $_ } map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $_, Listen => 1) } $first .. $first + 3;
+		return $first .. $first + 3 if @held == 4;
+	}
+	die 'no free ports';
+}
+
+my ($kafka_port, undef, $pg_port, $relay_port) = free_ports();
+my @ports = ($kafka_port, $kafka_port + 1, $pg_port, $relay_port);
+%ENV = (%ENV, DEV_DIR => $dir, PG_PORT => $pg_port, KAFKA_PORT => $kafka_port, RELAY_PORT => $relay_port);
+delete @ENV{qw(RUNTIME DB_PASSWORD COUNT SQL S)};
+
+# Status and what it said.
+sub make
+{
+	my ($out, @arguments) = ('', @_);
+	IPC::Run::run([ 'make', '-s', '--no-print-directory', @arguments ], '<', \'', '>&', \$out);
+	my $status = $? >> 8;
+	note("make @arguments: $status\n$out");
+	return ($status, $out);
+}
+
+sub made
+{
+	my ($name, @arguments) = @_;
+	my ($status, $out) = make(@arguments);
+	is($status, 0, $name) or diag($out);
+	return $out;
+}
+
+# Whoever was started from there, by what it was given.
+sub processes
+{
+	return grep { my $line = slurp($_) // ''; index($line, "$dir/") >= 0 } glob '/proc/[0-9]*/cmdline';
+}
+
+sub slurp
+{
+	my ($path) = @_;
+	open my $in, '<', $path or return;
+	local $/;
+	return scalar <$in>;
+}
+
+sub spew
+{
+	my ($path, $text) = @_;
+	open my $out, '>', $path or die "$path: $!";
+	print $out $text;
+	close $out or die "$path: $!";
+	return;
+}
+
+sub taken { return grep { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_) } @ports }
+
+sub pids { my ($text) = @_; return join ' ', $text =~ /runs, pid (\d+)/g }
+
+END
+{
+	my $status = $?;
+	system('deploy/dev', 'remove') if -e "$dir/settings";
+	$? = $status;
+}
+
+# A port that somebody has.
+{
+	my $other = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $pg_port, Listen => 1);
+	my ($status, $out) = make('start');
+	isnt($status, 0, 'a port that is taken ends the start');
+	like($out, qr/postgres: somebody else listens on port $pg_port; .*PG_PORT/, 'and is named');
+}
+
+# Twice.
+my $started = made('it starts', 'start');
+is(scalar(() = $started =~ /runs, pid/g), 3, 'three processes');
+like($started, qr/$connector RUNNING, task RUNNING/, 'the connector runs');
+my $again = made('it starts again', 'start');
+is(pids($again), pids($started), 'the same processes');
+is(pids(made('status', 'status')), pids($started), 'status has them, too');
+is(system("curl -s http://127.0.0.1:$relay_port/connectors/$connector/status | " .
+	q{jq -e '.connector.state == "RUNNING" and .tasks[0].state == "RUNNING"' > /dev/null}), 0, 'the health check of the team');
+made('health', 'health');
+
+# Topics and records.
+my %partitions = made('topics', 'topics') =~ /^(\S+) +(\d+) partitions$/mg;
+my %asked = ('cdc.users' => 3, 'cdc.posts' => 10, 'cdc.follows' => 5, 'cdc.comments' => 5, 'cdc.likes' => 8, 'events' => 10);
+is_deeply({ map { $_ => $partitions{$_} } keys %asked }, \%asked, 'with their partitions');
+my $record = made('test-cdc', 'test-cdc');
+like($record, qr/^cdc\.users \[\d\] \{"id":1\} => \{"id":1,"username":"test-cdc-\d+",.*"__op":"c","__source_ts_ms":\d+\}$/, 'the record');
+is(made('consume-users', 'consume-users', 'COUNT=1'), $record, 'the same from the beginning');
+is(made('psql', 'psql', q{SQL=SELECT count(*) AS "how many" FROM users}), " how many \n----------\n        1\n(1 row)\n\n", 'one row');
+like(made('kafka-ui', 'kafka-ui'), qr/^cdc\.users +3 +1$/m, 'and one record');
+like(made('logs', 'logs', 'S=relay'), qr/streaming from slot debezium_nova_slot/, 'of the relay');
+
+# What was fixed.
+my ($status, $out) = make('start', 'RELAY_PORT=1');
+isnt($status, 0, 'another port is refused');
+like($out, qr/has RELAY_PORT=$relay_port/, 'with the one there is');
+
+# It stops, and so does nobody else.
+made('it stops', 'stop');
+is_deeply([ processes() ], [], 'nothing is left running');
+is_deeply([ taken() ], [], 'its ports are free');
+like(made('it stops again', 'stop'), qr/^nothing runs$/m, 'with nothing to do');
+($status, $out) = make('status');
+isnt($status, 0, 'status is a failure');
+is(scalar(() = $out =~ /stopped/g), 3, 'all are stopped');
+spew($_, "$$\n") for "$dir/relay.pid", "$dir/kafka/1/pid", "$dir/data/postmaster.pid";
+like(made('pid files of others', 'stop'), qr/^nothing runs$/m, 'this process is not ended');
+
+# Called as Connect is.
+{
+	my $log = "$dir/rest";
+	my ($in, $said) = ('', '');
+	my $fake = IPC::Run::start([ '/usr/bin/python3', 'test/lib/fake_connect.py', $relay_port, $log ], '<', \$in, '>', \$said);
+	$fake->pump until $said =~ /ready/;
+	made('deploy-connector', 'deploy-connector');
+	made('delete-connector', 'delete-connector');
+	($status, $out) = make('health');
+	isnt($status, 0, 'health without an answer');
+	$fake->finish;
+	my ($post, $put, $delete) = split /\n/, slurp($log);
+	like($post, qr{^POST /connectors '\{\\n  "name": "$connector",\\n  "config"}, 'the connector JSON as it is');
+	like($put, qr{^PUT /connectors/$connector/config '\{\\n  "connector.class"}, 'where there is one already, its settings');
+	is($delete, "DELETE /connectors/$connector ''", 'it is deleted');
+}
+
+# In containers: what is asked of docker, by one that only writes it down.
+{
+	my $bin = PostgreSQL::Test::Utils::tempdir('bin');
+	local $ENV{PATH} = "$bin:$ENV{PATH}";
+	local $ENV{RUNTIME} = 'docker';
+	local $ENV{DOCKER_LOG} = "$bin/log";
+	local $ENV{DB_PASSWORD} = 'x';
+	spew("$bin/docker", <<'END');
+#!/bin/sh
+echo "$*" >> "$DOCKER_LOG"
+case $* in
+	*" relay config "*) exec "$NOVA_RELAY" config deploy/postgres-connector.json ;;
+	*" --list") echo cdc.users ;;
+esac
+END
+	chmod 0755, "$bin/docker";
+	made('docker: start', 'start');
+	my @asked = map { s/^compose --env-file \S+\.env\.example -f \S+docker-compose\.yml //r } split /\n/, slurp("$bin/log");
+	is($asked[0], 'up -d --build --wait postgres kafka', 'docker: first those the topics need');
+	is($asked[-1], 'up -d --build --wait', 'docker: then all');
+	my %made = map { /--create .*--topic (\S+) --partitions (\d+) / ? ($1 => $2) : () } @asked;
+	is_deeply(\%made, { '__debezium-heartbeat.cdc' => 1, 'cdc.posts' => 10, 'cdc.follows' => 5, 'cdc.comments' => 5, 'cdc.likes' => 8, 'events' => 10 },
+		'docker: the topics that are missing');
+	is(scalar(grep { /--topic cdc\.posts .*--config cleanup\.policy=compact --config retention\.ms=2592000000 --config compression\.type=snappy$/ } @asked), 1,
+		'docker: with their settings');
+	spew("$bin/log", '');
+	made("docker: $_", $_) for qw(stop status logs consume-users clean-dev);
+	my @done = map { s/^.*docker-compose\.yml //r } split /\n/, slurp("$bin/log");
+	is_deeply([ map { /^(\S+)/ } @done ], [qw(stop ps logs exec down)], 'docker: what follows');
+}
+
+# Its data is still there; then it is gone.
+made('it starts with what it had', 'start');
+like(made('psql', 'psql', 'SQL=SELECT username FROM users'), qr/test-cdc-\d+/, 'the row');
+is(made('consume', 'consume-users', 'COUNT=1'), $record, 'the record');
+made('clean-dev', 'clean-dev');
+ok(!-e $dir, 'it is removed');
+is_deeply([ processes() ], [], 'nothing is left running');
+
+done_testing();
