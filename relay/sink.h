@@ -79,6 +79,7 @@ typedef struct SinkEvents
 } SinkEvents;
 
 typedef struct Sink Sink;
+struct TopicMaker;
 
 typedef struct SinkOps
 {
@@ -105,6 +106,8 @@ struct Sink
 	bool shut;        /* takes nothing, because of a transaction that ends or has not begun */
 	uint64_t commits; /* that went well */
 	BadRecords bad;
+	struct TopicMaker *maker; /* whom to ask for a topic before it is written to; NULL: nobody */
+	bool making; /* records wait for it: only time wakes the loop */
 	char error[1024];
 };
 

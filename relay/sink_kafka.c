@@ -38,6 +38,8 @@
 #include "kafkatxn.h"
 #include "letterbox.h"
 #include "log.h"
+#include "pgwait.h"
+#include "topicmaker.h"
 #include "txnplan.h"
 
 #define PRODUCE_RUN     256  /* records in one rd_kafka_produce_batch() */
@@ -58,6 +60,7 @@ typedef struct KafkaRoute
 {
 	char *topic;
 	rd_kafka_topic_t *handles[KAFKATXN_PRODUCERS]; /* of each lane */
+	bool unmade; /* the topic may have to be made first */
 } KafkaRoute;
 
 /* Records that are with the brokers and count when their transaction does. */
@@ -606,6 +609,7 @@ kafka_route(Sink *sink, uint32_t id, const char *topic)
 		return SINK_OK;
 	free(route->topic);
 	close_route(route);
+	route->unmade = sink->maker != NULL;
 	mock_topic(k, topic);
 	route->topic = strdup(topic);
 	for (unsigned i = 0; i < k->nlanes; i++)
@@ -835,6 +839,19 @@ produce_alone(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *accepted)
 	return not_taken(k, err, r, buf, accepted);
 }
 
+/*
+ * A topic that records name for the first time is made first, as its group says; a
+ * route that is there costs a glance for each run of records.
+ */
+static bool
+is_made(KafkaSink *k, KafkaRoute *route)
+{
+	if (route->unmade)
+		route->unmade = !topicmaker_has(k->sink.maker, route->topic, pgwait_now());
+	k->sink.making = route->unmade;
+	return !route->unmade;
+}
+
 static SinkStatus
 kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
 {
@@ -850,6 +867,8 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 		size_t run = run_length(k, front, n - *accepted);
 		size_t taken = 0;
 
+		if (!is_made(k, &k->routes[front->route]))
+			return SINK_FULL;
 		if (run > 0)
 			status = produce_run(k, front, run, buf, &taken);
 		else if (record_size(front) > k->max_record)
