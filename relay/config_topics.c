@@ -67,12 +67,11 @@ fits_values(Ctx *ctx, const char *values, const char *list)
 bool
 config_check_topic_config(Ctx *ctx, const char *key, const char *value)
 {
-	for (size_t i = 0; i < sizeof(topic_configs) / sizeof(topic_configs[0]); i++)
-	{
-		size_t len = strlen(topic_configs[i].name);
+	const char *name = strchr(key + strlen("topic.creation."), '.');
 
-		if (strlen(key) <= len || key[strlen(key) - len - 1] != '.' ||
-			strcmp(key + strlen(key) - len, topic_configs[i].name) != 0)
+	for (size_t i = 0; name != NULL && i < sizeof(topic_configs) / sizeof(topic_configs[0]); i++)
+	{
+		if (strcmp(name + 1, topic_configs[i].name) != 0)
 			continue;
 		if (topic_configs[i].values == NULL ? !is_whole_number(value)
 											: !fits_values(ctx, topic_configs[i].values, value))
@@ -285,8 +284,8 @@ check_group_names(Ctx *ctx, const char *names)
 static void
 decide_creation(Ctx *ctx)
 {
-	bool asked = config_value(ctx, "topic.creation.enable") != NULL ||
-				 ctx->cfg->extra_topics != NULL;
+	bool asked =
+		config_value(ctx, "topic.creation.enable") != NULL || ctx->cfg->extra_topics != NULL;
 
 	for (size_t i = 0; i < ctx->nsettings && !asked; i++)
 		asked = starts_with(ctx->settings[i].key, "topic.creation.");

@@ -51,8 +51,7 @@ static const struct
 	 "lower topic.creation.*.replication.factor (REPLICATION_FACTOR) or add brokers"},
 	{RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, "correct topic.creation.*.partitions"},
 	{RD_KAFKA_RESP_ERR_INVALID_CONFIG, "correct that topic.creation.* key"},
-	{RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
-	 "the cluster's policy refuses it; ask who set the policy"},
+	{RD_KAFKA_RESP_ERR_POLICY_VIOLATION, "the cluster's policy refuses it; ask who set the policy"},
 	{RD_KAFKA_RESP_ERR__TIMED_OUT, "see the brokers' logs"},
 };
 
@@ -196,6 +195,10 @@ options_for(KafkaAdmin *a, rd_kafka_admin_op_t op)
 	char text[128];
 
 	(void) rd_kafka_AdminOptions_set_request_timeout(options, a->timeout_ms, text, sizeof(text));
+	/* only to make topics and partitions: brokers are to know them before they answer */
+	if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS || op == RD_KAFKA_ADMIN_OP_CREATEPARTITIONS)
+		(void) rd_kafka_AdminOptions_set_operation_timeout(options, a->timeout_ms, text,
+														   sizeof(text));
 	return options;
 }
 
@@ -233,12 +236,109 @@ set_outcome(AdminOutcome *outcome, rd_kafka_resp_err_t err, const char *text)
 	snprintf(outcome->text, sizeof(outcome->text), "%s; %s", line, admin_advice(err));
 }
 
-/* Of CreateTopics and CreatePartitions, whose answers look alike. */
-static bool
-finish_topic_request(KafkaAdmin *a, rd_kafka_event_type_t type, AdminOutcome *outcome)
+/*
+ * Making topics
+ */
+
+static AdminOutcome *
+outcome_of(const TopicPlan *plan, AdminOutcome *outcomes, const char *name)
 {
-	rd_kafka_event_t *event = await(a, type);
-	const rd_kafka_topic_result_t **results = NULL;
+	for (size_t i = 0; i < plan->count; i++)
+		if (strcmp(plan->topics[i].name, name) == 0)
+			return &outcomes[i];
+	return NULL;
+}
+
+static void
+set_all_outcomes(const TopicPlan *plan, AdminOutcome *outcomes, rd_kafka_resp_err_t err,
+				 const char *text)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		set_outcome(&outcomes[i], err, text);
+}
+
+static void
+take_created(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes)
+{
+	rd_kafka_event_t *event = await(a, RD_KAFKA_EVENT_CREATETOPICS_RESULT);
+	const rd_kafka_topic_result_t **results;
+	size_t n;
+
+	set_all_outcomes(plan, outcomes, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL);
+	if (event == NULL)
+		return;
+	if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		set_all_outcomes(plan, outcomes, rd_kafka_event_error(event),
+						 rd_kafka_event_error_string(event));
+	results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+	for (size_t i = 0; i < n; i++)
+	{
+		AdminOutcome *outcome = outcome_of(plan, outcomes, rd_kafka_topic_result_name(results[i]));
+
+		if (outcome != NULL)
+			set_outcome(outcome, rd_kafka_topic_result_error(results[i]),
+						rd_kafka_topic_result_error_string(results[i]));
+	}
+	rd_kafka_event_destroy(event);
+}
+
+/* NULL, and why, when librdkafka refuses it. */
+static rd_kafka_NewTopic_t *
+new_topic(const WantedTopic *topic, char *text, size_t size)
+{
+	rd_kafka_NewTopic_t *fresh = rd_kafka_NewTopic_new(topic->name, topic->partitions,
+													   topic->replication_factor, text, size);
+
+	for (size_t i = 0; i < topic->configs.count && fresh != NULL; i++)
+		(void) rd_kafka_NewTopic_set_config(fresh, topic->configs.items[i].name,
+											topic->configs.items[i].value);
+	return fresh;
+}
+
+bool
+admin_create_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes)
+{
+	rd_kafka_NewTopic_t **fresh = calloc(plan->count + 1, sizeof(*fresh));
+	rd_kafka_AdminOptions_t *options;
+	char text[256] = "";
+	size_t n = 0;
+
+	if (fresh == NULL)
+		return false;
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->topics[i].verdict == TOPIC_MISSING &&
+			(fresh[n] = new_topic(&plan->topics[i], text, sizeof(text))) != NULL)
+			n++;
+	if (n > 0)
+	{
+		options = options_for(a, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+		rd_kafka_CreateTopics(a->rk, fresh, n, options, a->queue);
+		rd_kafka_AdminOptions_destroy(options);
+		rd_kafka_NewTopic_destroy_array(fresh, n);
+		take_created(a, plan, outcomes);
+	}
+	else
+		set_all_outcomes(plan, outcomes, RD_KAFKA_RESP_ERR__INVALID_ARG, text);
+	free(fresh);
+	return true;
+}
+
+bool
+admin_is_there(const AdminOutcome *outcome)
+{
+	return outcome->err == RD_KAFKA_RESP_ERR_NO_ERROR ||
+		   outcome->err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
+}
+
+/*
+ * Changing topics
+ */
+
+static bool
+finish_partitions(KafkaAdmin *a, AdminOutcome *outcome)
+{
+	rd_kafka_event_t *event = await(a, RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT);
+	const rd_kafka_topic_result_t **results;
 	size_t n = 0;
 
 	if (event == NULL)
@@ -247,43 +347,15 @@ finish_topic_request(KafkaAdmin *a, rd_kafka_event_type_t type, AdminOutcome *ou
 		set_outcome(outcome, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
 	else
 	{
-		results = type == RD_KAFKA_EVENT_CREATETOPICS_RESULT
-					  ? rd_kafka_CreateTopics_result_topics(
-							rd_kafka_event_CreateTopics_result(event), &n)
-					  : rd_kafka_CreatePartitions_result_topics(
-							rd_kafka_event_CreatePartitions_result(event), &n);
-		set_outcome(outcome, n > 0 ? rd_kafka_topic_result_error(results[0])
-								   : RD_KAFKA_RESP_ERR__FAIL,
+		results = rd_kafka_CreatePartitions_result_topics(
+			rd_kafka_event_CreatePartitions_result(event), &n);
+		set_outcome(outcome,
+					n > 0 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__FAIL,
 					n > 0 ? rd_kafka_topic_result_error_string(results[0]) : NULL);
 	}
 	if (event != NULL)
 		rd_kafka_event_destroy(event);
 	return outcome->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-bool
-admin_create(KafkaAdmin *a, const WantedTopic *topic, AdminOutcome *outcome)
-{
-	rd_kafka_AdminOptions_t *options;
-	rd_kafka_NewTopic_t *fresh;
-	char text[256];
-
-	fresh = rd_kafka_NewTopic_new(topic->name, topic->partitions, topic->replication_factor, text,
-								  sizeof(text));
-	if (fresh == NULL)
-	{
-		set_outcome(outcome, RD_KAFKA_RESP_ERR__INVALID_ARG, text);
-		return false;
-	}
-	for (size_t i = 0; i < topic->configs.count; i++)
-		(void) rd_kafka_NewTopic_set_config(fresh, topic->configs.items[i].name,
-											topic->configs.items[i].value);
-	options = options_for(a, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-	rd_kafka_CreateTopics(a->rk, &fresh, 1, options, a->queue);
-	rd_kafka_AdminOptions_destroy(options);
-	rd_kafka_NewTopic_destroy(fresh);
-	return finish_topic_request(a, RD_KAFKA_EVENT_CREATETOPICS_RESULT, outcome) ||
-		   outcome->err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
 }
 
 bool
@@ -293,8 +365,7 @@ admin_add_partitions(KafkaAdmin *a, const WantedTopic *topic, AdminOutcome *outc
 	rd_kafka_NewPartitions_t *more;
 	char text[256];
 
-	more =
-		rd_kafka_NewPartitions_new(topic->name, (size_t) topic->partitions, text, sizeof(text));
+	more = rd_kafka_NewPartitions_new(topic->name, (size_t) topic->partitions, text, sizeof(text));
 	if (more == NULL)
 	{
 		set_outcome(outcome, RD_KAFKA_RESP_ERR__INVALID_ARG, text);
@@ -304,7 +375,7 @@ admin_add_partitions(KafkaAdmin *a, const WantedTopic *topic, AdminOutcome *outc
 	rd_kafka_CreatePartitions(a->rk, &more, 1, options, a->queue);
 	rd_kafka_AdminOptions_destroy(options);
 	rd_kafka_NewPartitions_destroy(more);
-	return finish_topic_request(a, RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT, outcome);
+	return finish_partitions(a, outcome);
 }
 
 static bool
@@ -343,10 +414,10 @@ finish_alter(KafkaAdmin *a, AdminOutcome *outcome)
 		set_outcome(outcome, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
 	else
 	{
-		resources = rd_kafka_AlterConfigs_result_resources(
-			rd_kafka_event_AlterConfigs_result(event), &n);
-		set_outcome(outcome, n > 0 ? rd_kafka_ConfigResource_error(resources[0])
-								   : RD_KAFKA_RESP_ERR__FAIL,
+		resources =
+			rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(event), &n);
+		set_outcome(outcome,
+					n > 0 ? rd_kafka_ConfigResource_error(resources[0]) : RD_KAFKA_RESP_ERR__FAIL,
 					n > 0 ? rd_kafka_ConfigResource_error_string(resources[0]) : NULL);
 	}
 	if (event != NULL)
@@ -458,8 +529,8 @@ take_configs(KafkaAdmin *a, WantedTopic *topic, const rd_kafka_ConfigResource_t 
 
 		config->name = strdup(rd_kafka_ConfigEntry_name(entries[i]));
 		config->value = value != NULL ? strdup(value) : NULL;
-		config->dynamic = rd_kafka_ConfigEntry_source(entries[i]) ==
-						  RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
+		config->dynamic =
+			rd_kafka_ConfigEntry_source(entries[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
 		if (config->name == NULL || (value != NULL && config->value == NULL))
 			return fail(a, "out of memory");
 	}
@@ -485,8 +556,8 @@ take_all_configs(KafkaAdmin *a, TopicPlan *plan, rd_kafka_event_t *event)
 		return fail_kafka(a, "topic configs", RD_KAFKA_RESP_ERR__TIMED_OUT);
 	if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return fail_kafka(a, "topic configs", rd_kafka_event_error(event));
-	resources = rd_kafka_DescribeConfigs_result_resources(
-		rd_kafka_event_DescribeConfigs_result(event), &n);
+	resources =
+		rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &n);
 	for (size_t i = 0; i < n; i++)
 	{
 		WantedTopic *topic = topic_named(plan, rd_kafka_ConfigResource_name(resources[i]));
@@ -511,8 +582,7 @@ find_configs(KafkaAdmin *a, TopicPlan *plan)
 		return fail(a, "out of memory");
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->topics[i].found.exists && plan->topics[i].configs.count > 0)
-			asked[n++] =
-				rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, plan->topics[i].name);
+			asked[n++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, plan->topics[i].name);
 	if (n > 0)
 	{
 		options = options_for(a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);

@@ -5,7 +5,7 @@
  *
  *	admin = admin_open(cfg, timeout_s, stop);
  *	admin_find(admin, plan)					fills found of every topic of the plan
- *	admin_create(admin, topic, &outcome)	and so on
+ *	admin_create_missing(admin, plan, outcomes)	and so on
  *	admin_close(admin);
  *
  * Everything here blocks, with a time limit, until *stop is set by another thread;
@@ -53,8 +53,16 @@ extern bool admin_find(KafkaAdmin *a, TopicPlan *plan);
  */
 extern bool admin_settle(KafkaAdmin *a, TopicPlan *plan, bool partitions);
 
-/* Each fills the outcome; true if it went well, or the topic came into being meanwhile. */
-extern bool admin_create(KafkaAdmin *a, const WantedTopic *topic, AdminOutcome *outcome);
+/*
+ * All that the plan misses, in one request; outcomes has room for every topic of
+ * the plan, and is filled for those.  False: out of memory.
+ */
+extern bool admin_create_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes);
+
+/* It is there now, by us or by somebody who was faster. */
+extern bool admin_is_there(const AdminOutcome *outcome);
+
+/* Each fills the outcome; true if it went well. */
 extern bool admin_add_partitions(KafkaAdmin *a, const WantedTopic *topic, AdminOutcome *outcome);
 extern bool admin_set_configs(KafkaAdmin *a, const WantedTopic *topic, AdminOutcome *outcome);
 

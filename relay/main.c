@@ -133,8 +133,7 @@ static const Command commands[] = {
 	 "Print records as they come.",
 	 "0 done, 1 failed or not enough records in time, 2 usage or configuration", NULL},
 	{"snapshot", CMD_SNAPSHOT, "CONFIG.json [TABLE...]", 1, -1, CONFIG_FIRST, command_snapshot,
-	 "Have tables (schema.table) sent again while the stream goes on.",
-	 EXITS_PLAIN,
+	 "Have tables (schema.table) sent again while the stream goes on.", EXITS_PLAIN,
 	 "The signal is a call of nova.signal() in the database; the running relay obeys it.\n"
 	 "--stop without tables stops all incremental snapshots.\n"},
 	{"verify", CMD_VERIFY, "CONFIG.json", 1, 1, CONFIG_FIRST, command_verify,
@@ -342,8 +341,8 @@ print_option(const OptionSpec *o)
 	const char *text = o->help;
 	char left[100];
 
-	snprintf(left, sizeof(left), "  %s--%s%s%s", o->letter != 0 ? letter : "", o->name, o->operand ? " " : "",
-			 o->operand ? o->operand : "");
+	snprintf(left, sizeof(left), "  %s--%s%s%s", o->letter != 0 ? letter : "", o->name,
+			 o->operand ? " " : "", o->operand ? o->operand : "");
 	/* one that leaves no room has a line of its own */
 	if (strlen(left) >= HELP_COLUMN)
 	{
@@ -381,7 +380,7 @@ print_commands(void)
 	print_options(CMD_RUN);
 	printf("\n\"nova-relay COMMAND --help\" has a command's own options and exit statuses.\n"
 		   "CONFIG.json is a Debezium connector JSON; \"-\" reads standard input.\n"
-		   "Exit status of run: %s.\n",
+		   "Exit status: %s.\n",
 		   commands[0].exits);
 }
 
@@ -514,14 +513,30 @@ parse_options(int argc, char **argv, CommandLine *line, const OptionSpec **given
 }
 
 static int
+no_command(void)
+{
+	char names[256] = "";
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i > 0 ? ", " : "",
+				 commands[i].name);
+	return usage_error("a command is missing: ", names);
+}
+
+static int
 check_operands(const Command *c, CommandLine *line)
 {
 	int n = line->noperands;
 
 	if (n < c->min)
-		return c->place == CONFIG_FIRST ? usage_error("a file is missing after ", c->name)
-										: usage_error("something is missing: nova-relay ",
-													  c->operands);
+	{
+		char usage[128];
+
+		if (c->place == CONFIG_FIRST)
+			return usage_error("a file is missing after ", c->name);
+		snprintf(usage, sizeof(usage), "nova-relay %s %s", c->name, c->operands);
+		return usage_error("something is missing: ", usage);
+	}
 	if (c->max >= 0 && n > c->max)
 		return usage_error("one argument too many: ", line->operands[c->max]);
 	if (c->place == CONFIG_FIRST)
@@ -577,7 +592,7 @@ parse_command_line(int argc, char **argv, CommandLine *line, const Command **com
 	if (line->help)
 		return print_help(found);
 	if (found == NULL)
-		return usage_error("a command is missing: run, check, topics, status and so on", "");
+		return no_command();
 	line->operands = argv + optind + 1;
 	line->noperands = argc - optind - 1;
 	if ((status = check_operands(found, line)) != EXIT_OK)

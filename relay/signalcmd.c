@@ -109,8 +109,7 @@ relay_signal(const RelayConfig *cfg, const SignalArgs *args)
 		status = send_signal(conn, args);
 	else
 	{
-		pgstream_one_line(text, sizeof(text),
-						  conn == NULL ? "out of memory" : pgwait_error(conn));
+		pgstream_one_line(text, sizeof(text), conn == NULL ? "out of memory" : pgwait_error(conn));
 		log_error("no signal was sent: PostgreSQL: %s; check database.* in the configuration and "
 				  "pg_hba.conf",
 				  text);

@@ -107,7 +107,7 @@ struct Sink
 	uint64_t commits; /* that went well */
 	BadRecords bad;
 	struct TopicMaker *maker; /* whom to ask for a topic before it is written to; NULL: nobody */
-	bool making; /* records wait for it: only time wakes the loop */
+	bool making;              /* records wait for it: only time wakes the loop */
 	char error[1024];
 };
 

@@ -309,10 +309,9 @@ print_view(View *v)
 	for (const cJSON *c = v->connectors->child; c != NULL; c = c->next)
 	{
 		const char *trace =
-			text_at(cJSON_GetArrayItem(
-						cJSON_GetObjectItemCaseSensitive(
-							cJSON_GetObjectItemCaseSensitive(c, "status"), "tasks"),
-						0),
+			text_at(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(
+										   cJSON_GetObjectItemCaseSensitive(c, "status"), "tasks"),
+									   0),
 					"trace", NULL, NULL);
 
 		printf("%s: connector %s, task %s, http://%s:%s\n", c->string,

@@ -334,8 +334,9 @@ relay_tail(const RelayConfig *cfg, const TailArgs *args)
 		ok = start_topic(&t, i);
 	if (ok)
 	{
-		log_info("reading %s of %d topic%s", args->from_beginning ? "from the beginning" : "the end",
-				 args->ntopics, args->ntopics == 1 ? "" : "s");
+		log_info("reading %s of %d topic%s",
+				 args->from_beginning ? "from the beginning" : "the end", args->ntopics,
+				 args->ntopics == 1 ? "" : "s");
 		status = read_on(&t);
 	}
 	close_client(&t);

@@ -143,18 +143,36 @@ say_difference(const WantedTopic *topic)
 }
 
 static void
-make_topic(KafkaAdmin *admin, const WantedTopic *topic)
+say_made(const WantedTopic *topic, const AdminOutcome *outcome)
 {
-	AdminOutcome outcome;
 	char text[512];
 
 	topicplan_text(topic, text, sizeof(text));
-	if (!admin_create(admin, topic, &outcome))
+	if (!admin_is_there(outcome))
 		log_warn("topic %s (%s): cannot be made: %s; until then it is as the brokers make it "
 				 "(auto.create.topics.enable): nova-relay topics says what is asked",
-				 topic->name, topic->reason, outcome.text);
-	else if (outcome.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+				 topic->name, topic->reason, outcome->text);
+	else if (outcome->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		log_info("made the topic %s (%s): %s", topic->name, topic->reason, text);
+	else
+		log_info("topic %s (%s): somebody else has just made it; nova-relay topics compares it",
+				 topic->name, topic->reason);
+}
+
+static void
+make_and_say(KafkaAdmin *admin, const TopicPlan *plan)
+{
+	AdminOutcome *outcomes = calloc(plan->count + 1, sizeof(*outcomes));
+
+	if (outcomes != NULL && admin_create_missing(admin, plan, outcomes))
+		for (size_t i = 0; i < plan->count; i++)
+		{
+			if (plan->topics[i].verdict == TOPIC_MISSING)
+				say_made(&plan->topics[i], &outcomes[i]);
+			else
+				say_difference(&plan->topics[i]);
+		}
+	free(outcomes);
 }
 
 /* See to all topics of a plan. */
@@ -171,13 +189,7 @@ make_missing(TopicMaker *m, TopicPlan *plan)
 					 admin == NULL ? "out of memory" : admin_error(admin));
 	}
 	else
-		for (size_t i = 0; i < plan->count && !atomic_load(&m->stop); i++)
-		{
-			if (plan->topics[i].verdict == TOPIC_MISSING)
-				make_topic(admin, &plan->topics[i]);
-			else
-				say_difference(&plan->topics[i]);
-		}
+		make_and_say(admin, plan);
 	settle(m, plan);
 	admin_close(admin);
 }

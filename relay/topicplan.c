@@ -87,9 +87,8 @@ topicplan_add(TopicPlan *plan, const RelayConfig *cfg, const char *name, const c
 	if (!topicplan_name_ok(name) || !grow(plan))
 		return false;
 	topic = &plan->topics[plan->count];
-	*topic = (WantedTopic){.name = strdup(name),
-						   .reason = strdup(reason),
-						   .group = config_topic_group(cfg, name)};
+	*topic = (WantedTopic){
+		.name = strdup(name), .reason = strdup(reason), .group = config_topic_group(cfg, name)};
 	topic->partitions = topic->group->partitions;
 	topic->replication_factor = topic->group->replication_factor;
 	topic->configs = topic->group->properties;
@@ -107,8 +106,7 @@ add_state(TopicPlan *plan, const RelayConfig *cfg)
 		return false;
 	topic = find(plan, cfg->state_topic);
 	topic->partitions = 1;
-	topic->configs =
-		(ConfigPairs){state_configs, sizeof(state_configs) / sizeof(state_configs[0])};
+	topic->configs = (ConfigPairs){state_configs, sizeof(state_configs) / sizeof(state_configs[0])};
 	return true;
 }
 
@@ -123,8 +121,7 @@ add_transactions(TopicPlan *plan, const RelayConfig *cfg)
 	if (wanted == NULL || strcmp(wanted, "true") != 0 ||
 		config_pair(&cfg->plugin, "transforms") != NULL)
 		return true;
-	snprintf(topic, sizeof(topic), "%s.%s", cfg->topic_prefix,
-			 name != NULL ? name : "transaction");
+	snprintf(topic, sizeof(topic), "%s.%s", cfg->topic_prefix, name != NULL ? name : "transaction");
 	return topicplan_add(plan, cfg, topic, "transactions");
 }
 
@@ -268,8 +265,7 @@ topicplan_judge(WantedTopic *topic)
 		const char *is = there != NULL ? there->value : NULL;
 
 		if (is == NULL || !topicplan_same_value(is, asked->value))
-			differ(topic,
-				   (Difference){.kind = DIFFERENT_CONFIG, .config = asked, .is = is});
+			differ(topic, (Difference){.kind = DIFFERENT_CONFIG, .config = asked, .is = is});
 	}
 }
 

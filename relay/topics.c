@@ -109,13 +109,6 @@ change_topic(Topics *t, const WantedTopic *topic)
 	AdminOutcome outcome = {.text = ""};
 	bool changed = false;
 
-	if (topic->verdict == TOPIC_MISSING)
-	{
-		changed = admin_create(t->admin, topic, &outcome);
-		if (!changed)
-			say_refused(topic, "cannot be made", &outcome);
-		return changed;
-	}
 	if (count_kind(topic, DIFFERENT_CONFIG) > 0)
 	{
 		changed = admin_set_configs(t->admin, topic, &outcome);
@@ -158,17 +151,42 @@ say_changes(const Topics *t, const WantedTopic *topic)
 	}
 }
 
+static bool
+make_missing(Topics *t)
+{
+	AdminOutcome *outcomes = calloc(t->plan.count + 1, sizeof(*outcomes));
+	bool any = false;
+
+	if (outcomes == NULL || !admin_create_missing(t->admin, &t->plan, outcomes))
+		log_error("topics cannot be made: out of memory");
+	else
+		for (size_t i = 0; i < t->plan.count; i++)
+		{
+			const WantedTopic *topic = &t->plan.topics[i];
+
+			if (topic->verdict != TOPIC_MISSING)
+				continue;
+			if (admin_is_there(&outcomes[i]))
+				say_changes(t, topic);
+			else
+				say_refused(topic, "cannot be made", &outcomes[i]);
+			any |= admin_is_there(&outcomes[i]);
+		}
+	free(outcomes);
+	return any;
+}
+
 /* What was changed is looked up again, until the brokers know it. */
 static bool
 apply(Topics *t)
 {
-	bool any = false;
+	bool any = make_missing(t);
 
 	for (size_t i = 0; i < t->plan.count; i++)
 	{
 		WantedTopic *topic = &t->plan.topics[i];
 
-		if (topic->verdict == TOPIC_EQUAL || !change_topic(t, topic))
+		if (topic->verdict != TOPIC_DIFFERENT || !change_topic(t, topic))
 			continue;
 		say_changes(t, topic);
 		any = true;
