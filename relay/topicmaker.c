@@ -39,6 +39,7 @@ struct TopicMaker
 	pthread_mutex_t lock; /* of all that follows */
 	pthread_cond_t work;
 	bool prepared;
+	bool late; /* an answer took too long: nobody waits until there is one */
 	KnownTopic *known;
 	size_t nknown;
 };
@@ -122,6 +123,7 @@ settle(TopicMaker *m, const TopicPlan *plan)
 		if (topic != NULL)
 			topic->settled = true;
 	}
+	m->late = false;
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -129,17 +131,22 @@ settle(TopicMaker *m, const TopicPlan *plan)
  * The thread
  */
 
+/* In one line; what to do about each, the command says. */
 static void
 say_difference(const WantedTopic *topic)
 {
-	char text[512];
+	char line[1024];
+	size_t len = 0;
 
-	for (size_t i = 0; i < topic->ndifferences; i++)
+	for (size_t i = 0; i < topic->ndifferences && len + 4 < sizeof(line); i++)
 	{
-		topicplan_describe(topic, i, text, sizeof(text));
-		log_warn("topic %s: %s; it stays as it is: %s", topic->name, text,
-				 topicplan_advice(topic->differences[i].kind));
+		len += (size_t) snprintf(line + len, sizeof(line) - len, "%s", i > 0 ? "; " : "");
+		topicplan_describe(topic, i, line + len, sizeof(line) - len);
+		len = strlen(line);
 	}
+	if (topic->ndifferences > 0)
+		log_warn("topic %s (%s): %s; it stays as it is: see nova-relay topics", topic->name,
+				 topic->reason, line);
 }
 
 static void
@@ -272,6 +279,7 @@ topicmaker_ready(TopicMaker *m, int64_t now)
 
 	pthread_mutex_lock(&m->lock);
 	prepared = m->prepared;
+	m->late = !prepared && now >= m->until;
 	pthread_mutex_unlock(&m->lock);
 	if (prepared || now < m->until)
 		return prepared;
@@ -285,9 +293,9 @@ topicmaker_ready(TopicMaker *m, int64_t now)
 
 /* One that is not settled in time is not asked for again. */
 static bool
-is_settled(KnownTopic *topic, int64_t now)
+is_settled(TopicMaker *m, KnownTopic *topic, int64_t now)
 {
-	if (topic->settled)
+	if (topic->settled || m->late)
 		return true;
 	if (topic->until == 0)
 		topic->until = now + TOPICMAKER_PATIENCE_MS;
@@ -295,7 +303,7 @@ is_settled(KnownTopic *topic, int64_t now)
 		return false;
 	log_warn("topic %s: it could not be made within %d s; going on, it is as the brokers make it",
 			 topic->name, TOPICMAKER_PATIENCE_MS / 1000);
-	topic->settled = true;
+	m->late = true;
 	return true;
 }
 
@@ -310,7 +318,7 @@ topicmaker_has(TopicMaker *m, const char *topic, int64_t now)
 	pthread_mutex_lock(&m->lock);
 	known = know(m, topic);
 	/* without memory, or with a name that Kafka refuses, the sink has to say so */
-	settled = known == NULL || !topicplan_name_ok(topic) || is_settled(known, now);
+	settled = known == NULL || !topicplan_name_ok(topic) || is_settled(m, known, now);
 	if (known != NULL && settled)
 		known->settled = true;
 	if (!settled)

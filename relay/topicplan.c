@@ -273,20 +273,22 @@ topicplan_judge(WantedTopic *topic)
  * Words
  */
 
-static const char *const advices[] = {
-	[DIFFERENT_CONFIG] = "nova-relay topics --apply sets it",
-	[DIFFERENT_FEWER] = "nova-relay topics --apply --add-partitions adds them; then most keys get "
-						"another partition, and the order of a key's records across that moment "
-						"is lost",
-	[DIFFERENT_MORE] = "Kafka cannot take partitions away: correct topic.creation.*.partitions, or "
-					   "make the topic anew",
-	[DIFFERENT_REPLICATION] = "kafka-reassign-partitions.sh changes it",
-};
-
 const char *
 topicplan_advice(DifferenceKind kind)
 {
-	return advices[kind];
+	switch (kind)
+	{
+		case DIFFERENT_CONFIG:
+			return "nova-relay topics --apply sets it";
+		case DIFFERENT_FEWER:
+			return "nova-relay topics --apply --add-partitions adds them; then most keys get another "
+				   "partition, and the order of a key's records across that moment is lost";
+		case DIFFERENT_MORE:
+			return "Kafka cannot take partitions away: correct topic.creation.*.partitions, or make "
+				   "the topic anew";
+		default:
+			return "kafka-reassign-partitions.sh changes it";
+	}
 }
 
 void
