@@ -281,10 +281,12 @@ topicplan_advice(DifferenceKind kind)
 		case DIFFERENT_CONFIG:
 			return "nova-relay topics --apply sets it";
 		case DIFFERENT_FEWER:
-			return "nova-relay topics --apply --add-partitions adds them; then most keys get another "
+			return "nova-relay topics --apply --add-partitions adds them; then most keys get "
+				   "another "
 				   "partition, and the order of a key's records across that moment is lost";
 		case DIFFERENT_MORE:
-			return "Kafka cannot take partitions away: correct topic.creation.*.partitions, or make "
+			return "Kafka cannot take partitions away: correct topic.creation.*.partitions, or "
+				   "make "
 				   "the topic anew";
 		default:
 			return "kafka-reassign-partitions.sh changes it";
