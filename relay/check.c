@@ -47,6 +47,7 @@
 typedef struct Check
 {
 	const RelayConfig *cfg;
+	bool doctor; /* ask nova.doctor(), too */
 	PGconn *conn;
 	SlotRow slot;
 	char system_id[32]; /* "": not known */
@@ -568,6 +569,42 @@ check_identities(Check *check)
 	PQclear(res);
 }
 
+/* What the database says of itself; see sql/ for the severities. */
+static void
+take_diagnosis(Check *check, const PGresult *res, int row)
+{
+	const char *severity = PQgetvalue(res, row, 0);
+	const char *finding = PQgetvalue(res, row, 2);
+	const char *fix = PQgetisnull(res, row, 3) ? NULL : PQgetvalue(res, row, 3);
+	char what[200];
+
+	snprintf(what, sizeof(what), "nova.doctor: %s", PQgetvalue(res, row, 1));
+	if (strcmp(severity, "ok") == 0)
+		ok(what, "%s", finding);
+	else if (strcmp(severity, "error") == 0)
+		failed(check, what, fix, "%s", finding);
+	else
+		warn(check, what, fix, "%s", finding);
+}
+
+static void
+ask_doctor(Check *check)
+{
+	PGresult *res;
+
+	if (!check->doctor)
+		return;
+	res = PQexec(check->conn, "SELECT severity, subject, finding, fix FROM nova.doctor()");
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		warn(check, "nova.doctor",
+			 "run CREATE EXTENSION nova_decoder in this database, and GRANT USAGE ON SCHEMA nova "
+			 "to this role",
+			 "it cannot be asked: %s", PQerrorMessage(check->conn));
+	for (int i = 0; i < PQntuples(res); i++)
+		take_diagnosis(check, res, i);
+	PQclear(res);
+}
+
 static void
 check_postgres(Check *check)
 {
@@ -583,6 +620,7 @@ check_postgres(Check *check)
 		check_timeout(check);
 		check_identities(check);
 		check_replication_connection(check);
+		ask_doctor(check);
 	}
 	PQfinish(check->conn);
 	check->conn = NULL;
@@ -828,10 +866,10 @@ check_kafka(Check *check)
 	rd_kafka_destroy(rk);
 }
 
-int
-relay_check(const RelayConfig *cfg, const RelayArgs *args)
+static int
+run_checks(const RelayConfig *cfg, const RelayArgs *args, bool doctor)
 {
-	Check check = {.cfg = cfg};
+	Check check = {.cfg = cfg, .doctor = doctor};
 
 	ok("configuration", "connector %s, slot %s, topics %s.*, %zu topic group%s", cfg->name,
 	   cfg->slot_name, cfg->topic_prefix, cfg->ngroups, cfg->ngroups == 1 ? "" : "s");
@@ -845,4 +883,16 @@ relay_check(const RelayConfig *cfg, const RelayArgs *args)
 	printf("%d failure%s, %d warning%s\n", check.failures, check.failures == 1 ? "" : "s",
 		   check.warnings, check.warnings == 1 ? "" : "s");
 	return check.failures == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+int
+relay_check(const RelayConfig *cfg, const RelayArgs *args)
+{
+	return run_checks(cfg, args, false);
+}
+
+int
+relay_doctor(const RelayConfig *cfg, const RelayArgs *args)
+{
+	return run_checks(cfg, args, true);
 }

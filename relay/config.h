@@ -83,7 +83,9 @@ typedef struct RelayConfig
 	bool publication_required;
 	ConfigPairs kafka; /* librdkafka properties, later ones win */
 	TopicGroup *groups;
-	size_t ngroups; /* at least 1 */
+	size_t ngroups;     /* at least 1 */
+	bool create_topics; /* that are missing, as their groups say */
+	char *extra_topics; /* a list, or NULL */
 	SnapshotMode snapshot_mode;
 	int snapshot_threads;
 	char *snapshot_include;         /* regular expressions, or NULL: all captured tables */

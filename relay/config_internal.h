@@ -286,6 +286,10 @@ extern bool config_check_placeholder(Ctx *ctx, const char *key, const char *valu
 /* The plugin knows the rest: which tables and columns there are. */
 extern bool config_check_key_columns(Ctx *ctx, const char *key, const char *value);
 
+/* A topic config, as far as it is known here; the brokers know the rest. */
+extern bool config_check_topic_config(Ctx *ctx, const char *key, const char *value);
+extern bool config_check_topics(Ctx *ctx, const char *key, const char *value);
+
 /* [struct.]field[:NAME] */
 extern bool config_check_added_fields(Ctx *ctx, const char *key, const char *value);
 

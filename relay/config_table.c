@@ -1020,7 +1020,13 @@ const Option config_options[] = {
 	IGNORE("rest.*", "nova serves where listeners says"),
 
 	HEADING("How topics should look"),
-	IGNORE("topic.creation.enable", "topic.creation.* says how topics should look, always"),
+	{.key = "topic.creation.enable",
+	 .type = TYPE_BOOL,
+	 .deflt = "true",
+	 FIELD(create_topics),
+	 .help = "Make topics that are missing, as their groups say. As in Kafka Connect this is so "
+			 "only if there is a topic.creation.* beside it, or nova.topics.extra, or it is set; "
+			 "otherwise topics are the brokers' business (auto.create.topics.enable)."},
 	{.key = "topic.creation.groups",
 	 .type = TYPE_LIST,
 	 .help = "Groups in order of precedence; the group default is always last."},
@@ -1034,13 +1040,22 @@ const Option config_options[] = {
 	 .type = TYPE_INT,
 	 .min = -1,
 	 .max = 100000,
-	 .help = "Partitions; -1: the broker's default."},
+	 .help = "Partitions; -1: the broker's default. A group that does not say takes that of the "
+			 "group default."},
 	{.key = "topic.creation.*.replication.factor",
 	 .type = TYPE_INT,
 	 .min = -1,
 	 .max = 32767,
-	 .help = "Replicas; -1: the broker's default."},
-	{.key = "topic.creation.*.*", .help = "Any topic config, such as cleanup.policy."},
+	 .help = "Replicas; -1: the broker's default. A group that does not say takes that of the "
+			 "group default."},
+	{.key = "topic.creation.*.*",
+	 .check = config_check_topic_config,
+	 .help = "Any topic config, such as cleanup.policy."},
+	{.key = "nova.topics.extra",
+	 .type = TYPE_LIST,
+	 .check = config_check_topics,
+	 FIELD(extra_topics),
+	 .help = "More topics that should be there, such as `events`, made as their groups say."},
 
 	HEADING("Kafka producer (also as producer.*; security.*, sasl.* and ssl.* without prefix)"),
 	{.key = "producer.override.acks",

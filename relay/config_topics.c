@@ -14,6 +14,88 @@
 
 #include "ere.h"
 
+/*
+ * Values of topic configs
+ */
+
+static const struct
+{
+	const char *name;
+	const char *values; /* each item of the list is one of them; NULL: a whole number */
+	const char *words;  /* for the message */
+} topic_configs[] = {
+	{"cleanup.policy", "|compact|delete|", "compact, delete or both"},
+	{"compression.type", "|uncompressed|zstd|lz4|snappy|gzip|producer|",
+	 "one of uncompressed, zstd, lz4, snappy, gzip, producer"},
+	{"message.timestamp.type", "|CreateTime|LogAppendTime|", "CreateTime or LogAppendTime"},
+	{"unclean.leader.election.enable", "|true|false|", "true or false"},
+	{"preallocate", "|true|false|", "true or false"},
+	{"retention.ms", NULL, "a whole number"},
+	{"retention.bytes", NULL, "a whole number"},
+	{"delete.retention.ms", NULL, "a whole number"},
+	{"segment.ms", NULL, "a whole number"},
+	{"segment.bytes", NULL, "a whole number"},
+	{"max.message.bytes", NULL, "a whole number"},
+	{"min.insync.replicas", NULL, "a whole number"},
+	{"min.compaction.lag.ms", NULL, "a whole number"},
+	{"max.compaction.lag.ms", NULL, "a whole number"},
+};
+
+static bool
+is_whole_number(const char *value)
+{
+	const char *digits = value + (*value == '-');
+
+	return *digits != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+}
+
+static bool
+fits_values(Ctx *ctx, const char *values, const char *list)
+{
+	const char *item;
+	bool any = false;
+
+	while ((item = list_next(ctx, &list)) != NULL)
+	{
+		any = true;
+		if (strstr(values, arena_printf(ctx, "|%s|", item)) == NULL)
+			return false;
+	}
+	return any;
+}
+
+bool
+config_check_topic_config(Ctx *ctx, const char *key, const char *value)
+{
+	const char *name = strchr(key + strlen("topic.creation."), '.');
+
+	for (size_t i = 0; name != NULL && i < sizeof(topic_configs) / sizeof(topic_configs[0]); i++)
+	{
+		if (strcmp(name + 1, topic_configs[i].name) != 0)
+			continue;
+		if (topic_configs[i].values == NULL ? !is_whole_number(value)
+											: !fits_values(ctx, topic_configs[i].values, value))
+			return config_fail(ctx, "%s: \"%.100s\" is not valid; expected %s", key, value,
+							   topic_configs[i].words);
+	}
+	return true;
+}
+
+bool
+config_check_topics(Ctx *ctx, const char *key, const char *value)
+{
+	const char *item;
+
+	while ((item = list_next(ctx, &value)) != NULL)
+		if (!config_check_topic_prefix(ctx, key, item))
+			return false;
+	return true;
+}
+
+/*
+ * Expressions
+ */
+
 /* One Java escape (s points behind the backslash) as POSIX; NULL: has none. */
 static const char *
 ere_escape(Ctx *ctx, char c, bool in_bracket)
@@ -141,6 +223,9 @@ group_number(Ctx *ctx, const char *group, const char *what, bool *ok)
 	const Setting *setting = group_setting(ctx, group, what);
 	long n = setting == NULL ? -1 : strtol(setting->value, NULL, 10);
 
+	/* as in Connect, what a group does not say is the default's */
+	if (setting == NULL && strcmp(group, "default") != 0)
+		return group_number(ctx, "default", what, ok);
 	if (n == 0)
 		*ok = config_fail(ctx,
 						  "%s: 0 is not valid; expected 1 or more, or -1 for the broker's default",
@@ -195,6 +280,18 @@ check_group_names(Ctx *ctx, const char *names)
 	return true;
 }
 
+/* Kafka Connect makes topics only for connectors that say how. */
+static void
+decide_creation(Ctx *ctx)
+{
+	bool asked =
+		config_value(ctx, "topic.creation.enable") != NULL || ctx->cfg->extra_topics != NULL;
+
+	for (size_t i = 0; i < ctx->nsettings && !asked; i++)
+		asked = starts_with(ctx->settings[i].key, "topic.creation.");
+	ctx->cfg->create_topics = ctx->cfg->create_topics && asked;
+}
+
 bool
 config_finish_groups(Ctx *ctx)
 {
@@ -203,6 +300,7 @@ config_finish_groups(Ctx *ctx)
 	const char *name;
 	size_t count = 1;
 
+	decide_creation(ctx);
 	if (!check_group_names(ctx, names))
 		return false;
 	while (list_next(ctx, &rest) != NULL)

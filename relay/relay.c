@@ -74,6 +74,7 @@
 #include "sqltext.h"
 #include "state.h"
 #include "stopsignal.h"
+#include "topicmaker.h"
 #include "txnplan.h"
 
 /* Messages taken in one turn; acknowledgements and signals wait that long. */
@@ -146,6 +147,7 @@ typedef struct Relay
 	Samples *samples; /* of records, while somebody looks at the page; NULL: nobody did */
 	Snapshot *snapshot;
 	Increment *increment;
+	TopicMaker *maker; /* NULL: topics are the brokers' business */
 	StateStore *store; /* NULL with standard output: then only this process remembers */
 
 	/* what others may know */
@@ -951,11 +953,24 @@ recalls(const Relay *r)
 		   (pgstream_server(r->pg)->slot != SLOT_PRESENT && !r->loading && !r->loaded);
 }
 
+/* Topics that are missing are made before the first record goes to one. */
+static bool
+topics_ready(Relay *r)
+{
+	if (r->maker == NULL)
+		return true;
+	topicmaker_begin(r->maker, r->now);
+	if (topicmaker_ready(r->maker, r->now))
+		return true;
+	wake_by(r, r->now + TOPICMAKER_POLL_MS);
+	return false;
+}
+
 /* What the runs before left in the state topic; what this one did it knows itself. */
 static void
 turn_recall(Relay *r)
 {
-	if (r->saving)
+	if (r->saving || !topics_ready(r))
 		return;
 	if (r->store != NULL && !r->recalled && recalls(r))
 	{
@@ -2708,6 +2723,8 @@ relay_turn(Relay *r)
 	/* what the turn gave to the sink may want a turn of its own */
 	if (r->sink->more)
 		wake_by(r, r->now);
+	if (r->sink->making)
+		wake_by(r, r->now + TOPICMAKER_POLL_MS);
 	if (r->state == STATE_STREAM || r->state == STATE_PAUSED || r->state == STATE_DRAIN ||
 		r->state == STATE_CONNECT)
 	{
@@ -2800,6 +2817,9 @@ relay_open(Relay *r)
 		return false;
 	}
 	delivery_set_sink(r->delivery, r->sink);
+	/* the embedded broker makes topics as their groups say by itself */
+	if (r->args->sink == SINK_KAFKA && !r->args->embedded_broker && r->cfg->create_topics)
+		r->maker = r->sink->maker = topicmaker_new(r->cfg);
 	r->plan.interval_ms = r->cfg->txn_interval_ms;
 	r->plan.bytes_max = (uint64_t) r->cfg->txn_bytes;
 	if (r->args->sink == SINK_KAFKA &&
@@ -2823,6 +2843,7 @@ relay_close(Relay *r)
 	/* the producer first: it may hold on to buffers of the delivery */
 	if (r->sink != NULL)
 		sink_close(r->sink);
+	topicmaker_free(r->maker);
 	sidequery_free(r->heartbeat);
 	sidequery_free(r->watch);
 	sidequery_free(r->signal);

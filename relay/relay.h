@@ -66,4 +66,7 @@ extern int relay_run(const RelayConfig *cfg, const RelayArgs *args, const RelayH
  */
 extern int relay_check(const RelayConfig *cfg, const RelayArgs *args);
 
+/* `nova-relay doctor`: the same, and what nova.doctor() in the database finds. */
+extern int relay_doctor(const RelayConfig *cfg, const RelayArgs *args);
+
 #endif /* NOVA_RELAY_RELAY_H */

@@ -80,6 +80,7 @@ typedef struct SinkEvents
 } SinkEvents;
 
 typedef struct Sink Sink;
+struct TopicMaker;
 
 typedef struct SinkOps
 {
@@ -109,6 +110,8 @@ struct Sink
 	BadRecords bad;
 	uint64_t capacity; /* records that it holds at most; 0: it says nothing of that */
 	KafkaStats *stats; /* as of the last sink_poll(); NULL: it has none */
+	struct TopicMaker *maker; /* whom to ask for a topic before it is written to; NULL: nobody */
+	bool making;              /* records wait for it: only time wakes the loop */
 	char error[1024];
 };
 

@@ -42,7 +42,9 @@
 #include "kafkatxn.h"
 #include "letterbox.h"
 #include "log.h"
+#include "pgwait.h"
 #include "refusals.h"
+#include "topicmaker.h"
 #include "txnplan.h"
 
 #define PRODUCE_RUN     256  /* records in one rd_kafka_produce_batch() */
@@ -66,6 +68,7 @@ typedef struct KafkaRoute
 {
 	char *topic;
 	rd_kafka_topic_t *handles[KAFKATXN_PRODUCERS]; /* of each lane */
+	bool unmade;                                   /* the topic may have to be made first */
 } KafkaRoute;
 
 /* Records that are with the brokers and count when their transaction does. */
@@ -754,6 +757,24 @@ close_route(KafkaRoute *route)
 	}
 }
 
+/* From here on librdkafka knows the topic. */
+static SinkStatus
+open_route(KafkaSink *k, KafkaRoute *route)
+{
+	for (unsigned i = 0; i < k->nlanes; i++)
+	{
+		route->handles[i] = rd_kafka_topic_new(k->lanes[i].rk, route->topic, NULL);
+		if (route->handles[i] == NULL)
+		{
+			snprintf(k->sink.error, sizeof(k->sink.error),
+					 "librdkafka refuses the topic %s: %s; correct the routing options",
+					 route->topic, rd_kafka_err2str(rd_kafka_last_error()));
+			return SINK_FAILED;
+		}
+	}
+	return SINK_OK;
+}
+
 static SinkStatus
 kafka_route(Sink *sink, uint32_t id, const char *topic)
 {
@@ -776,21 +797,15 @@ kafka_route(Sink *sink, uint32_t id, const char *topic)
 		return SINK_OK;
 	free(route->topic);
 	close_route(route);
-	mock_topic(k, topic);
 	route->topic = strdup(topic);
-	for (unsigned i = 0; i < k->nlanes; i++)
-	{
-		route->handles[i] = rd_kafka_topic_new(k->lanes[i].rk, topic, NULL);
-		if (route->handles[i] == NULL)
-		{
-			snprintf(sink->error, sizeof(sink->error),
-					 "librdkafka refuses the topic %s: %s; correct the routing options", topic,
-					 rd_kafka_err2str(rd_kafka_last_error()));
-			return SINK_FAILED;
-		}
-	}
-	if (route->topic != NULL)
+	if (route->topic == NULL)
+		goto out_of_memory;
+	mock_topic(k, topic);
+	/* one that has to be made first must not be asked for: brokers would make it */
+	route->unmade = sink->maker != NULL && !topicmaker_has(sink->maker, topic, pgwait_now());
+	if (route->unmade)
 		return SINK_OK;
+	return open_route(k, route);
 out_of_memory:
 	snprintf(sink->error, sizeof(sink->error), "out of memory for topic %s", topic);
 	return SINK_FAILED;
@@ -1070,6 +1085,20 @@ produce_with_care(KafkaSink *k, const NovaRecord *r, Buffer *buf, size_t *taken)
 	return status;
 }
 
+/*
+ * A topic that records name for the first time is made first, as its group says; a
+ * route that is there costs a glance for each run of records.
+ */
+static SinkStatus
+await_topic(KafkaSink *k, KafkaRoute *route)
+{
+	k->sink.making = !topicmaker_has(k->sink.maker, route->topic, pgwait_now());
+	if (k->sink.making)
+		return SINK_FULL;
+	route->unmade = false;
+	return open_route(k, route);
+}
+
 static SinkStatus
 kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
 {
@@ -1084,6 +1113,10 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 		const NovaRecord *front = records + *accepted;
 		size_t taken = 0;
 
+		if (k->routes[front->route].unmade)
+			status = await_topic(k, &k->routes[front->route]);
+		if (status != SINK_OK)
+			break;
 		if (k->alone || refusals_any(&k->refusals))
 			status = produce_with_care(k, front, buf, &taken);
 		else

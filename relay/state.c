@@ -26,7 +26,6 @@
 #define CREATE_TIMEOUT_MS 10000
 #define READ_TIMEOUT_MS   15000 /* then what is wrong is said */
 #define MESSAGES_PER_CALL 10000
-#define SEGMENT_BYTES     "8388608"
 #define PROPAGATION_MS    "10000" /* of a topic that was just made, to be written to */
 
 typedef enum StoreStep
@@ -312,8 +311,7 @@ begin_create(StateStore *s)
 		return;
 	}
 	(void) rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
-	/* what is in the last segment is not compacted, and every start reads it */
-	(void) rd_kafka_NewTopic_set_config(topic, "segment.bytes", SEGMENT_BYTES);
+	(void) rd_kafka_NewTopic_set_config(topic, "segment.bytes", STATE_SEGMENT_BYTES);
 	options = rd_kafka_AdminOptions_new(s->producer, RD_KAFKA_ADMIN_OP_CREATETOPICS);
 	(void) rd_kafka_AdminOptions_set_request_timeout(options, CREATE_TIMEOUT_MS, text,
 													 sizeof(text));

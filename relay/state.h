@@ -42,6 +42,9 @@
 
 #define STATE_POLL_MS 20
 
+/* Of the topic: what is in the last segment is not compacted, and every start reads it. */
+#define STATE_SEGMENT_BYTES "8388608"
+
 typedef enum StoreStatus
 {
 	STORE_READY,

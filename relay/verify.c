@@ -602,12 +602,7 @@ clean_up(Verify *v)
 		topics_free_ends(&v->units[i].ends);
 	}
 	free(v->units);
-	for (size_t i = 0; i < v->nlist; i++)
-	{
-		free(v->list[i].name);
-		free(v->list[i].topic);
-	}
-	free(v->list);
+	tables_free_list(v->list, v->nlist);
 	rowform_free(&v->form);
 	keystates_free(&v->states);
 	cJSON_Delete(v->report);

@@ -46,6 +46,7 @@ extern void tables_close(TableSide *t);
 
 /* All captured tables, in the order of their names; what is in the list is the caller's. */
 extern bool tables_list(TableSide *t, VerifyTable **list, size_t *n);
+extern void tables_free_list(VerifyTable *list, size_t n);
 
 /* Whoever is in the stream already is visible afterwards. */
 extern bool tables_settle(TableSide *t);

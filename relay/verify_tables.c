@@ -82,7 +82,7 @@ advice(const PGresult *res)
 	if (state == NULL)
 		return "";
 	if (strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0)
-		return "; verify needs the extension: run CREATE EXTENSION nova_decoder in this database";
+		return "; that needs the extension: run CREATE EXTENSION nova_decoder in this database";
 	if (strcmp(state, "42501") == 0)
 		return "; GRANT USAGE ON SCHEMA nova and SELECT on the captured tables to this role";
 	return "";
@@ -300,6 +300,17 @@ tables_list(TableSide *t, VerifyTable **list, size_t *n)
 	ok = res != NULL && take_tables(t, res, list, n);
 	PQclear(res);
 	return ok;
+}
+
+void
+tables_free_list(VerifyTable *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		free(list[i].name);
+		free(list[i].topic);
+	}
+	free(list);
 }
 
 bool

@@ -24,13 +24,13 @@ $node->safe_psql('postgres', 'CREATE TABLE users (id int PRIMARY KEY, t text)');
 my ($status, $out, $err) = run_relay('--help');
 is($status, 0, '--help: exit 0');
 is($err, '', '--help: to standard output');
-like($out, qr/(?<![\w-])$_\b/, "--help names $_") for qw(run check verify config options --sink --embedded-broker --log-format --log-level --version);
+like($out, qr/(?<![\w-])$_\b/, "--help names $_") for qw(run check doctor topics status tail snapshot verify config options completion --sink --embedded-broker --log-format --log-level --version);
 like($out, qr/Exit status: 0 .*1 .*2 .*3 /s, '--help explains the exit statuses');
-for my $command (qw(run check verify config options))
+for my $command (qw(run check doctor topics status tail snapshot verify config options metrics completion))
 {
 	($status, $out, $err) = run_relay($command, '--help');
 	is("$status $err", '0 ', "$command --help: exit 0");
-	like($out, qr/\AUsage: nova-relay $command/, "$command --help is about $command");
+	like($out, qr/\AUsage: nova-relay $command\b.*^Exit status: 0 /ms, "$command --help is about $command");
 }
 ($status, $out) = run_relay('--version');
 like($out, qr/\Anova-relay \d+\.\d+\.\d+\n\z/, '--version');
@@ -41,7 +41,7 @@ like($out, qr/^\|.*`$_`/m, "options has $_") for qw(topic.prefix slot.name table
 
 # Mistakes on the command line: one line, exit 2.
 my @mistakes = (
-	[ [], qr/a command is missing: run, check, verify, config, options or metrics/ ],
+	[ [], qr/a command is missing: run, check, doctor, .*, completion/ ],
 	[ ['start'], qr/unknown command start/ ],
 	[ ['run'], qr/a file is missing after run/ ],
 	[ [ 'run', 'a.json', 'b.json' ], qr/one argument too many: b\.json/ ],
@@ -49,7 +49,14 @@ my @mistakes = (
 	[ [ 'run', 'a.json', '--sink', 'redis' ], qr/not a value of that option: redis/ ],
 	[ [ 'run', 'a.json', '--sink' ], qr/a value is missing after --sink/ ],
 	[ [ 'run', 'a.json', '--sink', 'stdout', '--embedded-broker' ], qr/--sink stdout and --embedded-broker exclude each other/ ],
-	[ [ 'config', 'a.json', '--sink', 'stdout' ], qr/this command has no option --sink/ ]);
+	[ [ 'config', 'a.json', '--sink', 'stdout' ], qr/this command has no option --sink/ ],
+	[ [ 'tail', 'a.json' ], qr/something is missing: nova-relay tail TOPIC\.\.\. CONFIG\.json/ ],
+	[ [ 'tail', '-n', '0', 'a', 'a.json' ], qr/not a value of that option: 0/ ],
+	[ [ 'topics', '--add-partitions', 'a.json' ], qr/--add-partitions needs --apply/ ],
+	[ [ 'snapshot', 'a.json' ], qr/a table is missing \(schema\.table\), or --stop, --pause or --resume/ ],
+	[ [ 'snapshot', '--pause', 'a.json', 'public.t' ], qr/this option goes without tables: public\.t/ ],
+	[ [ 'snapshot', '--pause', '--stop', 'a.json' ], qr/an option that excludes another one: --stop/ ],
+	[ [ 'completion', 'zsh' ], qr/no completion for zsh/ ]);
 for my $mistake (@mistakes)
 {
 	my ($arguments, $line) = @$mistake;
