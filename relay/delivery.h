@@ -176,6 +176,11 @@ extern uint64_t delivery_received_lsn(const Delivery *d);
 extern uint64_t delivery_in_flight(const Delivery *d);
 extern size_t delivery_lent_bytes(const Delivery *d);
 
+/* The topics of records so far, and how often one was announced; n < topic_count. */
+extern uint64_t delivery_announcements(const Delivery *d);
+extern size_t delivery_topic_count(const Delivery *d);
+extern const char *delivery_topic(const Delivery *d, size_t n);
+
 extern const DeliveryCounts *delivery_counts(const Delivery *d);
 extern const char *delivery_error(const Delivery *d);
 

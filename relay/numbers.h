@@ -107,6 +107,22 @@ extern void board_show(Board *board, RelayConfig *cfg);
 extern void board_publish(Board *board, const Numbers *numbers, const TableNumbers *tables,
 						  size_t ntables);
 
+/*
+ * The topics of the connector that is shown: once there, they stay until somebody
+ * forgets them, or another connector is shown.  board_topic() copies; topics beyond
+ * BOARD_TOPICS_MAX are left out.
+ */
+#define BOARD_TOPICS_MAX 10000
+
+extern void board_topic(Board *board, const char *topic);
+extern void board_forget_topics(Board *board);
+
+/* Counts how often they were forgotten: those that are in use have to be told again. */
+extern unsigned board_topics_epoch(Board *board);
+
+/* A JSON array; the caller frees it.  NULL: out of memory. */
+extern char *board_topics(Board *board);
+
 extern void board_read(Board *board, Reading *reading);
 extern void board_forget(Reading *reading);
 

@@ -149,6 +149,8 @@ typedef struct Relay
 	TableNumbers *tables; /* of the last snapshot */
 	size_t ntables;
 	int64_t next_publish;
+	uint64_t topics_told; /* announcements of the delivery that the board knows */
+	unsigned topics_epoch;
 
 	/* connection */
 	bool connecting; /* an attempt is under way */
@@ -2469,6 +2471,21 @@ connector_state(const Relay *r)
 	return wished[r->wish];
 }
 
+/* Only when there is one more, or somebody had them forgotten. */
+static void
+tell_topics(Relay *r)
+{
+	uint64_t announcements = delivery_announcements(r->delivery);
+	unsigned epoch = board_topics_epoch(r->host->board);
+
+	if (announcements == r->topics_told && epoch == r->topics_epoch)
+		return;
+	for (size_t i = 0; i < delivery_topic_count(r->delivery); i++)
+		board_topic(r->host->board, delivery_topic(r->delivery, i));
+	r->topics_told = announcements;
+	r->topics_epoch = epoch;
+}
+
 static void
 publish(Relay *r, bool now)
 {
@@ -2490,6 +2507,7 @@ publish(Relay *r, bool now)
 	count_stream(r, n, n->at);
 	if (n->snapshot_running)
 		count_snapshot(r, n);
+	tell_topics(r);
 	board_publish(r->host->board, n, r->tables, r->ntables);
 }
 

@@ -40,6 +40,10 @@ typedef struct RestOps
 	RelayConfig *(*parse)(void *arg, const char *json, size_t len, bool quiet,
 						  ConfigFaults *faults);
 
+	/* board_topics() and board_forget_topics() */
+	char *(*topics)(void *arg);
+	void (*forget_topics)(void *arg);
+
 	/* why nothing can be deployed or deleted, or NULL */
 	const char *refusal;
 } RestOps;

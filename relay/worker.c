@@ -325,6 +325,22 @@ parse(void *arg, const char *json, size_t len, bool quiet, ConfigFaults *faults)
 	return NULL;
 }
 
+static char *
+topics(void *arg)
+{
+	const Worker *w = arg;
+
+	return board_topics(w->board);
+}
+
+static void
+forget_topics(void *arg)
+{
+	const Worker *w = arg;
+
+	board_forget_topics(w->board);
+}
+
 /*
  * The process
  */
@@ -422,6 +438,8 @@ start_http(Worker *w)
 		.arg = w,
 		.ask = ask,
 		.parse = parse,
+		.topics = topics,
+		.forget_topics = forget_topics,
 		.refusal = w->dir == NULL ? "This relay runs what its configuration file says: change "
 									"that and start it again, or start it with --data-dir to "
 									"deploy over HTTP"

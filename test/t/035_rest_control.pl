@@ -128,6 +128,10 @@ is(load_wait($load), 0, 'the load comes to its end');
 is(metric('nova_records_acknowledged_total'), $before, 'paused: nothing was delivered');
 is(sql("SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'worker'"), $pid, 'paused: the connection stayed');
 
+is_deeply([ sort @{ $json->decode((curl('GET', "/connectors/$name/topics"))[1])->{$name}{topics} } ],
+	[ map { "$prefix.load.$_" } qw(events posts users) ], 'its topics');
+is((curl('PUT', "/connectors/$name/topics/reset"))[0], 202, 'which can be reset');
+
 # It is remembered, and a start does not end it.
 is($relay->term, 0, 'paused: it ends in order');
 start();
