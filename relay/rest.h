@@ -74,6 +74,7 @@ typedef struct RestResponse
 	char *body; /* the caller's to free, with rest_forget(); NULL: none */
 	size_t len;
 	char *location; /* of what was made, or NULL */
+	bool challenge; /* ask who it is */
 } RestResponse;
 
 /* Always fills the response; false: out of memory. */

@@ -449,7 +449,7 @@ start_http(Worker *w)
 	w->http = http_start(w->own, w->board, &ops, err, sizeof(err));
 	if (w->http != NULL)
 		return true;
-	if (!w->own_listeners)
+	if (!w->own_listeners && w->own->listeners_user == NULL)
 	{
 		log_warn("%s; going on without HTTP: set listeners to another port, or to nothing", err);
 		return true;
