@@ -71,10 +71,12 @@ typedef enum TakeoverPolicy
 
 typedef struct RelayConfig
 {
-	char *name;        /* connector name */
-	ConfigPairs given; /* the connector JSON as it was given, secrets masked */
-	char *listeners;   /* of HTTP, as config_next_listener() takes them apart; NULL: none */
-	ConfigPairs pg;    /* libpq keywords: host, port, user, … */
+	char *name;           /* connector name */
+	ConfigPairs given;    /* the connector JSON as it was given, secrets masked */
+	char *listeners;      /* of HTTP, as config_next_listener() takes them apart; NULL: none */
+	char *listeners_user; /* NULL: everybody may ask; else with a password */
+	char *listeners_password;
+	ConfigPairs pg; /* libpq keywords: host, port, user, … */
 	char *slot_name;
 	bool slot_drop_on_stop;
 	bool slot_failover;

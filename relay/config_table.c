@@ -1011,6 +1011,15 @@ const Option config_options[] = {
 	 .help = "Where status, metrics and health are served: http://host:port; http://:port is every "
 			 "address of the machine; port 0 is a free one; empty serves none. If it is not given "
 			 "and its port is taken, the relay goes on without."},
+	{.key = "nova.listeners.user",
+	 FIELD(listeners_user),
+	 .help = "Who may ask, by HTTP's basic authentication; `/healthz` and `/readyz` stay open. "
+			 "Without it everybody who reaches a listener may."},
+	{.key = "nova.listeners.password",
+	 .flags = OPT_SECRET,
+	 .check = config_check_password,
+	 FIELD(listeners_password),
+	 .help = "The password of `nova.listeners.user`, as ${env:…} or ${file:…}."},
 	{.key = "nova.http.records",
 	 .type = TYPE_BOOL,
 	 .deflt = "true",

@@ -161,7 +161,7 @@ static const struct
 	{"NOVA_BOOTSTRAP_SERVERS", "bootstrap.servers"},
 };
 
-static const char *const own[] = {"listeners"};
+static const char *const own[] = {"listeners", "nova.listeners.user", "nova.listeners.password"};
 
 /* Is it one that a worker's file may have? */
 static bool

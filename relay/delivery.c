@@ -71,6 +71,7 @@ struct Delivery
 
 	DeliveryRoute *routes; /* by the sink's ids */
 	uint32_t nroutes;
+	uint64_t announcements;
 	uint32_t routes_size;
 	DeliveryListener listener;
 	bool watching;
@@ -336,6 +337,7 @@ take_route(Delivery *d, const NovaRoute *r)
 	route->topic = strndup(r->topic.data, r->topic.len);
 	route->table = name_of(r->schema, r->table);
 	route->dropped = 0;
+	d->announcements++;
 	if (route->topic == NULL || route->table == NULL)
 		return fail_memory(d);
 	route->numbers = routecounts_of(&d->by_route, route->table, route->topic);
@@ -1031,4 +1033,23 @@ const char *
 delivery_error(const Delivery *d)
 {
 	return d->error;
+}
+
+uint64_t
+delivery_announcements(const Delivery *d)
+{
+	return d->announcements;
+}
+
+size_t
+delivery_topic_count(const Delivery *d)
+{
+	return d->nroutes;
+}
+
+/* A route that could not be announced has none. */
+const char *
+delivery_topic(const Delivery *d, size_t n)
+{
+	return d->routes[n].topic != NULL ? d->routes[n].topic : "";
 }

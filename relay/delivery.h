@@ -192,6 +192,11 @@ extern void delivery_measure(Delivery *d, int64_t now);
 
 extern const Latency *delivery_latency(const Delivery *d);
 extern const RouteCounts *delivery_routes(const Delivery *d);
+/* The topics of records so far, and how often one was announced; n < topic_count. */
+extern uint64_t delivery_announcements(const Delivery *d);
+extern size_t delivery_topic_count(const Delivery *d);
+extern const char *delivery_topic(const Delivery *d, size_t n);
+
 extern const DeliveryCounts *delivery_counts(const Delivery *d);
 extern const char *delivery_error(const Delivery *d);
 

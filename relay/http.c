@@ -49,8 +49,9 @@ typedef struct HttpListener
 /* A request under way. */
 typedef struct HttpRequest
 {
-	bool begun; /* its headers were seen */
-	char *body; /* as far as it came; NULL: none, or too much */
+	bool begun;    /* its headers were seen */
+	bool stranger; /* who may not ask */
+	char *body;    /* as far as it came; NULL: none, or too much */
 	size_t body_size;
 	size_t body_bytes; /* that came */
 	char uri[];
@@ -60,6 +61,8 @@ struct HttpServer
 {
 	Board *board;
 	RestOps ops;
+	const char *user; /* NULL: everybody may ask */
+	const char *password;
 	HttpListener listeners[LISTENERS_MAX];
 	size_t n;
 };
@@ -147,6 +150,9 @@ send_response(struct MHD_Connection *connection, RestResponse *response)
 	if (response->location != NULL)
 		MHD_add_response_header(reply, MHD_HTTP_HEADER_LOCATION, response->location);
 	free(response->location);
+	if (response->challenge)
+		MHD_add_response_header(reply, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+								"Basic realm=\"nova-relay\", charset=\"UTF-8\"");
 	MHD_add_response_header(reply, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	/* the page has all that it needs, and belongs in nobody's frame */
 	MHD_add_response_header(reply, "Content-Security-Policy",
@@ -237,6 +243,57 @@ answer(const HttpListener *listener, struct MHD_Connection *connection, const ch
 	return answered ? send_response(connection, &response) : MHD_NO;
 }
 
+/* It takes as long for any text of this length. */
+static bool
+is_same(const char *secret, const char *text)
+{
+	size_t len = strlen(text);
+	size_t secret_len = strlen(secret);
+	unsigned char differs = len != secret_len;
+
+	for (size_t i = 0; i < len; i++)
+		differs |= (unsigned char) (text[i] ^ secret[secret_len > 0 ? i % secret_len : 0]);
+	return differs == 0;
+}
+
+/* Probes come from machines that know no password. */
+static bool
+is_open(const char *uri)
+{
+	size_t len = strcspn(uri, "?");
+
+	return (len == 8 && strncmp(uri, "/healthz", len) == 0) ||
+		   (len == 7 && strncmp(uri, "/readyz", len) == 0);
+}
+
+static bool
+may_ask(const HttpServer *server, struct MHD_Connection *connection, const char *uri)
+{
+	char *password = NULL;
+	char *user;
+	bool may;
+
+	if (server->user == NULL || is_open(uri))
+		return true;
+	user = MHD_basic_auth_get_username_password(connection, &password);
+	may = user != NULL && password != NULL &&
+		  is_same(server->user, user) & is_same(server->password, password);
+	MHD_free(user);
+	MHD_free(password);
+	return may;
+}
+
+static enum MHD_Result
+answer_stranger(struct MHD_Connection *connection)
+{
+	RestResponse response;
+
+	if (!rest_error(401, "User cannot access the resource.", &response))
+		return MHD_NO;
+	response.challenge = true;
+	return send_response(connection, &response);
+}
+
 /* Keep what comes; of what is too large nothing.  False: out of memory. */
 static bool
 take_body(HttpRequest *request, const char *bytes, size_t n)
@@ -244,7 +301,7 @@ take_body(HttpRequest *request, const char *bytes, size_t n)
 	size_t len = request->body_bytes;
 
 	request->body_bytes += n;
-	if (request->body_bytes > BODY_BYTES_MAX)
+	if (request->stranger || request->body_bytes > BODY_BYTES_MAX)
 	{
 		free(request->body);
 		request->body = NULL;
@@ -278,10 +335,13 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 	if (!request->begun)
 	{
 		request->begun = true;
+		request->stranger =
+			!may_ask(((const HttpListener *) arg)->server, connection, request->uri);
 		return MHD_YES;
 	}
 	if (n == 0)
-		return answer(arg, connection, method, request);
+		return request->stranger ? answer_stranger(connection)
+								 : answer(arg, connection, method, request);
 	*body_size = 0;
 	return take_body(request, body, n) && request->body_bytes <= THROWN_BYTES_MAX ? MHD_YES
 																				  : MHD_NO;
@@ -329,6 +389,29 @@ port_of(int fd)
 											   : ((struct sockaddr_in *) &address)->sin_port);
 }
 
+static bool
+is_loopback(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *) &address, &len) != 0)
+		return false;
+	if (address.ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *) &address)->sin6_addr);
+	return ntohl(((struct sockaddr_in *) &address)->sin_addr.s_addr) >> 24 == 127;
+}
+
+/* Who can ask can also stop and deploy. */
+static void
+warn_of_strangers(const HttpListener *listener)
+{
+	log_warn("listeners: %s is reached from other machines, and asks nobody who they are: set "
+			 "nova.listeners.user and nova.listeners.password, or let a firewall or a proxy decide "
+			 "who may pause, stop and deploy",
+			 listener->worker_id);
+}
+
 /* The daemon owns the socket from here on. */
 static struct MHD_Daemon *
 start_daemon(HttpListener *listener, int fd)
@@ -350,6 +433,7 @@ listen_at(HttpServer *server, const char *host, int port, char *err, size_t errs
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	char service[16];
+	bool loopback = false;
 	int fd;
 	int rc;
 
@@ -369,6 +453,7 @@ listen_at(HttpServer *server, const char *host, int port, char *err, size_t errs
 		snprintf(listener->worker_id, sizeof(listener->worker_id),
 				 strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d",
 				 host[0] != '\0' ? host : "0.0.0.0", port_of(fd));
+		loopback = is_loopback(fd);
 		errno = 0;
 		listener->daemon = start_daemon(listener, fd);
 		rc = errno;
@@ -383,6 +468,8 @@ listen_at(HttpServer *server, const char *host, int port, char *err, size_t errs
 	}
 	server->n++;
 	log_info("serving HTTP on http://%s", listener->worker_id);
+	if (!loopback && server->user == NULL)
+		warn_of_strangers(listener);
 	return true;
 }
 
@@ -399,6 +486,16 @@ http_start(const RelayConfig *cfg, Board *board, const RestOps *ops, char *err, 
 		return NULL;
 	server->board = board;
 	server->ops = *ops;
+	server->user = cfg->listeners_user;
+	server->password = cfg->listeners_password;
+	if ((server->user == NULL) != (server->password == NULL))
+	{
+		snprintf(err, errsize,
+				 "nova.listeners.user and nova.listeners.password go together: the "
+				 "other one is missing");
+		free(server);
+		return NULL;
+	}
 	while (server->n < LISTENERS_MAX && config_next_listener(&list, host, &port))
 		if (!listen_at(server, host, port, err, errsize))
 		{

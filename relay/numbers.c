@@ -14,10 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 struct Board
 {
 	pthread_mutex_t lock;
 	RelayConfig *cfg;
+	cJSON *topics; /* an array of names; NULL: none */
+	unsigned topics_epoch;
 	Reading kept; /* its arrays have room for so many; its cfg is not used */
 	size_t tables_size;
 	size_t routes_size;
@@ -46,11 +50,70 @@ board_free(Board *board)
 		return;
 	pthread_mutex_destroy(&board->lock);
 	config_free(board->cfg);
+	cJSON_Delete(board->topics);
 	free(board->samples);
 	free(board->kept.tables);
 	free(board->kept.routes);
 	free(board->kafka);
 	free(board);
+}
+
+static bool
+has_topic(const Board *board, const char *topic)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, board->topics) if (strcmp(item->valuestring, topic) == 0) return true;
+	return false;
+}
+
+static void
+forget_topics(Board *board)
+{
+	cJSON_Delete(board->topics);
+	board->topics = NULL;
+	board->topics_epoch++;
+}
+
+void
+board_forget_topics(Board *board)
+{
+	pthread_mutex_lock(&board->lock);
+	forget_topics(board);
+	pthread_mutex_unlock(&board->lock);
+}
+
+unsigned
+board_topics_epoch(Board *board)
+{
+	unsigned epoch;
+
+	pthread_mutex_lock(&board->lock);
+	epoch = board->topics_epoch;
+	pthread_mutex_unlock(&board->lock);
+	return epoch;
+}
+
+void
+board_topic(Board *board, const char *topic)
+{
+	pthread_mutex_lock(&board->lock);
+	if (board->topics == NULL)
+		board->topics = cJSON_CreateArray();
+	if (!has_topic(board, topic) && cJSON_GetArraySize(board->topics) < BOARD_TOPICS_MAX)
+		cJSON_AddItemToArray(board->topics, cJSON_CreateString(topic));
+	pthread_mutex_unlock(&board->lock);
+}
+
+char *
+board_topics(Board *board)
+{
+	char *text;
+
+	pthread_mutex_lock(&board->lock);
+	text = board->topics != NULL ? cJSON_PrintUnformatted(board->topics) : strdup("[]");
+	pthread_mutex_unlock(&board->lock);
+	return text;
 }
 
 /* Room for n things; how many of them there is room for. */
@@ -99,6 +162,8 @@ board_show(Board *board, RelayConfig *cfg)
 	pthread_mutex_lock(&board->lock);
 	old = board->cfg;
 	board->cfg = config_share(cfg);
+	if (old == NULL || cfg == NULL || strcmp(old->name, cfg->name) != 0)
+		forget_topics(board);
 	pthread_mutex_unlock(&board->lock);
 	config_free(old);
 }

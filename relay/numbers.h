@@ -136,6 +136,22 @@ extern Samples *board_samples(Board *board, int64_t now);
 extern bool board_is_looked_at(Board *board, int64_t now);
 extern void board_publish_samples(Board *board, const Samples *samples);
 
+/*
+ * The topics of the connector that is shown: once there, they stay until somebody
+ * forgets them, or another connector is shown.  board_topic() copies; topics beyond
+ * BOARD_TOPICS_MAX are left out.
+ */
+#define BOARD_TOPICS_MAX 10000
+
+extern void board_topic(Board *board, const char *topic);
+extern void board_forget_topics(Board *board);
+
+/* Counts how often they were forgotten: those that are in use have to be told again. */
+extern unsigned board_topics_epoch(Board *board);
+
+/* A JSON array; the caller frees it.  NULL: out of memory. */
+extern char *board_topics(Board *board);
+
 extern void board_read(Board *board, Reading *reading);
 extern void board_forget(Reading *reading);
 

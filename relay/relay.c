@@ -155,6 +155,8 @@ typedef struct Relay
 	TableNumbers *tables; /* of the last snapshot */
 	size_t ntables;
 	int64_t next_publish;
+	uint64_t topics_told; /* announcements of the delivery that the board knows */
+	unsigned topics_epoch;
 
 	/* connection */
 	bool connecting; /* an attempt is under way */
@@ -2589,6 +2591,21 @@ publish_samples(Relay *r)
 	delivery_sample(r->delivery, r->samples);
 }
 
+/* Only when there is one more, or somebody had them forgotten. */
+static void
+tell_topics(Relay *r)
+{
+	uint64_t announcements = delivery_announcements(r->delivery);
+	unsigned epoch = board_topics_epoch(r->host->board);
+
+	if (announcements == r->topics_told && epoch == r->topics_epoch)
+		return;
+	for (size_t i = 0; i < delivery_topic_count(r->delivery); i++)
+		board_topic(r->host->board, delivery_topic(r->delivery, i));
+	r->topics_told = announcements;
+	r->topics_epoch = epoch;
+}
+
 static void
 publish(Relay *r, bool now)
 {
@@ -2622,6 +2639,7 @@ publish(Relay *r, bool now)
 						.kafka = r->sink->stats};
 	board_publish(r->host->board, &reading);
 	publish_samples(r);
+	tell_topics(r);
 }
 
 enum

@@ -279,6 +279,51 @@ get_tasks(Call *call)
 }
 
 static bool
+get_topics(Call *call)
+{
+	char *topics = call->from->ops->topics(call->from->ops->arg);
+	cJSON *body = cJSON_CreateObject();
+	cJSON *one = cJSON_AddObjectToObject(body, call->from->cfg->name);
+	bool ok = topics != NULL && cJSON_AddItemToObject(one, "topics", cJSON_Parse(topics));
+
+	free(topics);
+	if (ok)
+		return answer_json(call, 200, body);
+	cJSON_Delete(body);
+	return false;
+}
+
+/* In Debezium's shape; nothing before the slot's confirmed position is kept anywhere. */
+static bool
+get_offsets(Call *call)
+{
+	const Numbers *n = &call->from->reading->numbers;
+	cJSON *body = cJSON_CreateObject();
+	cJSON *offsets = cJSON_AddArrayToObject(body, "offsets");
+	cJSON *one;
+	cJSON *offset;
+
+	if (n->confirmed_lsn == 0)
+		return answer_json(call, 200, body);
+	one = cJSON_CreateObject();
+	cJSON_AddStringToObject(cJSON_AddObjectToObject(one, "partition"), "server",
+							call->from->cfg->topic_prefix);
+	offset = cJSON_AddObjectToObject(one, "offset");
+	for (size_t i = 0; i < 3; i++)
+		cJSON_AddNumberToObject(offset, (const char *[]){"lsn", "lsn_proc", "lsn_commit"}[i],
+								(double) n->confirmed_lsn);
+	cJSON_AddItemToArray(offsets, one);
+	return answer_json(call, 200, body);
+}
+
+static bool
+put_topics_reset(Call *call)
+{
+	call->from->ops->forget_topics(call->from->ops->arg);
+	return answer_empty(call, 202);
+}
+
+static bool
 get_task_status(Call *call)
 {
 	char message[NAME_MAX_BYTES + 64];
@@ -371,6 +416,9 @@ static const Route routes[] = {
 	{"GET", "/connectors/*/tasks", get_tasks, NO_CONNECTOR},
 	{"GET", "/connectors/*/tasks/0/status", get_task_status, NO_STATUS},
 	{"POST", "/connectors/*/tasks/0/restart", post_task_restart, NO_TASK},
+	{"GET", "/connectors/*/topics", get_topics, NO_CONNECTOR},
+	{"GET", "/connectors/*/offsets", get_offsets, NO_CONNECTOR},
+	{"PUT", "/connectors/*/topics/reset", put_topics_reset, NO_CONNECTOR},
 	{"GET", "/connector-plugins", get_plugins, NO_NAME},
 	{"PUT", "/connector-plugins/*/config/validate", put_validate, NO_NAME},
 	{"GET", "/admin/loggers", get_loggers, NO_NAME},

@@ -42,6 +42,9 @@ typedef struct RestOps
 
 	/* board_samples(): the last records, to free(); NULL: out of memory */
 	Samples *(*records)(void *arg);
+	/* board_topics() and board_forget_topics() */
+	char *(*topics)(void *arg);
+	void (*forget_topics)(void *arg);
 
 	/* why nothing can be deployed or deleted, or NULL */
 	const char *refusal;
@@ -74,6 +77,7 @@ typedef struct RestResponse
 	char *body; /* the caller's to free, with rest_forget(); NULL: none */
 	size_t len;
 	char *location; /* of what was made, or NULL */
+	bool challenge; /* ask who it is */
 } RestResponse;
 
 /* Always fills the response; false: out of memory. */

@@ -367,6 +367,22 @@ records(void *arg)
 	return board_samples(w->board, now_ms());
 }
 
+static char *
+topics(void *arg)
+{
+	const Worker *w = arg;
+
+	return board_topics(w->board);
+}
+
+static void
+forget_topics(void *arg)
+{
+	const Worker *w = arg;
+
+	board_forget_topics(w->board);
+}
+
 /*
  * The process
  */
@@ -470,6 +486,8 @@ start_http(Worker *w)
 		.ask = ask,
 		.parse = parse,
 		.records = records,
+		.topics = topics,
+		.forget_topics = forget_topics,
 		.refusal = w->dir == NULL ? "This relay runs what its configuration file says: change "
 									"that and start it again, or start it with --data-dir to "
 									"deploy over HTTP"
@@ -479,7 +497,7 @@ start_http(Worker *w)
 	w->http = http_start(w->own, w->board, &ops, err, sizeof(err));
 	if (w->http != NULL)
 		return true;
-	if (!w->own_listeners)
+	if (!w->own_listeners && w->own->listeners_user == NULL)
 	{
 		log_warn("%s; going on without HTTP: set listeners to another port, or to nothing", err);
 		return true;

@@ -96,7 +96,21 @@ parse(void *arg, const char *json, size_t len, bool quiet, ConfigFaults *faults)
 	return config_deployed(json, len, NULL, quiet, faults);
 }
 
-static const RestOps ops = {.ask = any_answer, .parse = parse};
+static char *
+topics(void *arg)
+{
+	(void) arg;
+	return strdup("[\"t\"]");
+}
+
+static void
+forget_topics(void *arg)
+{
+	(void) arg;
+}
+
+static const RestOps ops = {
+	.ask = any_answer, .parse = parse, .topics = topics, .forget_topics = forget_topics};
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

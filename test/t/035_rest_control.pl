@@ -128,6 +128,10 @@ is(load_wait($load), 0, 'the load comes to its end');
 is(metric('nova_records_acknowledged_total'), $before, 'paused: nothing was delivered');
 is(sql("SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'worker'"), $pid, 'paused: the connection stayed');
 
+is_deeply([ sort @{ $json->decode((curl('GET', "/connectors/$name/topics"))[1])->{$name}{topics} } ],
+	[ map { "$prefix.load.$_" } qw(events posts users) ], 'its topics');
+is((curl('PUT', "/connectors/$name/topics/reset"))[0], 202, 'which can be reset');
+
 # It is remembered, and a start does not end it.
 is($relay->term, 0, 'paused: it ends in order');
 start();
@@ -189,13 +193,28 @@ start();
 is_answer([ curl('GET', '/connectors') ], [ 200, '[]' ], 'deleted: it does not come back');
 is($relay->term, 0, 'it ends in order');
 
+# With a password.
+PostgreSQL::Test::Utils::append_to_file("$work/closed.json", $json->encode({ 'listeners' => 'http://0.0.0.0:0',
+	'nova.listeners.user' => 'team', 'nova.listeners.password' => '${env:DB_PASSWORD}' }));
+$relay = start_relay_with('closed', "$work/closed.json", '--data-dir', $dir);
+$base = ($relay->wait_for_line(qr/serving HTTP on \S+/) =~ /HTTP on (\S+)/)[0] =~ s/0[.]0[.]0[.]0/127.0.0.1/r;
+is_answer([ curl('GET', '/connectors') ], error_of(401, 'User cannot access the resource.'), 'closed: to nobody');
+like((curl('GET', '/connectors', '-i'))[1], qr/^WWW-Authenticate: Basic realm=/mi, 'closed: it says how to open');
+is((curl('GET', '/connectors', '-u', $_))[0], 401, "closed: to $_") for 'team:hunter', 'team:hunter22', 'tea:hunter2', 'team:', ':';
+is((curl('POST', '/connectors', '-u', 'team:x', '-d', '{}'))[0], 401, 'closed: to calls that change something');
+is_answer([ curl('GET', '/connectors', '-u', 'team:hunter2') ], [ 200, '[]' ], 'closed: open to whom it is for');
+is((curl('GET', $_))[0], 200, "closed: not $_") for '/healthz', '/readyz?x';
+is($relay->term, 0, 'closed: it ends in order');
+unlike($relay->log_text, qr/hunter2|is reached from other machines/, 'closed: no warning, no secret');
+
 # With a file alone: controlled, and not deployed to.
-$relay = start_relay('file', $node, $kafka, { 'topic.prefix' => $prefix, 'listeners' => 'http://127.0.0.1:0', 'slot.drop.on.stop' => 'true' });
+$relay = start_relay('file', $node, $kafka, { 'topic.prefix' => $prefix, 'listeners' => 'http://127.0.0.1:0,http://0.0.0.0:0', 'slot.drop.on.stop' => 'true' });
 ($base) = $relay->wait_for_line(qr/serving HTTP on \S+/) =~ /HTTP on (\S+)/;
 $name = 'file';
 $relay->wait_for_line(qr/streaming from slot/);
 is((sent('PUT', '/connectors/file/config', shipped()->{config}))[0], 403, 'file: nothing is deployed');
 is((curl('DELETE', '/connectors/file'))[0], 403, 'file: or deleted');
+like($relay->log_text, qr/listeners: 0[.]0[.]0[.]0:\d+ is reached from other machines/, 'file: an open listener is warned of');
 is_answer([ curl('POST', '/connectors/file/restart') ], [ 204, '' ], 'file: restart');
 unlike($relay->wait_for_line(qr/dropped slot|streaming from slot/), qr/dropped/, 'file: a restart is no stop');
 is_answer([ curl('PUT', '/connectors/file/stop') ], [ 204, '' ], 'file: stop');

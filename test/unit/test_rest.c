@@ -54,7 +54,24 @@ fake_parse(void *arg, const char *text, size_t len, bool quiet, ConfigFaults *fa
 	return config_deployed(text, len, "{\"bootstrap.servers\":\"k:9092\"}", quiet, faults);
 }
 
-static RestOps ops = {.ask = fake_ask, .parse = fake_parse};
+static bool topics_forgotten;
+
+static char *
+fake_topics(void *arg)
+{
+	(void) arg;
+	return strdup("[\"cdc.\\\"t\\\"\"]");
+}
+
+static void
+fake_forget(void *arg)
+{
+	(void) arg;
+	topics_forgotten = true;
+}
+
+static RestOps ops = {
+	.ask = fake_ask, .parse = fake_parse, .topics = fake_topics, .forget_topics = fake_forget};
 
 /* The answer's status; what is in the body must be JSON where it says so. */
 static unsigned
@@ -224,6 +241,15 @@ test_changes(void **state)
 	assert_int_equal(ask("PUT", "/connectors/x/pause", NULL, "Unknown connector x"), 404);
 	assert_int_equal(ask("POST", "/connectors/x/tasks/0/restart", NULL, "Unknown task: x-0"), 404);
 	assert_int_equal(ask("DELETE", "/connectors/x", NULL, "Connector x not found"), 404);
+	assert_int_equal(ask("GET", NAME "/offsets", NULL, "{\"offsets\":[]}"), 200);
+	reading.numbers.confirmed_lsn = 22817072;
+	assert_int_equal(ask("GET", NAME "/offsets", NULL,
+						 "{\"partition\":{\"server\":\"cdc\"},\"offset\":{\"lsn\":22817072,"),
+					 200);
+	assert_int_equal(ask("PATCH", NAME "/offsets", NULL, "405"), 405);
+	assert_int_equal(ask("GET", NAME "/topics", NULL, ":{\"topics\":[\"cdc.\\\"t\\\"\"]}"), 200);
+	assert_int_equal(ask("PUT", NAME "/topics/reset", NULL, NULL), 202);
+	assert_true(topics_forgotten);
 	reading.numbers.connector = CONNECTOR_STOPPED;
 	assert_int_equal(ask("GET", NAME "/status", NULL,
 						 "STOPPED\",\"worker_id\":\"127.0.0.1:8083\"},\"tasks\":[]"),
