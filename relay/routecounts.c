@@ -13,6 +13,10 @@
 
 #define OTHER "other"
 
+/* As COUNTED_OPS has them. */
+const uint8_t routecounts_ops[UINT8_MAX + 1] = {
+	['c'] = 1, ['u'] = 2, ['r'] = 3, ['d'] = 4, ['t'] = 5, ['m'] = 6, ['x'] = 7};
+
 bool
 routecounts_init(RouteCounts *counts)
 {
@@ -57,15 +61,4 @@ routecounts_of(RouteCounts *counts, const char *table, const char *topic)
 		name_row(&counts->rows[counts->n++], full ? OTHER : table, full ? OTHER : topic);
 	}
 	return &counts->rows[i];
-}
-
-void
-routecounts_add(RouteNumbers *row, uint8_t op, uint64_t records, uint64_t bytes)
-{
-	const char *at = memchr(COUNTED_OPS, op, OP_COUNT);
-
-	if (at == NULL)
-		return;
-	row->ops[at - COUNTED_OPS].records += records;
-	row->ops[at - COUNTED_OPS].bytes += bytes;
 }

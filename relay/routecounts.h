@@ -4,7 +4,7 @@
  *		Records and bytes of each table, topic and operation.
  *
  *	RouteNumbers *mine = routecounts_of(&counts, "public.users", "cdc.users");
- *	routecounts_add(mine, NOVA_OP_CREATE, 512, bytes);
+ *	routecounts_add(mine, NOVA_OP_CREATE, bytes);
  *
  * Pure.  Memory is bounded, for the numbers are published and printed: what comes
  * after ROUTES_COUNTED pairs of a table and a topic is counted together, as "other".
@@ -21,8 +21,8 @@
 
 #define ROUTES_COUNTED 200
 
-/* The operations that are told apart; others are none that the plugin sends. */
-#define COUNTED_OPS "curdtmx"
+/* The operations that are told apart, and first whatever is none that the plugin sends. */
+#define COUNTED_OPS "?curdtmx"
 #define OP_COUNT    (sizeof(COUNTED_OPS) - 1)
 
 typedef struct OpNumbers
@@ -50,7 +50,17 @@ extern void routecounts_free(RouteCounts *counts);
 
 extern RouteNumbers *routecounts_of(RouteCounts *counts, const char *table, const char *topic);
 
-/* Bytes of keys and values. */
-extern void routecounts_add(RouteNumbers *row, uint8_t op, uint64_t records, uint64_t bytes);
+/* Of each operation, where it is in RouteNumbers. */
+extern const uint8_t routecounts_ops[UINT8_MAX + 1];
+
+/* One record; bytes are those of key and value. */
+static inline void
+routecounts_add(RouteNumbers *row, uint8_t op, uint64_t bytes)
+{
+	OpNumbers *numbers = &row->ops[routecounts_ops[op]];
+
+	numbers->records++;
+	numbers->bytes += bytes;
+}
 
 #endif /* NOVA_RELAY_ROUTECOUNTS_H */

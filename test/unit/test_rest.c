@@ -403,10 +403,11 @@ count_metrics(const char *piece)
 static void
 test_routes(void **state)
 {
-	static RouteNumbers routes[] = {{.table = "public.a",
-									 .topic = "cdc.a",
-									 .ops = {{5, 50}, {0}, {2, 20}, {7, 70}, {0}, {0}, {2, 8}}},
-									{.table = "", .topic = "ev\"ents", .ops = {[5] = {3, 30}}}};
+	static RouteNumbers routes[] = {
+		{.table = "public.a",
+		 .topic = "cdc.a",
+		 .ops = {{0}, {5, 50}, {0}, {2, 20}, {7, 70}, {0}, {0}, {2, 8}}},
+		{.table = "", .topic = "ev\"ents", .ops = {[6] = {3, 30}}}};
 
 	(void) state;
 	reading.numbers = (Numbers){.state = "STREAM"};

@@ -30,15 +30,18 @@ test_counts(void **state)
 	assert_ptr_not_equal(routecounts_of(&c, "public.a", "cdc.b"), a);
 	assert_ptr_not_equal(routecounts_of(&c, "public.b", "cdc.a"), a);
 	assert_int_equal(c.n, 3);
-	routecounts_add(a, 'c', 2, 20);
-	routecounts_add(a, 'c', 1, 5);
-	routecounts_add(a, 'x', 1, 3);
-	routecounts_add(a, '?', 9, 9);
-	assert_int_equal(a->ops[0].records, 3);
-	assert_int_equal(a->ops[0].bytes, 25);
+	routecounts_add(a, 'c', 20);
+	routecounts_add(a, 'c', 5);
+	routecounts_add(a, 'x', 3);
+	routecounts_add(a, '\0', 9);
+	assert_int_equal(a->ops[0].records, 1);
+	assert_int_equal(a->ops[1].records, 2);
+	assert_int_equal(a->ops[1].bytes, 25);
 	assert_int_equal(a->ops[OP_COUNT - 1].records, 1);
-	for (size_t i = 1; i < OP_COUNT - 1; i++)
+	for (size_t i = 2; i < OP_COUNT - 1; i++)
 		assert_int_equal(a->ops[i].records, 0);
+	for (size_t i = 1; i < OP_COUNT; i++)
+		assert_int_equal(routecounts_ops[(uint8_t) COUNTED_OPS[i]], i);
 	routecounts_free(&c);
 }
 
