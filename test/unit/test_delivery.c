@@ -31,6 +31,7 @@ typedef struct FakeSink
 	uint32_t counts[MAX_LENT];
 	size_t nlent;
 	size_t records;
+	size_t refused;
 } FakeSink;
 
 static SinkStatus
@@ -54,6 +55,18 @@ fake_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_
 	fake->records += n;
 	*accepted = n;
 	return SINK_OK;
+}
+
+static bool
+fake_refuse(Sink *sink, const BadRecord *bad, Buffer *buf)
+{
+	FakeSink *fake = (FakeSink *) sink;
+
+	assert_true(bad->unreadable);
+	fake->lent[fake->nlent] = buf;
+	fake->counts[fake->nlent++] = 1;
+	fake->refused++;
+	return true;
 }
 
 static SinkStatus
@@ -81,6 +94,7 @@ fake_max_record(const Sink *sink)
 static const SinkOps fake_ops = {.name = "fake",
 								 .route = fake_route,
 								 .produce = fake_produce,
+								 .refuse = fake_refuse,
 								 .poll = fake_poll,
 								 .max_record = fake_max_record};
 
@@ -109,9 +123,10 @@ sum_from(Payload *p, const char *start)
 }
 
 static void
-hello_and_route(Payload *p)
+hello_and_route_with(Payload *p, const char *options)
 {
-	NovaHello h = {NOVA_PROTOCOL_VERSION, 150020, {"0.1.0", 5}, {"{}", 2}};
+	NovaHello h = {
+		NOVA_PROTOCOL_VERSION, 150020, {"0.1.0", 5}, {options, (uint32_t) strlen(options)}};
 	NovaRoute r = {0, {"cdc.t", 5}, {"public", 6}, {"t", 1}};
 	const char *start;
 
@@ -119,6 +134,12 @@ hello_and_route(Payload *p)
 	start = p->pos;
 	p->pos = nova_write_route(p->pos, &r);
 	sum_from(p, start);
+}
+
+static void
+hello_and_route(Payload *p)
+{
+	hello_and_route_with(p, "{}");
 }
 
 static void
@@ -345,6 +366,73 @@ bytes_are_counted(void **state)
 	delivery_free(d);
 }
 
+/* A transaction as far as it is there: of three changes the second cannot be read. */
+static void
+partly_unreadable(Payload *p, const char *options)
+{
+	const NovaUnreadable u = {NOVA_OP_CREATE, LSN,      700,     {"cdc.t", 5},
+							  {"public", 6},  {"t", 1}, {"x", 1}};
+
+	begin(p);
+	hello_and_route_with(p, options);
+	record(p, "{\"id\":1}");
+	p->record = p->pos;
+	p->pos = nova_write_unreadable(p->pos, &u);
+	sum_from(p, p->record);
+	record(p, "{\"id\":3}");
+}
+
+/* Cut behind it, it is not refused again; and the list of what is got past may differ. */
+static void
+what_cannot_be_read_counts(void **state)
+{
+	DeliveryPosition at;
+	FakeSink fake;
+	Delivery *d = open_delivery(&fake);
+	Payload p;
+
+	(void) state;
+	fake.sink.bad.policy = BAD_DLQ;
+	partly_unreadable(&p, "{\"a\":1,\"guarded.lsns\":\"0/1\",\"z\":1}");
+	delivery_begin(d, DELIVERY_STREAM);
+	hand_over(d, DELIVERY_STREAM, &p);
+	/* nothing is refused while a transaction ends */
+	fake.sink.shut = true;
+	assert_int_equal(delivery_pump(d), DELIVERY_FULL);
+	assert_int_equal(fake.refused, 0);
+	fake.sink.shut = false;
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_int_equal(fake.records, 2);
+	assert_int_equal(fake.refused, 1);
+	at = delivery_position(d);
+	assert_int_equal(at.records, 3);
+	acknowledge_all(&fake);
+	delivery_free(d);
+
+	d = open_delivery(&fake);
+	fake.sink.bad.policy = BAD_DLQ;
+	partly_unreadable(&p, "{\"a\":1,\"guarded.lsns\":\"0/1,0/2\",\"z\":1}");
+	record(&p, "{\"id\":4}");
+	delivery_begin(d, DELIVERY_STREAM);
+	delivery_resume(d, &at);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_int_equal(fake.records, 1);
+	assert_int_equal(fake.refused, 0);
+	assert_int_equal(delivery_position(d).records, 4);
+	acknowledge_all(&fake);
+	delivery_free(d);
+
+	d = open_delivery(&fake);
+	partly_unreadable(&p, "{\"a\":2,\"guarded.lsns\":\"0/1\",\"z\":1}");
+	delivery_begin(d, DELIVERY_STREAM);
+	delivery_resume(d, &at);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_FAILED);
+	assert_non_null(strstr(delivery_error(d), "with other options of the plugin"));
+	delivery_free(d);
+}
+
 int
 main(void)
 {
@@ -353,6 +441,7 @@ main(void)
 		cmocka_unit_test(nothing_behind_the_damage),
 		cmocka_unit_test(damaged_chunks),
 		cmocka_unit_test(bytes_are_counted),
+		cmocka_unit_test(what_cannot_be_read_counts),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
