@@ -18,7 +18,7 @@
 #include "log.h"
 #include "topics.h"
 
-#define REQUEST_S 5 /* for one answer; several of them fit into the patience */
+#define REQUEST_S 10 /* for one answer; several of them fit into the patience */
 
 /* A topic that is settled, or waited for. */
 typedef struct KnownTopic

@@ -31,7 +31,7 @@
 
 #include "config.h"
 
-#define TOPICMAKER_PATIENCE_MS 15000
+#define TOPICMAKER_PATIENCE_MS 30000
 #define TOPICMAKER_POLL_MS     20
 
 typedef struct TopicMaker TopicMaker;
