@@ -109,8 +109,26 @@ forget_topics(void *arg)
 	(void) arg;
 }
 
-static const RestOps ops = {
-	.ask = any_answer, .parse = parse, .topics = topics, .forget_topics = forget_topics};
+/* A record whose bytes are anything but UTF-8. */
+static Samples *
+records(void *arg)
+{
+	static const NovaRecord r = {.key = {"\xff\0\"", 3}, .value = {NULL, 0}};
+	Samples *s = calloc(1, sizeof(*s));
+
+	(void) arg;
+	if (s == NULL)
+		return NULL;
+	samples_begin(s);
+	samples_take(s, 0, "t", &r);
+	return s;
+}
+
+static const RestOps ops = {.ask = any_answer,
+							.parse = parse,
+							.records = records,
+							.topics = topics,
+							.forget_topics = forget_topics};
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

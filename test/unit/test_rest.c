@@ -70,8 +70,24 @@ fake_forget(void *arg)
 	topics_forgotten = true;
 }
 
-static RestOps ops = {
-	.ask = fake_ask, .parse = fake_parse, .topics = fake_topics, .forget_topics = fake_forget};
+static Samples *
+fake_records(void *arg)
+{
+	static const NovaRecord r = {.key = {"{\"id\":1}", 8}, .value = {NULL, 0}};
+	Samples *s = calloc(1, sizeof(*s));
+
+	(void) arg;
+	samples_begin(s);
+	samples_take(s, 0, "cdc.t", &r);
+	return s;
+}
+
+static RestOps ops = {.ask = fake_ask,
+					  .parse = fake_parse,
+					  .records = fake_records,
+					  .topics = fake_topics,
+					  .forget_topics = fake_forget};
+static bool browser; /* asks */
 
 /* The answer's status; what is in the body must be JSON where it says so. */
 static unsigned
@@ -86,6 +102,7 @@ ask(const char *method, const char *path, const char *query, const char *piece)
 						   .path = path,
 						   .query = query,
 						   .body = sent,
+						   .wants_html = browser,
 						   .body_len = sent != NULL ? strlen(sent) : 0};
 	RestResponse r;
 	unsigned status;
@@ -257,6 +274,47 @@ test_changes(void **state)
 	assert_int_equal(ask("GET", NAME "/tasks", NULL, "[]"), 200);
 	assert_int_equal(ask("GET", NAME "/tasks/0/status", NULL, "No status found for task"), 404);
 	reading.numbers.connector = CONNECTOR_RUNNING;
+}
+
+static void
+test_page(void **state)
+{
+	(void) state;
+	assert_int_equal(ask("GET", "/", NULL, "\"version\""), 200);
+	browser = true;
+	assert_int_equal(ask("GET", "/", NULL, "<!DOCTYPE html>\n"), 200);
+	assert_int_equal(ask("GET", "/", NULL, "</html>\n"), 200);
+	assert_int_equal(ask("GET", "/connectors", NULL, "[\""), 200);
+	browser = false;
+	assert_int_equal(ask("GET", "/nova/records", NULL,
+						 "{\"cdc.t\":[{\"key\":\"{\\\"id\\\":1}\",\"value\":null,\"cut\":false}]}"),
+					 200);
+}
+
+static void
+test_signal(void **state)
+{
+	(void) state;
+	answer = (ControlRequest){.answer = CONTROL_DONE};
+	sent = "{\"type\":\"execute-snapshot\",\"data\":{\"data-collections\":[\"public.a\"]}}";
+	assert_int_equal(ask("POST", "/nova/signal", NULL, NULL), 202);
+	assert_int_equal(asked.verb, CONTROL_SIGNAL);
+	assert_string_equal(asked_text, sent);
+	sent = "{\"data\":{}}";
+	assert_int_equal(ask("POST", "/nova/signal", NULL, "\\\"type\\\" of the signal is missing"), 400);
+	sent = "{\"type\":\"log\",\"data\":7}";
+	assert_int_equal(ask("POST", "/nova/signal", NULL, "must be an object"), 400);
+	sent = "{\"type\":\"log\",\"id\":7}";
+	assert_int_equal(ask("POST", "/nova/signal", NULL, "must be a string"), 400);
+	sent = "no JSON";
+	assert_int_equal(ask("POST", "/nova/signal", NULL, "is missing"), 400);
+	sent = NULL;
+	assert_int_equal(ask("POST", "/nova/signal", NULL, "is missing"), 400);
+	sent = "{\"type\":\"log\"}";
+	there = false;
+	assert_int_equal(ask("POST", "/nova/signal", NULL, "no connector"), 404);
+	there = true;
+	sent = NULL;
 }
 
 /* What the loop says, and that it says nothing. */
@@ -524,6 +582,7 @@ main(void)
 		cmocka_unit_test(test_kafka_metrics),   cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_answers),         cmocka_unit_test(test_deploy),
 		cmocka_unit_test(test_bad_deployments), cmocka_unit_test(test_validate),
+		cmocka_unit_test(test_page),            cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_loggers),         cmocka_unit_test(test_anything),
 	};
 
