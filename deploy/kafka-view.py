@@ -60,14 +60,21 @@ def committed(client, partitions):
     return found
 
 
+def lags(positions, found):
+    """Topic -> records; all of a partition, where a group of the topic has no position."""
+    behind = {p.topic: 0 for p in positions if p.offset >= 0}
+    for p in positions:
+        if p.topic in behind:
+            first, end = found[p.topic, p.partition]
+            behind[p.topic] += end - (p.offset if p.offset >= 0 else first)
+    return behind
+
+
 def show_group(bootstrap, group, found):
     """A line for each topic of which the group has committed something."""
     client = consumer(bootstrap, group)
     partitions = [TopicPartition(name, n) for name, n in found]
-    behind = {}
-    for p in settled(lambda: committed(client, partitions)):
-        if p.offset >= 0:
-            behind[p.topic] = behind.get(p.topic, 0) + found[p.topic, p.partition][1] - p.offset
+    behind = lags(settled(lambda: committed(client, partitions)), found)
     client.close()
     for topic, lag in sorted(behind.items()):
         print(f"{group:<36} {topic:<28} {lag:>12}")
