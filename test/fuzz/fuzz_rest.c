@@ -52,8 +52,9 @@ next_line(char *text)
 	return end + 1;
 }
 
+/* told: whoever asked has said the secret himself, perhaps as a name. */
 static void
-check(const RestResponse *r)
+check(const RestResponse *r, bool told)
 {
 	cJSON *body;
 
@@ -68,7 +69,7 @@ check(const RestResponse *r)
 	if (strlen(r->body) != r->len)
 		abort();
 	/* an error repeats what was asked */
-	if (r->status < 400 && strstr(r->body, "hunter2") != NULL)
+	if (r->status < 400 && !told && strstr(r->body, "hunter2") != NULL)
 		abort();
 	if (strcmp(r->content_type, "application/json") != 0)
 		return;
@@ -143,6 +144,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (method == NULL)
 		return 0;
+	/* one of the calls sets it */
+	log_set_level(LOG_ERROR);
 	memcpy(method, data, size);
 	method[size] = '\0';
 	path = next_line(method);
@@ -159,7 +162,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (!rest_answer(&sources, &request, &response))
 			abort();
-		check(&response);
+		check(&response, body != NULL && strstr(body, "hunter2") != NULL);
 		rest_forget(&response);
 	}
 	free(method);
