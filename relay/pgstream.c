@@ -685,12 +685,11 @@ typedef struct PgQuery
 	ExecStatusType expected;
 	PgStatus (*answer)(PgStream *pg, const PGresult *res);
 	int timeout_ms; /* 0: waits for other transactions, as long as they take */
-	bool may_fail;  /* an error is an answer */
 } PgQuery;
 
 static const PgQuery queries[STEP_STOPPED + 1] = {
 	[STEP_IDENTIFY] = {build_identify, PGRES_TUPLES_OK, answer_identify, QUERY_TIMEOUT_MS},
-	[STEP_HISTORY] = {build_history, PGRES_TUPLES_OK, answer_history, QUERY_TIMEOUT_MS, true},
+	[STEP_HISTORY] = {build_history, PGRES_TUPLES_OK, answer_history, QUERY_TIMEOUT_MS},
 	[STEP_PUBLICATION] = {build_publication, PGRES_TUPLES_OK, answer_publication, QUERY_TIMEOUT_MS},
 	[STEP_SLOT] = {build_slot, PGRES_TUPLES_OK, answer_slot, QUERY_TIMEOUT_MS},
 	[STEP_CREATE] = {build_create, PGRES_TUPLES_OK, answer_create, 0},
@@ -733,8 +732,9 @@ take_result(PgStream *pg, PGresult *res)
 	const PgQuery *query = &queries[pg->step];
 	PgStatus status = PG_AGAIN;
 
+	/* that there is no history is an answer */
 	if (PQresultStatus(res) == query->expected ||
-		(query->may_fail && PQresultStatus(res) == PGRES_FATAL_ERROR &&
+		(pg->step == STEP_HISTORY && PQresultStatus(res) == PGRES_FATAL_ERROR &&
 		 PQstatus(pg->conn) == CONNECTION_OK))
 		status = query->answer(pg, res);
 	else if (PQresultStatus(res) == PGRES_FATAL_ERROR)
