@@ -277,7 +277,7 @@ may_ask(const HttpServer *server, struct MHD_Connection *connection, const char 
 		return true;
 	user = MHD_basic_auth_get_username_password(connection, &password);
 	may = user != NULL && password != NULL &&
-		  is_same(server->user, user) & is_same(server->password, password);
+		  (int) is_same(server->user, user) & (int) is_same(server->password, password);
 	MHD_free(user);
 	MHD_free(password);
 	return may;

@@ -294,7 +294,8 @@ static const OptionSpec options[] = {
 	{"embedded-broker", 0, NULL, CMD_SINK, set_embedded,
 	 "an in-memory broker on loopback, for trying out; it\nloses everything when the relay stops"},
 	{"data-dir", 0, "DIR", CMD_RUN, set_data_dir,
-	 "a connector is deployed over HTTP, as to Kafka\nConnect, and kept in DIR; CONFIG.json, which may be\nmissing "
+	 "a connector is deployed over HTTP, as to Kafka\nConnect, and kept in DIR; CONFIG.json, which "
+	 "may be\nmissing "
 	 "then, has listeners and bootstrap.servers"},
 	{"apply", 0, NULL, CMD_TOPICS, set_apply, "make what is missing and set configs that differ"},
 	{"add-partitions", 0, NULL, CMD_TOPICS, set_add_partitions,

@@ -301,7 +301,8 @@ test_signal(void **state)
 	assert_int_equal(asked.verb, CONTROL_SIGNAL);
 	assert_string_equal(asked_text, sent);
 	sent = "{\"data\":{}}";
-	assert_int_equal(ask("POST", "/nova/signal", NULL, "\\\"type\\\" of the signal is missing"), 400);
+	assert_int_equal(ask("POST", "/nova/signal", NULL, "\\\"type\\\" of the signal is missing"),
+					 400);
 	sent = "{\"type\":\"log\",\"data\":7}";
 	assert_int_equal(ask("POST", "/nova/signal", NULL, "must be an object"), 400);
 	sent = "{\"type\":\"log\",\"id\":7}";
@@ -576,14 +577,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),           cmocka_unit_test(test_expand),
-		cmocka_unit_test(test_states),          cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_routes),          cmocka_unit_test(test_latency_metrics),
-		cmocka_unit_test(test_kafka_metrics),   cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_answers),         cmocka_unit_test(test_deploy),
-		cmocka_unit_test(test_bad_deployments), cmocka_unit_test(test_validate),
-		cmocka_unit_test(test_page),            cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_loggers),         cmocka_unit_test(test_anything),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_latency_metrics),
+		cmocka_unit_test(test_kafka_metrics),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_deploy),
+		cmocka_unit_test(test_bad_deployments),
+		cmocka_unit_test(test_validate),
+		cmocka_unit_test(test_page),
+		cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_loggers),
+		cmocka_unit_test(test_anything),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
