@@ -271,13 +271,24 @@ may_ask(const HttpServer *server, struct MHD_Connection *connection, const char 
 {
 	char *password = NULL;
 	char *user;
-	bool may;
+	bool may = false;
 
 	if (server->user == NULL || is_open(uri))
 		return true;
 	user = MHD_basic_auth_get_username_password(connection, &password);
+<<<<<<< HEAD
 	may = user != NULL && password != NULL &&
 		  (int) is_same(server->user, user) & (int) is_same(server->password, password);
+=======
+	/* both are compared, whatever the first one says */
+	if (user != NULL && password != NULL)
+	{
+		bool right_user = is_same(server->user, user);
+		bool right_password = is_same(server->password, password);
+
+		may = right_user && right_password;
+	}
+>>>>>>> rest
 	MHD_free(user);
 	MHD_free(password);
 	return may;
