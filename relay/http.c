@@ -276,10 +276,6 @@ may_ask(const HttpServer *server, struct MHD_Connection *connection, const char 
 	if (server->user == NULL || is_open(uri))
 		return true;
 	user = MHD_basic_auth_get_username_password(connection, &password);
-<<<<<<< HEAD
-	may = user != NULL && password != NULL &&
-		  (int) is_same(server->user, user) & (int) is_same(server->password, password);
-=======
 	/* both are compared, whatever the first one says */
 	if (user != NULL && password != NULL)
 	{
@@ -288,7 +284,6 @@ may_ask(const HttpServer *server, struct MHD_Connection *connection, const char 
 
 		may = right_user && right_password;
 	}
->>>>>>> rest
 	MHD_free(user);
 	MHD_free(password);
 	return may;

@@ -44,6 +44,15 @@ kafkatxn_means_fenced(rd_kafka_resp_err_t err)
 		   err == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
+bool
+kafkatxn_lost_count(rd_kafka_resp_err_t err)
+{
+	return err == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER ||
+		   err == RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID ||
+		   err == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING ||
+		   err == RD_KAFKA_RESP_ERR__INCONSISTENT;
+}
+
 static struct timespec
 after_ms(long ms)
 {

@@ -65,4 +65,7 @@ extern bool kafkatxn_free(KafkaTxn *t);
 /* Does this error mean that another producer has the id? */
 extern bool kafkatxn_means_fenced(rd_kafka_resp_err_t err);
 
+/* Of fatal errors: has the producer lost count of what it sent, which a new one has not? */
+extern bool kafkatxn_lost_count(rd_kafka_resp_err_t err);
+
 #endif /* NOVA_RELAY_KAFKATXN_H */

@@ -98,6 +98,7 @@
 #define SNAPSHOT_PROGRESS_MS 5000 /* between two progress lines of a snapshot */
 #define STATUS_LINE_MS       200  /* the same on a terminal */
 #define CUT_WAIT_MS          10 /* until a transaction that is due and cannot end is looked at again */
+#define LOST_WAIT_MS         1000  /* before a producer that has lost count is made anew */
 #define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
 
 #define STANDBY_POLL_MIN_MS  50 /* doubles from look to look */
@@ -779,6 +780,38 @@ new_position(Relay *r)
 	delivery_resume(r->delivery, &at);
 }
 
+/* Everything anew, in this process: what it knows is old. */
+static void
+start_again(Relay *r)
+{
+	r->again = true;
+	enter(r, STATE_END);
+}
+
+/*
+ * A producer that has lost count of its records, as it may when leaders change and
+ * brokers die, fails for good; a new one has nothing to count.  While the slot's
+ * snapshot is not complete, or somebody waits for the end, that is a failure.
+ */
+static void
+take_lost(Relay *r, const char *why)
+{
+	bool again = r->sink->lost && (r->state == STATE_STREAM || r->state == STATE_PAUSED ||
+								   (r->state == STATE_CONNECT && r->stream_began > 0));
+
+	if (r->state == STATE_FAILED || r->state == STATE_END)
+		return;
+	if (!again)
+	{
+		fail(r, "%s", why);
+		return;
+	}
+	log_warn("%s; beginning again in %d ms", why, LOST_WAIT_MS);
+	r->retry_at = r->now + LOST_WAIT_MS;
+	r->reconnects++;
+	start_again(r);
+}
+
 /*
  * Work off what was received.  Returns true when the next message may be read.
  */
@@ -800,8 +833,7 @@ pump(Relay *r)
 		case DELIVERY_FULL:
 			return false;
 		default:
-			if (r->state != STATE_FAILED)
-				fail(r, "%s", delivery_error(r->delivery));
+			take_lost(r, delivery_error(r->delivery));
 			return false;
 	}
 }
@@ -1204,14 +1236,6 @@ position_is_saved(const Relay *r)
 	if (!r->loaded && delivery_counts(r->delivery)->acked == 0)
 		return true;
 	return !r->saving && delivery_safe_lsn(r->delivery) <= r->position;
-}
-
-/* Everything anew, in this process: what it knows is old. */
-static void
-start_again(Relay *r)
-{
-	r->again = true;
-	enter(r, STATE_END);
 }
 
 /*
@@ -2452,8 +2476,7 @@ serve_sink(Relay *r)
 	switch (status)
 	{
 		case SINK_FAILED:
-			if (r->state != STATE_FAILED && r->state != STATE_END)
-				fail(r, "%s", r->sink->error);
+			take_lost(r, r->sink->error);
 			break;
 		case SINK_ABORTED:
 			take_abort(r);
@@ -2894,6 +2917,7 @@ relay_like(const Relay *old)
 			   .slot_known = old->slot_known,
 			   .snapshot_taken = old->snapshot_taken,
 			   .reconnects = old->reconnects,
+			   .retry_at = old->retry_at,
 			   .numbers = {.started = old->numbers.started,
 						   .snapshot_row_estimate = -1,
 						   .snapshot_left_ms = -1,

@@ -107,6 +107,7 @@ struct Sink
 	bool shut;        /* takes nothing, because of a transaction that ends or has not begun */
 	uint64_t commits; /* that went well */
 	bool learned; /* what was refused and led to an abort is known now: see nova.on.bad.record */
+	bool lost;    /* failed in a way that opening it again mends */
 	BadRecords bad;
 	uint64_t capacity;        /* records that it holds at most; 0: it says nothing of that */
 	KafkaStats *stats;        /* as of the last sink_poll(); NULL: it has none */

@@ -327,8 +327,12 @@ take_fatal(KafkaSink *k, rd_kafka_t *rk)
 	if (kafkatxn_means_fenced(err))
 		fenced(k, fatal);
 	else if (k->sink.error[0] == '\0')
+	{
+		k->sink.lost = kafkatxn_lost_count(err);
 		snprintf(k->sink.error, sizeof(k->sink.error), "the Kafka producer failed: %s; %s", fatal,
-				 advice_for(RD_KAFKA_RESP_ERR__FATAL));
+				 k->sink.lost ? "records that are not confirmed are sent again"
+							  : advice_for(RD_KAFKA_RESP_ERR__FATAL));
+	}
 	return true;
 }
 
@@ -338,11 +342,14 @@ fail_record(KafkaSink *k, rd_kafka_resp_err_t err, const char *topic, uint64_t l
 {
 	char fatal[256];
 	const char *reason = rd_kafka_err2str(err);
+	rd_kafka_resp_err_t cause;
 
 	if (k->sink.error[0] != '\0')
 		return SINK_FAILED;
-	if (rd_kafka_fatal_error(k->lane->rk, fatal, sizeof(fatal)) != RD_KAFKA_RESP_ERR_NO_ERROR)
+	cause = rd_kafka_fatal_error(k->lane->rk, fatal, sizeof(fatal));
+	if (cause != RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
+		k->sink.lost = kafkatxn_lost_count(cause);
 		err = RD_KAFKA_RESP_ERR__FATAL;
 		reason = fatal;
 	}

@@ -113,6 +113,12 @@ is(made('psql', 'psql', q{SQL=SELECT count(*) AS "how many" FROM users}), " how 
 like(made('kafka-ui', 'kafka-ui'), qr/^cdc\.users +3 +1$/m, 'and one record');
 like(made('logs', 'logs', 'S=relay'), qr/streaming from slot debezium_nova_slot/, 'of the relay');
 
+# Deployed anew over REST, by the relay itself.
+made('delete-connector: the relay', 'delete-connector');
+isnt((make('health'))[0], 0, 'no connector');
+made('deploy-connector: the relay', 'deploy-connector');
+made('health: deployed', 'health');
+
 # What was fixed.
 my ($status, $out) = make('start', 'RELAY_PORT=1');
 isnt($status, 0, 'another port is refused');

@@ -170,9 +170,31 @@ fail_stops(void **state)
 	assert_int_equal(poll_until(&f, 1), SINK_FAILED);
 	expect_error(&f, "Kafka did not take a record of 11 bytes for topic cdc.t (from LSN 0/2A)");
 	expect_error(&f, "the right to write to the topic");
+	assert_false(f.sink->lost);
 	assert_int_equal(f.acked, 0);
 	assert_int_equal(f.given_up, 1);
 	close_sink(&f);
+}
+
+/* A fatal error, whatever the policy: the record is not bad, and a new producer takes it. */
+static void
+a_lost_count_is_known(void **state)
+{
+	Fixture f;
+
+	(void) state;
+	open_sink(&f, BAD_SKIP);
+	produce(&f, 1, 10);
+	assert_int_equal(poll_until(&f, 1), SINK_OK);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1,
+									  RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	produce(&f, 1, 10);
+	assert_int_equal(poll_until(&f, 2), SINK_FAILED);
+	assert_true(f.sink->lost);
+	assert_int_equal(f.sink->bad.skipped, 0);
+	close_sink(&f);
+	assert_int_equal(f.acked, 1);
+	assert_int_equal(f.given_up, 1);
 }
 
 static void
@@ -498,6 +520,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fail_stops),
+		cmocka_unit_test(a_lost_count_is_known),
 		cmocka_unit_test(each_refusal_has_its_letter),
 		cmocka_unit_test(skipped_ones_count),
 		cmocka_unit_test(a_refused_batch_stops),
