@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "page.h"
+
 #define JSON_TYPE "application/json"
 #define TEXT_TYPE "text/plain; charset=utf-8"
 #define HTML_TYPE "text/html; charset=utf-8"
@@ -179,18 +181,13 @@ info_body(const Call *call, const RelayConfig *cfg)
  * Handlers
  */
 
-/* page.html, as the Makefile makes a string of it. */
-static const char page[] =
-#include "page.inc"
-	;
-
 static bool
 get_root(Call *call)
 {
 	cJSON *body;
 
 	if (call->request->wants_html)
-		return answer_text(call, 200, HTML_TYPE, strdup(page));
+		return answer_text(call, 200, HTML_TYPE, strdup(page_html));
 	body = cJSON_CreateObject();
 	cJSON_AddStringToObject(body, "version", NOVA_VERSION);
 	cJSON_AddStringToObject(body, "commit", "nova-relay");
