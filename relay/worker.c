@@ -511,10 +511,10 @@ worker_open(Worker *w)
 {
 	w->started = now_ms();
 	w->board = board_new();
-	w->control = control_new();
-	if (w->board == NULL || w->control == NULL)
+	w->control = w->board != NULL ? control_new() : NULL;
+	if (w->control == NULL)
 	{
-		log_error("cannot start: out of memory");
+		log_error("cannot start: %s", w->board != NULL ? strerror(errno) : "out of memory");
 		return false;
 	}
 	if (!stopsignal_install())
