@@ -33,6 +33,7 @@ static char location[200];
 static bool loop_answers = true;
 static ControlRequest answer;
 static ControlRequest asked;
+static char asked_name[200];
 static char asked_text[2000];
 
 static bool
@@ -40,6 +41,8 @@ fake_ask(void *arg, ControlRequest *request)
 {
 	(void) arg;
 	asked = *request;
+	/* it lives no longer than the call */
+	snprintf(asked_name, sizeof(asked_name), "%s", request->name);
 	if (request->text != NULL)
 		snprintf(asked_text, sizeof(asked_text), "%s", request->text);
 	request->answer = answer.answer;
@@ -363,7 +366,7 @@ test_deploy(void **state)
 	assert_non_null(strstr(asked_text, "hunter2"));
 	assert_null(strstr(asked_text, "k:9092"));
 	assert_int_equal(ask_with("{" RIGHT "}", "PUT", "/connectors/new/config", "\"tasks\":[]"), 201);
-	assert_string_equal(asked.name, "new");
+	assert_string_equal(asked_name, "new");
 	ops.refusal = "with a \"file\"";
 	assert_int_equal(ask_with("{}", "POST", "/connectors", "with a \\\"file\\\""), 403);
 	assert_int_equal(ask_with("{}", "PUT", "/connectors/new/config", "with a"), 403);
