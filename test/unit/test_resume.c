@@ -196,12 +196,28 @@ next_payload(Stream *s, char *bytes)
 
 /* The run */
 
+/* What the sink has when all transactions that end there or before are in it. */
+static size_t
+bytes_to(uint64_t lsn)
+{
+	size_t n = 0;
+
+	for (size_t t = 0; t < TRANSACTIONS && end_of(t) <= lsn; t++)
+		for (size_t i = 0; i < sizes[t]; i++)
+			n += (size_t) snprintf(NULL, 0, "%zu.%zu%s\n", t, i, is_long(t, i) ? "++" : "");
+	return n;
+}
+
+/*
+ * Safe may be behind the position, but not behind what is committed: a COMMIT whose
+ * records all were counts at once, and the position of that in the next commit.
+ */
 static void
 commit_here(Delivery *d, DeliveryPosition *committed)
 {
 	*committed = delivery_position(d);
 	settle(delivery_events(d), true);
-	assert_true(delivery_safe_lsn(d) <= committed->lsn);
+	assert_true(bytes_to(delivery_safe_lsn(d)) <= out.committed);
 }
 
 static Stream
