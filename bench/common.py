@@ -1,0 +1,93 @@
+"""common: what the benches that run a relay share.
+
+A server, a real Kafka and their end, the processor time and the memory of a
+process.  They run inside a stage (test/lib/stage), which gives NOVA_STAGE,
+PG_CONFIG and NOVA_RELAY.
+"""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+
+STAGE = pathlib.Path(os.environ["NOVA_STAGE"])
+BIN = pathlib.Path(os.environ["PG_CONFIG"]).parent
+RELAY = os.environ.get("NOVA_RELAY", "nova-relay")
+DATA = STAGE / "bench"
+SOCKET = STAGE / "tmp"
+KAFKA = STAGE / "bench-kafka"
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    PORT = free.getsockname()[1]
+# Of a connector that is to run in the real Debezium.
+DEBEZIUM = {
+    "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "plugin.name": "pgoutput",
+    "database.hostname": "127.0.0.1",
+    **{f"{side}.converter{key}": value for side in ("key", "value") for key, value in
+       (("", "org.apache.kafka.connect.json.JsonConverter"), (".schemas.enable", "false"))}}
+# What a relay says last.
+STOPPED = re.compile(r"([0-9.]+) s, ([0-9.]+) s CPU, peak RSS (\d+) MB")
+
+
+def run(*cmd, **kw):
+    return subprocess.run([str(c) for c in cmd], check=True, stdout=subprocess.PIPE, text=True, **kw).stdout
+
+
+def psql(*args):
+    return run(BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", SOCKET, "-p", PORT, "-d", "postgres", *args)
+
+
+def sql(*statements):
+    return psql(*(word for s in statements for word in ("-c", s))).strip()
+
+
+def start_server(*more, plugins=()):
+    """With these settings and, where a server asks for a list, these output plugins allowed beside nova's."""
+    run(BIN / "initdb", "-D", DATA, "-A", "trust", "-E", "UTF8", "--locale=C")
+    settings = run("test/lib/server-conf").splitlines() + [
+        f"unix_socket_directories = '{SOCKET}'", f"port = {PORT}", "listen_addresses = '127.0.0.1'", "shared_buffers = 1GB",
+        "max_wal_size = 16GB", "checkpoint_timeout = 1h", "autovacuum = off", "synchronous_commit = off", *more]
+    if any(s.startswith("output_plugin_libraries") for s in settings):
+        settings.append(f"output_plugin_libraries = '{', '.join(('pgoutput', 'nova_decoder', *plugins))}'")
+    with open(DATA / "postgresql.conf", "a", encoding="ascii") as f:
+        f.write("\n".join(settings) + "\n")
+    run(BIN / "pg_ctl", "-D", DATA, "-l", DATA / "server.log", "-w", "start")
+    sql("CREATE EXTENSION nova_decoder")
+
+
+def stop_server():
+    run(BIN / "pg_ctl", "-D", DATA, "-m", "immediate", "-w", "stop")
+
+
+def start_kafka():
+    """HOST:PORT."""
+    return re.search(r"bootstrap=(\S+)", run("test/kafka/kafka", "start", KAFKA)).group(1)
+
+
+def stop_kafka():
+    run("test/kafka/kafka", "stop", KAFKA)
+
+
+def create_topic(topic, partitions):
+    run("test/kafka/kafka", "create-topic", KAFKA, topic, partitions)
+
+
+def connector(name, **config):
+    """A connector's JSON of this server as a file."""
+    path = STAGE / f"{name}.json"
+    path.write_text(json.dumps({"name": name, "config": {
+        "database.port": str(PORT), "database.user": sql("SELECT current_user"), "database.dbname": "postgres", **config}}),
+                    encoding="ascii")
+    return path
+
+
+def cpu_seconds(pid):
+    """Of all threads, also of those that ended."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_megabytes(pid):
+    return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")).group(1)) / 1024
