@@ -7,11 +7,14 @@ Listens on a free port of the loopback address and prints the port.  Serves one
 connection after another: start-up without a password, the queries the relay
 asks before it streams, START_REPLICATION, and then the scenario's messages.
 What the relay says about its position goes to LOG: a line "flush LSN" for every
-status update, in decimal.  Ends when its standard input is closed.
+status update, in decimal, and "ping" for every keepalive.  Ends when its standard input is closed.
 
 The one good transaction that comes first has a record for the topic of
 $E2E_TOPIC and ends at GOOD_LSN; what follows it is bad.  So a relay that
 confirms more than GOOD_LSN confirms what it never had.
+
+In the scenario "pings" nothing is bad: a walsender asks for a reply, with a
+position that may be behind what it holds, and asks again when it has the answer.
 
 In the scenario "standby" it is one of version 16, has no slot, and makes none:
 it waits for its primary.
@@ -83,10 +86,15 @@ def wal(payload, lsn=BAD_LSN):
     return b"w" + struct.pack("!QQq", lsn, lsn, 0) + payload
 
 
+def ping(lsn=BAD_LSN):
+    return b"k" + struct.pack("!QqB", lsn, 0, 1)
+
+
 # What comes after the good transaction, or instead of it (None for "good").
 SCENARIOS = {
     "good": (GOOD, []),
     "standby": (None, []),
+    "pings": (GOOD, [ping(), ping()]),
     "corrupt": (GOOD, [wal(b"Z" + record())]),
     "cut-frame": (GOOD, [wal(record()[:-3])]),
     "impossible-length": (GOOD, [wal(b"R" + b"c" + struct.pack("!HII", 0, 0, 0x7FFFFFFF))]),
@@ -113,7 +121,9 @@ class Connection:
         self.sock = sock
         self.standby = scenario == "standby"
         self.file = sock.makefile("rb")
-        self.good, self.bad = SCENARIOS[scenario]
+        self.pings = scenario == "pings"
+        self.good, bad = SCENARIOS[scenario]
+        self.bad = list(bad)
         self.log = log
 
     def send(self, kind, body=b""):
@@ -176,13 +186,21 @@ class Connection:
             self.send(b"d", message)
         self.bad = []
 
+    def send_ping(self):
+        if self.bad:
+            self.log.write("ping\n")
+            self.log.flush()
+            self.send(b"d", self.bad.pop())
+
     def copy_data(self, body):
         if body[:1] != b"r":
             return
         flush = struct.unpack("!Q", body[9:17])[0]
         self.log.write(f"flush {flush}\n")
         self.log.flush()
-        if flush >= GOOD_LSN:
+        if flush >= GOOD_LSN and self.pings:
+            self.send_ping()
+        elif flush >= GOOD_LSN:
             self.send_bad()
 
     def serve(self):

@@ -277,11 +277,11 @@ my %bad_frames = (
 	'unknown-route' => qr/$place: record for a route that was never announced$advice/,
 	'no-end' => qr/$place: commit without an end LSN$advice/,
 	'bad-headers' => qr/$place: record headers are malformed$advice/);
-my ($slot_lsn, $good_lsn) = (0x1000, 0x2000);
+my ($slot_lsn, $good_lsn, $bad_lsn) = (0x1000, 0x2000, 0x3000);
 
 sub fake
 {
-	my ($scenario) = @_;
+	my ($scenario, %more) = @_;
 	my ($in, $out) = ('', '');
 	my $positions = "$dir/$scenario.log";
 	local $ENV{E2E_TOPIC} = "$prefix.$scenario";
@@ -294,7 +294,8 @@ sub fake
 			'slot.name' => 'nova_fake',
 			'database.hostname' => '127.0.0.1',
 			'database.port' => $1,
-			'database.dbname' => 'fake' });
+			'database.dbname' => 'fake',
+			%more });
 	return ($server, $relay, $positions);
 }
 
@@ -310,6 +311,15 @@ my ($server, $relay, $positions) = fake('good');
 $relay->wait_for_line(qr/plugin nova_decoder 9\.9\.9/);
 wait_until('the good transaction is confirmed', sub { highest($positions) == $good_lsn });
 is(scalar(read_topic($kafka, "$prefix.good")), 1, 'the fake server is one: a good transaction arrives');
+is($relay->term, 0, 'and the relay stops in order');
+$server->finish;
+
+# With batch.hold.ms a walsender may ask for a reply while it still holds what is
+# before that position: only one that asks twice, and sent nothing, is at its end.
+($server, $relay, $positions) = fake('pings', 'status.update.interval.ms' => 60000);
+wait_until('the second ping is confirmed', sub { highest($positions) == $bad_lsn });
+like(slurp_file($positions), qr/\A(?:flush \d+\n)*?(?:flush $good_lsn\n)+ping\n(?:flush $good_lsn\n)+ping\n(?:flush $good_lsn\n)*flush $bad_lsn\n/,
+	'the position of a keepalive that asks for a reply is taken when it comes twice');
 is($relay->term, 0, 'and the relay stops in order');
 $server->finish;
 
