@@ -98,7 +98,7 @@
 #define SNAPSHOT_PROGRESS_MS 5000 /* between two progress lines of a snapshot */
 #define STATUS_LINE_MS       200  /* the same on a terminal */
 #define CUT_WAIT_MS          10 /* until a transaction that is due and cannot end is looked at again */
-#define LOST_WAIT_MS         1000  /* before a producer that has lost count is made anew */
+#define LOST_WAIT_MS         1000  /* before producers that cannot go on are made anew */
 #define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
 
 #define STANDBY_POLL_MIN_MS  50 /* doubles from look to look */
@@ -252,6 +252,7 @@ typedef struct Relay
 	bool draining_stream; /* final status and CopyDone sent */
 	uint64_t progress_records;
 	uint64_t reconnects;
+	uint64_t remade; /* producers: so often */
 	unsigned seed;
 } Relay;
 
@@ -790,7 +791,8 @@ start_again(Relay *r)
 
 /*
  * A producer that has lost count of its records, as it may when leaders change and
- * brokers die, fails for good; a new one has nothing to count.  While the slot's
+ * brokers die, fails for good; a new one has nothing to count.  Exactly once, so does one
+ * of whose transaction nobody knows what became: a new one reads it in Kafka.  While the slot's
  * snapshot is not complete, or somebody waits for the end, that is a failure.
  */
 static void
@@ -809,6 +811,7 @@ take_lost(Relay *r, const char *why)
 	log_warn("%s; beginning again in %d ms", why, LOST_WAIT_MS);
 	r->retry_at = r->now + LOST_WAIT_MS;
 	r->reconnects++;
+	r->remade++;
 	start_again(r);
 }
 
@@ -2570,6 +2573,7 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->letters = r->sink->bad.letters;
 	n->skipped = r->sink->bad.skipped;
 	n->reconnects = r->reconnects;
+	n->remade = r->remade;
 	n->in_flight = delivery_in_flight(r->delivery);
 	n->in_flight_max = r->sink->capacity;
 	n->in_flight_payloads = delivery_payloads_in_flight(r->delivery);
@@ -2917,6 +2921,7 @@ relay_like(const Relay *old)
 			   .slot_known = old->slot_known,
 			   .snapshot_taken = old->snapshot_taken,
 			   .reconnects = old->reconnects,
+			   .remade = old->remade,
 			   .retry_at = old->retry_at,
 			   .numbers = {.started = old->numbers.started,
 						   .snapshot_row_estimate = -1,
