@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -17,9 +18,10 @@
 
 #include "log.h"
 
-#define INIT_TIMEOUT_MS 10000 /* then what is wrong is said, and it is tried again */
-#define RETRY_MS        50
-#define FREE_WAIT_MS    2000
+#define CALL_MS      2000  /* then it is resumed; no less than librdkafka takes to begin one */
+#define SAY_MS       10000 /* between two lines about a call that does not get through */
+#define RETRY_MS     50
+#define FREE_WAIT_MS (2 * CALL_MS)
 
 struct KafkaTxn
 {
@@ -45,9 +47,10 @@ kafkatxn_means_fenced(rd_kafka_resp_err_t err)
 }
 
 bool
-kafkatxn_lost_count(rd_kafka_resp_err_t err)
+kafkatxn_new_one_helps(rd_kafka_resp_err_t err)
 {
-	return err == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER ||
+	return err == RD_KAFKA_RESP_ERR__STATE || err == RD_KAFKA_RESP_ERR_INVALID_TXN_STATE ||
+		   err == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER ||
 		   err == RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID ||
 		   err == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING ||
 		   err == RD_KAFKA_RESP_ERR__INCONSISTENT;
@@ -80,19 +83,41 @@ pause_ms(KafkaTxn *t, long ms)
 	return !stop;
 }
 
-/* The library recommends to let commit and abort take what is left of the transaction's time. */
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Begun, or resumed. */
 static rd_kafka_error_t *
 do_call(KafkaTxnCall call, rd_kafka_t *rk)
 {
 	switch (call)
 	{
 		case KAFKATXN_INIT:
-			return rd_kafka_init_transactions(rk, INIT_TIMEOUT_MS);
+			return rd_kafka_init_transactions(rk, CALL_MS);
 		case KAFKATXN_COMMIT:
-			return rd_kafka_commit_transaction(rk, -1);
+			return rd_kafka_commit_transaction(rk, CALL_MS);
 		default:
-			return rd_kafka_abort_transaction(rk, -1);
+			return rd_kafka_abort_transaction(rk, CALL_MS);
 	}
+}
+
+/* How long a call may take. */
+static int64_t
+patience_ms(KafkaTxnCall call, rd_kafka_t *rk)
+{
+	char value[32];
+	size_t size = sizeof(value);
+
+	if (call == KAFKATXN_INIT || rd_kafka_conf_get(rd_kafka_conf(rk), "transaction.timeout.ms",
+												   value, &size) != RD_KAFKA_CONF_OK)
+		return INT64_MAX;
+	return strtoll(value, NULL, 10);
 }
 
 static KafkaTxnOutcome
@@ -125,10 +150,29 @@ call_name(KafkaTxnCall call)
 	return names[call];
 }
 
+/* A call that did not get through is to be tried again.  Is it? */
+static KafkaTxnOutcome
+try_again(KafkaTxn *t, rd_kafka_t *rk, int64_t began, int64_t *said, const char *text)
+{
+	int64_t now = now_ms();
+
+	if (now - began >= patience_ms(t->call, rk))
+		return KAFKATXN_LATE;
+	if (now - *said >= SAY_MS)
+	{
+		log_warn("kafka: %s a transaction for %lld s: %s; trying again", call_name(t->call),
+				 (long long) (now - began) / 1000, text);
+		*said = now;
+	}
+	return pause_ms(t, RETRY_MS) ? KAFKATXN_BUSY : KAFKATXN_FAILED;
+}
+
 /* One call until it is through, then a new transaction. */
 static KafkaTxnOutcome
 work_on(KafkaTxn *t, rd_kafka_t *rk, rd_kafka_resp_err_t *code, char *text, size_t size)
 {
+	const int64_t began = now_ms();
+	int64_t said = began;
 	KafkaTxnOutcome outcome = KAFKATXN_BUSY;
 
 	while (outcome == KAFKATXN_BUSY)
@@ -143,9 +187,7 @@ work_on(KafkaTxn *t, rd_kafka_t *rk, rd_kafka_resp_err_t *code, char *text, size
 		outcome = judge(rk, error, text, size);
 		rd_kafka_error_destroy(error);
 		if (outcome == KAFKATXN_BUSY)
-			log_warn("kafka: %s a transaction: %s; trying again", call_name(t->call), text);
-		if (outcome == KAFKATXN_BUSY && !pause_ms(t, RETRY_MS))
-			outcome = KAFKATXN_FAILED;
+			outcome = try_again(t, rk, began, &said, text);
 	}
 	return outcome;
 }

@@ -8,13 +8,18 @@
  *	kafkatxn_outcome(t)		… KAFKATXN_BUSY; a byte to wake_fd says when to ask again
  *	kafkatxn_free(t);
  *
- * One call at a time.  What can be tried again is, without end.  After a call
- * that went well every one of its producers has begun a new transaction.
+ * One call at a time.  What can be tried again is: beginning without end, the others
+ * for as long as a transaction may last (transaction.timeout.ms), for then Kafka gives
+ * it up by itself.  After a call that went well every one of its producers has begun a
+ * new transaction.
  *
  * Traps: committing and aborting wait until the producer's delivery reports are
  * served, so whoever started the call must go on polling.  While it is busy
  * nothing else may be asked of the producers than to poll, and they must not
- * be destroyed.
+ * be destroyed.  An abort purges the queue once and then waits for what is in flight;
+ * what fails there and is to be tried again is queued anew, behind the purge, and would
+ * be waited for until it is too old (librdkafka 2.0).  So a call comes back after a
+ * moment and is resumed, which purges again.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,6 +46,7 @@ typedef enum KafkaTxnOutcome
 	KAFKATXN_DONE,
 	KAFKATXN_MUST_ABORT, /* the transaction cannot be committed any more */
 	KAFKATXN_FENCED,     /* another producer has the id now */
+	KAFKATXN_LATE,       /* the time is over: what became of the transaction nobody knows */
 	KAFKATXN_FAILED
 } KafkaTxnOutcome;
 
@@ -59,13 +65,16 @@ extern KafkaTxnOutcome kafkatxn_outcome(KafkaTxn *t);
 extern const char *kafkatxn_error(const KafkaTxn *t);
 extern rd_kafka_resp_err_t kafkatxn_code(const KafkaTxn *t);
 
-/* False if a call would not end: thread and producers must stay as they are. */
+/* False if librdkafka does not come back: thread and producers must stay as they are. */
 extern bool kafkatxn_free(KafkaTxn *t);
 
 /* Does this error mean that another producer has the id? */
 extern bool kafkatxn_means_fenced(rd_kafka_resp_err_t err);
 
-/* Of fatal errors: has the producer lost count of what it sent, which a new one has not? */
-extern bool kafkatxn_lost_count(rd_kafka_resp_err_t err);
+/*
+ * Is it this producer alone that cannot go on, because it has lost count of what it
+ * sent, or is not where the coordinator is?
+ */
+extern bool kafkatxn_new_one_helps(rd_kafka_resp_err_t err);
 
 #endif /* NOVA_RELAY_KAFKATXN_H */

@@ -165,6 +165,10 @@ static const Metric metrics[] = {
 	COUNTER("dropped_changes", dropped,
 			"Changes that could not become records; the log names them."),
 	COUNTER("reconnects", reconnects, "Connections to PostgreSQL made again."),
+	COUNTER(
+		"kafka_producers_remade", remade,
+		"How often Kafka's producers could not go on and were made anew; what was not confirmed "
+		"came again."),
 	COUNTER("kafka_transactions_committed", kafka_commits,
 			"Exactly once: transactions of Kafka that were committed."),
 	COUNTER("kafka_transactions_aborted", kafka_aborts,

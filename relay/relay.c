@@ -98,7 +98,7 @@
 #define SNAPSHOT_PROGRESS_MS 5000 /* between two progress lines of a snapshot */
 #define STATUS_LINE_MS       200  /* the same on a terminal */
 #define CUT_WAIT_MS          10 /* until a transaction that is due and cannot end is looked at again */
-#define LOST_WAIT_MS         1000  /* before a producer that has lost count is made anew */
+#define LOST_WAIT_MS         1000  /* before producers that cannot go on are made anew */
 #define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
 
 #define STANDBY_POLL_MIN_MS  50 /* doubles from look to look */
@@ -240,6 +240,7 @@ typedef struct Relay
 	TxnCut cut;            /* what is to become of it */
 	TxnPosition committed; /* in Kafka; without a cluster: none */
 	TxnPosition pending;   /* with the commit that is under way */
+	uint64_t partial;      /* Kafka says that a part is there of what begins here; 0: it does not */
 	char *position_key;
 	uint64_t commits;   /* of the sink, that are known here */
 	int64_t shut_since; /* when it was last asked for one; 0: it takes records again */
@@ -252,6 +253,7 @@ typedef struct Relay
 	bool draining_stream; /* final status and CopyDone sent */
 	uint64_t progress_records;
 	uint64_t reconnects;
+	uint64_t remade; /* producers: so often */
 	unsigned seed;
 } Relay;
 
@@ -461,12 +463,19 @@ adopt_ping(Relay *r)
 		(void) delivery_adopt(r->delivery, r->ping_lsn);
 }
 
-/* What may be confirmed: safe in Kafka, and its position remembered there. */
+/*
+ * What may be confirmed: safe in Kafka, and its position remembered there.  A slot behind
+ * the beginning of a transaction of which Kafka has a part would be the end of it, even
+ * where that part is all of its records: a start could not tell.
+ */
 static uint64_t
 confirmable(const Relay *r)
 {
 	uint64_t safe = delivery_safe_lsn(r->delivery);
+	uint64_t limit = r->partial > r->position ? r->partial : r->position;
 
+	if (r->partial != 0)
+		return safe < limit ? safe : limit;
 	return !r->remembers || safe < r->position ? safe : r->position;
 }
 
@@ -603,6 +612,16 @@ cut_here(Relay *r)
 		end_transaction(r);
 }
 
+/* Of the transaction that Kafka has in part, was nothing left but its end? */
+static bool
+owes_position(const Relay *r)
+{
+	DeliveryPosition at = delivery_position(r->delivery);
+
+	return r->partial != 0 && at.records == 0 && at.lsn > r->partial &&
+		   !delivery_in_transaction(r->delivery);
+}
+
 /* At the end of every turn: what is to become of the transaction? */
 static void
 plan_cut(Relay *r)
@@ -618,10 +637,19 @@ plan_cut(Relay *r)
 		return;
 	txnplan_note(&r->plan, counts->records, counts->bytes, r->now);
 	r->cut = txnplan_cut(&r->plan, pressure, r->now);
+	if (r->cut == TXN_GO_ON && r->sink->txn == SINK_TXN_OPEN && owes_position(r))
+		r->cut = TXN_CUT_AT_COMMIT;
 	delivery_cut_at_commit(r->delivery, r->cut != TXN_GO_ON);
 	cut_here(r);
 	due = txnplan_deadline(&r->plan);
 	wake_by(r, due > r->now ? due : r->now + CUT_WAIT_MS);
+}
+
+/* This is what Kafka says now. */
+static void
+note_partial(Relay *r, const TxnPosition *position)
+{
+	r->partial = position->records > 0 ? position->lsn : 0;
 }
 
 static DeliveryPosition
@@ -644,6 +672,7 @@ recall_position(Relay *r)
 		return true;
 	if (txnplan_parse(text, strlen(text), &r->committed))
 	{
+		note_partial(r, &r->committed);
 		log_info("exactly once: Kafka has everything up to LSN " LSN_FORMAT " and %" PRIu64
 				 " records of the transaction behind it",
 				 LSN_ARGS(r->committed.lsn), r->committed.records);
@@ -790,7 +819,8 @@ start_again(Relay *r)
 
 /*
  * A producer that has lost count of its records, as it may when leaders change and
- * brokers die, fails for good; a new one has nothing to count.  While the slot's
+ * brokers die, fails for good; a new one has nothing to count.  Exactly once, so does one
+ * of whose transaction nobody knows what became: a new one reads it in Kafka.  While the slot's
  * snapshot is not complete, or somebody waits for the end, that is a failure.
  */
 static void
@@ -809,6 +839,7 @@ take_lost(Relay *r, const char *why)
 	log_warn("%s; beginning again in %d ms", why, LOST_WAIT_MS);
 	r->retry_at = r->now + LOST_WAIT_MS;
 	r->reconnects++;
+	r->remade++;
 	start_again(r);
 }
 
@@ -2264,7 +2295,7 @@ slot_stays(const Relay *r)
 static void
 turn_drain(Relay *r)
 {
-	bool idle = pump(r) && delivery_idle(r->delivery);
+	bool idle = pump(r) && delivery_idle(r->delivery) && !owes_position(r);
 
 	if (r->state != STATE_DRAIN)
 		return;
@@ -2453,6 +2484,7 @@ note_commits(Relay *r)
 		return;
 	r->commits = r->sink->commits;
 	r->committed = r->pending;
+	note_partial(r, &r->committed);
 }
 
 /* The slot is the other relay's now, whatever was to be done about it. */
@@ -2570,6 +2602,7 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->letters = r->sink->bad.letters;
 	n->skipped = r->sink->bad.skipped;
 	n->reconnects = r->reconnects;
+	n->remade = r->remade;
 	n->in_flight = delivery_in_flight(r->delivery);
 	n->in_flight_max = r->sink->capacity;
 	n->in_flight_payloads = delivery_payloads_in_flight(r->delivery);
@@ -2917,6 +2950,7 @@ relay_like(const Relay *old)
 			   .slot_known = old->slot_known,
 			   .snapshot_taken = old->snapshot_taken,
 			   .reconnects = old->reconnects,
+			   .remade = old->remade,
 			   .retry_at = old->retry_at,
 			   .numbers = {.started = old->numbers.started,
 						   .snapshot_row_estimate = -1,

@@ -10,7 +10,9 @@
  * Heartbeats have a producer of their own, for they are part of no transaction.
  * Dead letters are part of the lane's, as any record.  A record that a broker
  * refuses ends the transaction: which one it was is remembered (refusals.h), so
- * that it goes the way of nova.on.bad.record when it comes again.
+ * that it goes the way of nova.on.bad.record when it comes again.  Where nobody can say
+ * what became of a transaction, or of a record of it, the producers are given up (lose()):
+ * new ones end whatever is open, and the position in Kafka says how far it came.
  *
  * Delivery reports come as events: a pipe wakes the relay's poll(), and
  * rd_kafka_event_message_array() gives a whole batch.  Neighbours of one
@@ -124,6 +126,9 @@ typedef struct KafkaSink
 	bool doomed;  /* the transactions must be aborted; reason says why */
 	bool aborted; /* they were, and nobody knows yet */
 	bool fenced;
+	bool position_there; /* of the one that commits, with the brokers */
+	bool gap;            /* something of it is not */
+	bool doubtful;       /* records were given up that may be with the brokers */
 	Refusals refusals;
 	bool alone;      /* what is in flight is, for it may be refused */
 	KafkaLane *ask;  /* whose transaction has failed, nobody knows of what */
@@ -315,6 +320,23 @@ ask_why(KafkaSink *k, KafkaLane *lane)
 	rouse(k);
 }
 
+/*
+ * Exactly once: new producers have to find out.  Whoever opens the sink again fences these
+ * and reads the position, with which it is known what was committed.
+ */
+static void
+lose(KafkaSink *k, const char *what, const char *why)
+{
+	k->sink.shut = true;
+	if (k->sink.error[0] != '\0')
+		return;
+	k->sink.lost = true;
+	snprintf(k->sink.error, sizeof(k->sink.error),
+			 "the Kafka producers cannot go on: %s: %s; new ones end what is open, and what is not "
+			 "committed is sent again",
+			 what, why);
+}
+
 /* A producer that cannot go on at all; false if it can. */
 static bool
 take_fatal(KafkaSink *k, rd_kafka_t *rk)
@@ -328,7 +350,7 @@ take_fatal(KafkaSink *k, rd_kafka_t *rk)
 		fenced(k, fatal);
 	else if (k->sink.error[0] == '\0')
 	{
-		k->sink.lost = kafkatxn_lost_count(err);
+		k->sink.lost = kafkatxn_new_one_helps(err);
 		snprintf(k->sink.error, sizeof(k->sink.error), "the Kafka producer failed: %s; %s", fatal,
 				 k->sink.lost ? "records that are not confirmed are sent again"
 							  : advice_for(RD_KAFKA_RESP_ERR__FATAL));
@@ -349,7 +371,7 @@ fail_record(KafkaSink *k, rd_kafka_resp_err_t err, const char *topic, uint64_t l
 	cause = rd_kafka_fatal_error(k->lane->rk, fatal, sizeof(fatal));
 	if (cause != RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
-		k->sink.lost = kafkatxn_lost_count(cause);
+		k->sink.lost = kafkatxn_new_one_helps(cause);
 		err = RD_KAFKA_RESP_ERR__FATAL;
 		reason = fatal;
 	}
@@ -369,7 +391,10 @@ static void
 keep_ack(KafkaSink *k, KafkaLane *lane, Buffer *buf, uint32_t n)
 {
 	if (buf == &position_mark)
+	{
+		k->position_there = true;
 		return;
+	}
 	if (lane->nkept > 0 && lane->kept[lane->nkept - 1].buf == buf)
 	{
 		lane->kept[lane->nkept - 1].n += n;
@@ -1347,6 +1372,21 @@ report_failure(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *m, size_
 		k->sink.events.given_up(k->sink.events.arg, buf, 1);
 }
 
+/*
+ * What a failure says of the transaction.  An abort gives up what waits to be sent again,
+ * and librdkafka gives its number to the next record: if the broker has the first one, it
+ * takes that for its repetition, and drops it.
+ */
+static void
+note_failure(KafkaSink *k, const KafkaLane *lane, const rd_kafka_message_t *m)
+{
+	if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && lane == k->ending)
+		k->gap = true;
+	if (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
+		rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED)
+		k->doubtful = true;
+}
+
 /* Returns the number of records acked.  batch: how many there are with the same fate. */
 static size_t
 take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *reports, size_t n,
@@ -1362,8 +1402,10 @@ take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *rep
 
 		if (letterbox_owns(buf))
 		{
-			size_t n_acked = letterbox_report(&lane->letters, reports[i++]);
+			size_t n_acked;
 
+			note_failure(k, lane, reports[i]);
+			n_acked = letterbox_report(&lane->letters, reports[i++]);
 			lane->in_flight -= n_acked;
 			acked += n_acked;
 			continue;
@@ -1372,6 +1414,7 @@ take_reports(KafkaSink *k, KafkaLane *lane, const rd_kafka_message_t *const *rep
 		{
 			if (buf == NULL)
 				k->heartbeat_out = false;
+			note_failure(k, lane, reports[i]);
 			if (reports[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
 				report_failure(k, lane, reports[i], batch);
 			i++;
@@ -1535,6 +1578,7 @@ kafka_commit(Sink *sink, const char *key, const char *position)
 	k->key = strdup(key);
 	k->position = strdup(position);
 	k->ending = k->lane;
+	k->position_there = k->gap = false;
 	k->sink.shut = true;
 	k->sink.txn = SINK_TXN_COMMITTING;
 	k->step = TXN_POSITION;
@@ -1605,6 +1649,11 @@ end_abort(KafkaSink *k)
 		settle_acks(lane, k->sink.events.given_up, k->sink.events.arg);
 		lane->letters.acked = lane->letters.skipped = 0;
 	}
+	if (k->doubtful)
+	{
+		lose(k, "aborting a transaction", "records of it may be with the brokers, or not");
+		return;
+	}
 	if (k->unexplained != 0)
 		guess(k);
 	refusals_settle(&k->refusals, 0, false);
@@ -1641,6 +1690,8 @@ static void
 fail_call(KafkaSink *k)
 {
 	k->step = TXN_IDLE;
+	if (kafkatxn_new_one_helps(kafkatxn_code(k->txn)))
+		lose(k, "a transaction failed", kafkatxn_error(k->txn));
 	if (k->sink.error[0] == '\0')
 		snprintf(k->sink.error, sizeof(k->sink.error),
 				 "Kafka: the transactional id %s: %s; what was not committed is not visible and "
@@ -1692,6 +1743,14 @@ advance_transaction(KafkaSink *k)
 	}
 	else if (outcome == KAFKATXN_DONE)
 		end_call(k);
+	else if (outcome == KAFKATXN_LATE)
+		lose(k,
+			 k->step == TXN_ABORT ? "an abort does not come back"
+								  : "a commit does not come back, and may be done or not",
+			 kafkatxn_error(k->txn));
+	else if (outcome == KAFKATXN_MUST_ABORT && k->step == TXN_COMMIT && k->position_there &&
+			 !k->gap)
+		lose(k, "a commit failed, and may be done or not", kafkatxn_error(k->txn));
 	else if (outcome == KAFKATXN_MUST_ABORT)
 	{
 		explain(k);
@@ -1792,7 +1851,7 @@ abort_open(KafkaSink *k)
 {
 	int left = FINAL_ABORT_MS / FINAL_POLL_MS;
 
-	if (k->sink.txn == SINK_TXN_CLAIMING)
+	if (k->sink.txn == SINK_TXN_CLAIMING || k->sink.lost)
 		return;
 	for (; left > 0 && kafkatxn_outcome(k->txn) == KAFKATXN_BUSY; left--)
 		poll_for(k, FINAL_POLL_MS);

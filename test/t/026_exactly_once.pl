@@ -187,6 +187,53 @@ is(scalar(kcat($kafka, "$prefix-s.load.big", "%k\n")), $rows + 20, 'an initial s
 
 lap('initial snapshot');
 
+# The slot is confirmed beyond the position in Kafka, by commits without records: a relay
+# that is killed there goes on where the slot stands.
+sql('CREATE TABLE load.edge (id int PRIMARY KEY, body text); CREATE TABLE elsewhere (id int)');
+sql('ALTER TABLE load.edge ALTER body SET STORAGE EXTERNAL');
+$kafka->create_topic("$prefix-e.load.edge", 1);
+my @edge = ('edge', $node, $kafka, config('topic.prefix' => "$prefix-e", 'table.include.list' => 'load[.]edge',
+	'nova.transaction.bytes' => 65536), '--log-level', 'debug');
+
+sub edge
+{
+	my ($sql) = @_;
+	my $edge = start_relay(@edge);
+	$edge->wait_for_line(qr/streaming from slot nova_edge/);
+	sql($sql);
+	wait_confirmed($node, 'nova_edge');
+	return $edge;
+}
+sub edge_ids { return join ' ', map { /"id":(\d+)/ } kcat($kafka, "$prefix-e.load.edge", "%k\n") }
+sub is_ahead
+{
+	my ($lsn, $n) = position('nova_edge');
+	return "$n " . sql("SELECT confirmed_flush_lsn > '$lsn' FROM pg_replication_slots WHERE slot_name = 'nova_edge'");
+}
+
+$relay = edge('INSERT INTO load.edge VALUES (1)');
+sql('INSERT INTO elsewhere VALUES (1)');
+wait_confirmed($node, 'nova_edge');
+is(is_ahead(), '0 t', 'the slot is ahead of the position in Kafka');
+$relay->kill9;
+
+# All records of a transaction are in Kafka before its COMMIT comes: the position says so
+# before the slot is confirmed, or a start would take the rest of it for lost.
+$relay = edge(q{
+	BEGIN;
+	INSERT INTO load.edge VALUES (2, 'y'), (3, repeat('x', 400000));
+	INSERT INTO elsewhere SELECT generate_series(1, 1000);
+	COMMIT});
+is(edge_ids(), '1 2 3', 'nothing is lost or comes again');
+like($relay->log_text, qr/commit at LSN \S+ and 2 records\n.*commit at LSN \S+ and 0 records\n/, 'a COMMIT that came alone has a position');
+like(is_ahead(), qr/^0 /, 'which Kafka has');
+$relay->kill9;
+$relay = edge('INSERT INTO load.edge VALUES (4)');
+is($relay->term, 0, 'it stops in order');
+is(edge_ids(), '1 2 3 4', 'nothing is lost or comes again behind it');
+
+lap('ahead of the position');
+
 # The embedded broker has transactions enough.
 $relay = start_relay('demo', $node, undef, config(), '--embedded-broker');
 $relay->wait_for_line(qr/streaming from slot nova_demo/);

@@ -39,6 +39,7 @@ $kafka->create_topic("$prefix.public.$_", 1) for qw(wide brittle);
 $kafka->create_topic("$prefix.compact", 1, 'cleanup.policy=compact');
 $kafka->create_topic($dlq, 1);
 $kafka->create_topic("$prefix.mid", 1, 'max.message.bytes=5500');
+$kafka->create_topic("$prefix.tiny", 1, 'max.message.bytes=1500');
 
 sub run_with
 {
@@ -130,7 +131,7 @@ is_deeply([ numbers("$prefix.public.narrow", 1001) ], $good, 'killed: every good
 is_deeply([ numbers($dlq, 1001) ], $bad, 'killed: every bad one once among the letters');
 lap('killed');
 
-# A topic of dead letters that takes only pointers.
+# A topic of dead letters that takes only pointers, and one that takes nothing.
 ($good, $bad) = rows(2001, 2010, 5);
 $relay = run_with('nova.dlq.topic' => "$prefix.mid");
 wait_confirmed($node, 'nova_main');
@@ -138,6 +139,10 @@ is($relay->term, 0, 'too small a topic');
 is_deeply([ map { "$_->{key} $_->{h}{'__nova.value'}" } letters("$prefix.mid") ], [ map { qq({"id":$_} pointer) } @$bad ],
 	'of what is too large for it, pointers');
 rows(3001, 3003, 2);
+$relay = run_with('nova.dlq.topic' => "$prefix.tiny");
+relay_fails($relay, qr/stopping: a record of 6\d\d\d bytes for topic .*narrow .*and the dead-letter topic \Q$prefix\E\.tiny does not take it either: .*too large.*/,
+	'a topic that refuses letters');
+is_deeply([ numbers("$prefix.public.narrow", 3001) ], [], 'nothing of the transaction is there');
 $relay = run_with('nova.on.bad.record' => 'skip');
 wait_confirmed($node, 'nova_main');
 is($relay->term, 0, 'skip: it goes on');

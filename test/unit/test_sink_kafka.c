@@ -22,6 +22,7 @@
 
 #define API_PRODUCE        0
 #define API_ADD_PARTITIONS 24
+#define API_END_TXN        26
 #define PATIENCE_S         60
 
 /* A broker, the sink on it, and what the sink said of its records. */
@@ -44,6 +45,8 @@ static char state_topic[] = "state";
 static char bootstrap_name[] = "bootstrap.servers";
 static char linger_name[] = "linger.ms";
 static char linger_value[] = "50";
+static char txn_timeout_name[] = "transaction.timeout.ms";
+static char txn_timeout_value[] = "2500";
 
 static void
 on_acked(void *arg, Buffer *buf, uint32_t n)
@@ -64,32 +67,11 @@ on_given_up(void *arg, Buffer *buf, uint32_t n)
 }
 
 static void
-open_sink_for(Fixture *f, BadPolicy policy, bool exactly_once)
+open_again(Fixture *f)
 {
 	const RelayArgs args = {.sink = SINK_KAFKA};
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char err[512];
 
-	*f = (Fixture){.buf = {.lsn = 42}};
-	/* no word about a client that needs no bootstrap.servers */
-	(void) rd_kafka_conf_set(conf, "log_level", "4", err, sizeof(err));
-	f->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err, sizeof(err));
-	assert_non_null(f->client);
-	f->cluster = rd_kafka_mock_cluster_new(f->client, 1);
-	assert_non_null(f->cluster);
-	f->pairs[0] = (ConfigPair){.name = bootstrap_name,
-							   .value = strdup(rd_kafka_mock_cluster_bootstraps(f->cluster))};
-	f->pairs[1] = (ConfigPair){.name = linger_name, .value = linger_value};
-	f->cfg = (RelayConfig){
-		.kafka = {f->pairs, 2}, .bad_records = policy, .topic_prefix = prefix, .dlq_topic = dlq};
-	f->cfg.exactly_once = exactly_once;
-	f->cfg.transactional_id = transactional_id;
-	f->cfg.state_topic = state_topic;
-	f->cfg.txn_interval_ms = 100;
-	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.t", 1, 1), 0);
-	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.u", 1, 1), 0);
-	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, state_topic, 1, 1), 0);
-	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, dlq, 1, 1), 0);
 	f->sink = sink_kafka_open(&f->cfg, &args,
 							  (SinkEvents){.arg = f, .acked = on_acked, .given_up = on_given_up},
 							  err, sizeof(err));
@@ -98,10 +80,58 @@ open_sink_for(Fixture *f, BadPolicy policy, bool exactly_once)
 	assert_int_equal(sink_route(f->sink, 1, "cdc.u"), SINK_OK);
 }
 
+typedef struct Terms
+{
+	BadPolicy policy;
+	bool exactly_once;
+	bool hurry;  /* a transaction lasts but a moment, and so does the patience with its end */
+	int brokers; /* of two, the second one has cdc.u and nothing else to do */
+} Terms;
+
+static void
+open_sink_for(Fixture *f, Terms terms)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char err[512];
+
+	*f = (Fixture){.buf = {.lsn = 42}};
+	/* no word about a client that needs no bootstrap.servers */
+	(void) rd_kafka_conf_set(conf, "log_level", "4", err, sizeof(err));
+	f->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err, sizeof(err));
+	assert_non_null(f->client);
+	f->cluster = rd_kafka_mock_cluster_new(f->client, terms.brokers);
+	assert_non_null(f->cluster);
+	f->pairs[0] = (ConfigPair){.name = bootstrap_name,
+							   .value = strdup(rd_kafka_mock_cluster_bootstraps(f->cluster))};
+	f->pairs[1] = (ConfigPair){.name = linger_name, .value = linger_value};
+	f->pairs[2] = (ConfigPair){.name = txn_timeout_name, .value = txn_timeout_value};
+	f->cfg = (RelayConfig){.kafka = {f->pairs, terms.hurry ? 3 : 2},
+						   .bad_records = terms.policy,
+						   .topic_prefix = prefix,
+						   .dlq_topic = dlq};
+	f->cfg.exactly_once = terms.exactly_once;
+	f->cfg.transactional_id = transactional_id;
+	f->cfg.state_topic = state_topic;
+	f->cfg.txn_interval_ms = 100;
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.t", 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.u", 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, state_topic, 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, dlq, 1, 1), 0);
+	if (terms.brokers > 1)
+	{
+		(void) rd_kafka_mock_partition_set_leader(f->cluster, "cdc.t", 0, 1);
+		(void) rd_kafka_mock_partition_set_leader(f->cluster, "cdc.u", 0, 2);
+		(void) rd_kafka_mock_partition_set_leader(f->cluster, state_topic, 0, 1);
+		(void) rd_kafka_mock_coordinator_set(f->cluster, "transaction", "nova-cdc-slot-0", 1);
+		(void) rd_kafka_mock_coordinator_set(f->cluster, "transaction", "nova-cdc-slot-1", 1);
+	}
+	open_again(f);
+}
+
 static void
 open_sink(Fixture *f, BadPolicy policy)
 {
-	open_sink_for(f, policy, false);
+	open_sink_for(f, (Terms){.policy = policy, .brokers = 1});
 }
 
 static void
@@ -338,12 +368,25 @@ wait_for_sink(Fixture *f)
 }
 
 static void
-claim(Fixture *f, BadPolicy policy)
+await_claim(Fixture *f)
 {
-	open_sink_for(f, policy, true);
 	sink_claim(f->sink);
 	while (f->sink->txn != SINK_TXN_OPEN)
 		assert_int_equal(wait_for_sink(f), SINK_OK);
+}
+
+static void
+claim(Fixture *f, BadPolicy policy)
+{
+	open_sink_for(f, (Terms){.policy = policy, .exactly_once = true, .brokers = 1});
+	await_claim(f);
+}
+
+static void
+claim_in_a_hurry(Fixture *f, BadPolicy policy)
+{
+	open_sink_for(f, (Terms){.policy = policy, .exactly_once = true, .hurry = true, .brokers = 1});
+	await_claim(f);
 }
 
 /* As the relay does it: from the first on after each abort, until it is committed. */
@@ -515,6 +558,156 @@ once_a_large_letter_becomes_a_pointer(void **state)
 	assert_int_equal(f.acked, 1);
 }
 
+/* What is given up is given up once, and new producers take it. */
+static void
+expect_new_producers_to_go_on(Fixture *f, const NovaRecord *records, size_t n)
+{
+	uint32_t acked = f->acked;
+	int aborts;
+
+	assert_true(f->sink->lost);
+	expect_error(f, "the Kafka producers cannot go on: ");
+	sink_close(f->sink);
+	assert_int_equal(f->acked, acked);
+	rd_kafka_mock_clear_request_errors(f->cluster, API_END_TXN);
+	f->cfg.kafka.count = 2;
+	open_again(f);
+	await_claim(f);
+	assert_int_equal(deliver(f, records, n, &aborts), SINK_OK);
+	assert_int_equal(aborts, 0);
+	assert_int_equal(f->acked, acked + n);
+	close_sink(f);
+}
+
+/*
+ * A record that is in flight when the abort begins, and then is to be tried again: nobody
+ * will, and it has to be given up as well.
+ */
+static void
+once_an_abort_gives_up_what_would_be_tried_again(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	time_t began;
+	int aborts;
+
+	(void) state;
+	three(records, two_topics);
+	claim(&f, BAD_SKIP);
+	began = time(NULL);
+	rd_kafka_mock_broker_push_request_error_rtts(f.cluster, 1, API_PRODUCE, (size_t) 2,
+												 RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 0,
+												 RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, 500);
+	assert_int_equal(deliver(&f, records, 2, &aborts), SINK_OK);
+	assert_int_equal(aborts, 1);
+	assert_int_equal(f.acked, 2);
+	assert_int_equal(f.sink->bad.skipped, 1);
+	/* it would be too old after a minute and more */
+	assert_in_range(time(NULL) - began, 0, 30);
+	close_sink(&f);
+}
+
+/* The coordinator ends no transaction, until we say so. */
+static void
+no_end(Fixture *f)
+{
+	rd_kafka_resp_err_t busy[200];
+
+	for (size_t i = 0; i < sizeof(busy) / sizeof(busy[0]); i++)
+		busy[i] = RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+	rd_kafka_mock_push_request_errors_array(f->cluster, API_END_TXN, sizeof(busy) / sizeof(busy[0]),
+											busy);
+}
+
+static void
+once_an_abort_that_hangs_is_given_up(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, one_topic);
+	claim_in_a_hurry(&f, BAD_SKIP);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[2]);
+	no_end(&f);
+	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_FAILED);
+	expect_error(&f, "an abort does not come back: ");
+	assert_int_equal(f.acked, 0);
+	expect_new_producers_to_go_on(&f, records, 1);
+}
+
+/* Whether it is done is not known: it is not acked, and the position will say. */
+static void
+once_a_commit_in_doubt_is_given_up(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, one_topic);
+	claim_in_a_hurry(&f, BAD_FAIL);
+	no_end(&f);
+	assert_int_equal(deliver(&f, records, 3, &aborts), SINK_FAILED);
+	expect_error(&f, "a commit does not come back, and may be done or not: ");
+	assert_int_equal(f.acked, 0);
+	expect_new_producers_to_go_on(&f, records, 3);
+	claim(&f, BAD_FAIL);
+	rd_kafka_mock_push_request_errors(f.cluster, API_END_TXN, 1, RD_KAFKA_RESP_ERR_UNKNOWN);
+	assert_int_equal(deliver(&f, records, 3, &aborts), SINK_FAILED);
+	expect_error(&f, "a commit failed, and may be done or not: ");
+	assert_int_equal(f.acked, 0);
+	expect_new_producers_to_go_on(&f, records, 3);
+}
+
+/* The abort came before what it is to end: librdkafka calls that fatal. */
+static void
+once_a_state_that_differs_is_given_up(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, one_topic);
+	claim(&f, BAD_SKIP);
+	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[2]);
+	rd_kafka_mock_push_request_errors(f.cluster, API_END_TXN, 1,
+									  RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
+	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_FAILED);
+	assert_true(f.sink->lost);
+	close_sink(&f);
+	assert_int_equal(f.acked, 0);
+}
+
+/*
+ * A broker that has broken off may have the record: the number it has must not be
+ * another one's, which the broker would take for a repetition.
+ */
+static void
+once_a_record_in_doubt_is_given_up(void **state)
+{
+	NovaRecord records[3];
+	Fixture f;
+	int aborts;
+
+	(void) state;
+	three(records, two_topics);
+	open_sink_for(&f, (Terms){.policy = BAD_SKIP, .exactly_once = true, .brokers = 2});
+	await_claim(&f);
+	for (int i = 0; i < 1000; i++)
+		rd_kafka_mock_broker_push_request_error_rtts(f.cluster, 2, API_PRODUCE, (size_t) 1,
+													 RD_KAFKA_RESP_ERR__TRANSPORT, 0);
+	rd_kafka_mock_broker_push_request_error_rtts(f.cluster, 1, API_PRODUCE, (size_t) 1,
+												 RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 500);
+	assert_int_equal(deliver(&f, records, 2, &aborts), SINK_FAILED);
+	expect_error(&f, "records of it may be with the brokers, or not");
+	assert_true(f.sink->lost);
+	assert_int_equal(f.acked, 0);
+	close_sink(&f);
+}
+
 int
 main(void)
 {
@@ -532,6 +725,11 @@ main(void)
 		cmocka_unit_test(once_the_topic_is_found),
 		cmocka_unit_test(once_a_refused_transaction_stops),
 		cmocka_unit_test(once_a_large_letter_becomes_a_pointer),
+		cmocka_unit_test(once_an_abort_gives_up_what_would_be_tried_again),
+		cmocka_unit_test(once_an_abort_that_hangs_is_given_up),
+		cmocka_unit_test(once_a_commit_in_doubt_is_given_up),
+		cmocka_unit_test(once_a_state_that_differs_is_given_up),
+		cmocka_unit_test(once_a_record_in_doubt_is_given_up),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
