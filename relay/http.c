@@ -238,7 +238,10 @@ answer(const HttpListener *listener, struct MHD_Connection *connection, const ch
 	}
 	board_read(listener->server->board, &reading);
 	sources.cfg = reading.cfg;
+	/* whoever waits for the loop is not idle; and from 0 on time is counted anew */
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
 	answered = rest_answer(&sources, &asked, &response);
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned) IDLE_SECONDS);
 	board_forget(&reading);
 	return answered ? send_response(connection, &response) : MHD_NO;
 }

@@ -415,6 +415,8 @@ static const Route routes[] = {
 	{"POST", "/connectors/*/tasks/0/restart", post_task_restart, NO_TASK},
 	{"GET", "/connectors/*/topics", get_topics, NO_CONNECTOR},
 	{"GET", "/connectors/*/offsets", get_offsets, NO_CONNECTOR},
+	{"PATCH", "/connectors/*/offsets", patch_offsets, NO_CONNECTOR},
+	{"DELETE", "/connectors/*/offsets", delete_offsets, NO_CONNECTOR},
 	{"PUT", "/connectors/*/topics/reset", put_topics_reset, NO_CONNECTOR},
 	{"GET", "/connector-plugins", get_plugins, NO_NAME},
 	{"PUT", "/connector-plugins/*/config/validate", put_validate, NO_NAME},

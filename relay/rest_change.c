@@ -23,10 +23,15 @@ answer_named(Call *call, unsigned status, const char *before, const char *name, 
 	return answer_error(call, status, message);
 }
 
-/*
- * Ask; what went well is answered with this status and body, which is taken over.
- */
-static bool
+cJSON *
+parse_body(const Call *call)
+{
+	return call->request->body != NULL
+			   ? cJSON_ParseWithLength(call->request->body, call->request->body_len)
+			   : NULL;
+}
+
+bool
 carry_out(Call *call, ControlRequest *q, unsigned status, cJSON *body)
 {
 	bool asked = call->from->ops->ask(call->from->ops->arg, q);
@@ -53,6 +58,8 @@ carry_out(Call *call, ControlRequest *q, unsigned status, cJSON *body)
 			return answer_named(call, 409, "Connector ", q->name, " already exists");
 		case CONTROL_CONFLICT:
 			return answer_error(call, 409, q->message);
+		case CONTROL_INVALID:
+			return answer_error(call, 400, q->message);
 		default:
 			return answer_error(call, 500, q->message);
 	}
@@ -212,14 +219,6 @@ is_name(const cJSON *name)
 {
 	return cJSON_IsString(name) && name->valuestring[0] != '\0' &&
 		   strlen(name->valuestring) < NAME_MAX_BYTES;
-}
-
-static cJSON *
-parse_body(const Call *call)
-{
-	return call->request->body != NULL
-			   ? cJSON_ParseWithLength(call->request->body, call->request->body_len)
-			   : NULL;
 }
 
 /* NULL: what is wrong has been answered, *ok being whether there was memory for it. */
