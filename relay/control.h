@@ -36,6 +36,7 @@ typedef enum ControlVerb
 	CONTROL_CREATE,  /* cfg and text */
 	CONTROL_REPLACE, /* the same, or create it */
 	CONTROL_DELETE,
+	CONTROL_TEXT,   /* gives text: what was deployed, as it was given */
 	CONTROL_SIGNAL, /* text: to be a signal in the stream */
 	CONTROL_ALTER,  /* the offsets, to lsn */
 	CONTROL_RESET   /* the offsets */
@@ -68,6 +69,7 @@ typedef struct ControlRequest
 	bool only_failed;     /* CONTROL_RESTART */
 	ControlTarget target; /* CONTROL_CREATE */
 	uint64_t lsn;         /* CONTROL_ALTER */
+	const char *base;     /* CONTROL_REPLACE: only if this is the text by now; NULL: whatever is */
 	RelayConfig *cfg;     /* what is deployed; taken over, then NULL */
 	char *text;           /* the same as JSON, as it was given, or the signal; taken over as well */
 

@@ -202,12 +202,17 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
+static const char *
+header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
 /* Browsers say so, and whoever wants Connect's JSON does not. */
 static bool
 wants_html(struct MHD_Connection *connection)
 {
-	const char *accept =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	const char *accept = header(connection, MHD_HTTP_HEADER_ACCEPT);
 
 	return accept != NULL && strstr(accept, "text/html") != NULL;
 }
@@ -227,6 +232,10 @@ answer(const HttpListener *listener, struct MHD_Connection *connection, const ch
 						 .body = request->body,
 						 .body_len = request->body_bytes,
 						 .wants_html = wants_html(connection),
+						 .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
+						 .host = header(connection, MHD_HTTP_HEADER_HOST),
+						 .origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
+						 .fetch_site = header(connection, "Sec-Fetch-Site"),
 						 .body_too_large = request->body_bytes > BODY_BYTES_MAX};
 	RestResponse response;
 	bool answered;

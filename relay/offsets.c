@@ -32,7 +32,7 @@
 #define HOLDER_MS 5000 /* for the server to see that whoever read the slot is gone */
 #define LOOK_MS   50
 
-#define AGAIN "; the same call again makes it whole"
+#define AGAIN     "; the same call again makes it whole"
 
 typedef struct Offsets
 {
@@ -127,8 +127,7 @@ finish_state(Offsets *o)
 	while ((status = state_advance(o->store, pgwait_now())) == STORE_AGAIN)
 		if (!wait_for(o, -1, 0, STATE_POLL_MS))
 			return false;
-	return status == STORE_READY ||
-		   end_with(o, OFFSETS_FAILED, "%s" AGAIN, state_error(o->store));
+	return status == STORE_READY || end_with(o, OFFSETS_FAILED, "%s" AGAIN, state_error(o->store));
 }
 
 /* Without Kafka, or with one that is made anew at every start, nothing outlives a run. */

@@ -61,10 +61,10 @@ struct PgStream
 	PostgresPollingStatusType polling; /* STEP_CONNECT */
 	bool export_snapshot;
 	bool drop_slot;
-	bool copy_over;   /* STEP_STOP: the server's CopyDone has come */
-	bool answered;    /* the query of the step had its result */
-	bool pending_out; /* libpq holds bytes the socket did not take */
-	uint64_t start_lsn; /* or where STEP_MOVE leads */
+	bool copy_over;      /* STEP_STOP: the server's CopyDone has come */
+	bool answered;       /* the query of the step had its result */
+	bool pending_out;    /* libpq holds bytes the socket did not take */
+	uint64_t start_lsn;  /* or where STEP_MOVE leads */
 	uint64_t bad_change; /* position in the last failure; 0: none */
 	char guarded[POISON_TEXT_MAX];
 	int64_t deadline;

@@ -64,6 +64,7 @@ extern cJSON *info_body(const Call *call, const RelayConfig *cfg);
 
 extern bool post_connectors(Call *call);
 extern bool put_config(Call *call);
+extern bool patch_config(Call *call);
 extern bool delete_connector(Call *call);
 extern bool put_pause(Call *call);
 extern bool put_resume(Call *call);

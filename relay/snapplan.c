@@ -282,20 +282,23 @@ static const struct
 	 PHASE_BEGIN,
 	 {ACTION_SNAPSHOT,
 	  "the last snapshot was interrupted, or the offsets reset: it begins from zero, and rows "
-	  "repeat", true}},
+	  "repeat",
+	  true}},
 	/* a slot that is there, or was lost: the row above has the missing one */
 	{ANY_MODE,
 	 ANY_SLOT,
 	 PHASE_BEGIN,
 	 {ACTION_AGAIN,
-	  "the last snapshot was interrupted, or the offsets reset: its slot is dropped, it begins from "
+	  "the last snapshot was interrupted, or the offsets reset: its slot is dropped, it begins "
+	  "from "
 	  "zero, and rows repeat",
 	  true}},
 	{SNAPSHOT_INITIAL_ONLY,
 	 SLOT_PRESENT,
 	 PHASE_PART,
 	 {ACTION_AGAIN,
-	  "the last snapshot was interrupted, or the offsets reset: its slot is dropped, it begins from "
+	  "the last snapshot was interrupted, or the offsets reset: its slot is dropped, it begins "
+	  "from "
 	  "zero, and rows repeat",
 	  true}},
 	{ANY_MODE,

@@ -227,6 +227,15 @@ deploy(Worker *w, ControlRequest *q)
 				 w->cfg->name);
 		return;
 	}
+	if (q->base != NULL && (!ours || strcmp(q->base, w->text) != 0))
+	{
+		q->answer = CONTROL_CONFLICT;
+		snprintf(q->message, sizeof(q->message),
+				 "The configuration of connector %.200s was changed by somebody else meanwhile: "
+				 "look at it again, and repeat the call",
+				 q->name);
+		return;
+	}
 	if (ours && q->verb == CONTROL_CREATE)
 	{
 		q->answer = CONTROL_EXISTS;
@@ -239,6 +248,15 @@ deploy(Worker *w, ControlRequest *q)
 	q->cfg = NULL;
 	q->text = NULL;
 	q->answer = ours ? CONTROL_DONE : CONTROL_CREATED;
+}
+
+static void
+give_text(const Worker *w, ControlRequest *q)
+{
+	q->text = w->text != NULL ? strdup(w->text) : NULL;
+	q->answer = q->text != NULL ? CONTROL_DONE : CONTROL_FAILED;
+	if (q->text == NULL)
+		snprintf(q->message, sizeof(q->message), "out of memory");
 }
 
 /* It goes by way of the database, so that it has its place among the changes. */
@@ -329,6 +347,9 @@ serve_request(Worker *w, ControlRequest *q)
 			break;
 		case CONTROL_DELETE:
 			delete (w, q);
+			break;
+		case CONTROL_TEXT:
+			give_text(w, q);
 			break;
 		case CONTROL_CREATE:
 		case CONTROL_REPLACE:
