@@ -1380,7 +1380,8 @@ test_listeners(void **state)
 	cfg = parse_with("\"listeners\":\"\"");
 	assert_null(cfg->listeners);
 	config_free(cfg);
-	expect_refused("\"listeners\":\"https://:8083\"", "listeners: ");
+	expect_refused("\"listeners\":\"ftp://:8083\"", "expected http://host:port or https://");
+	expect_refused("\"listeners\":\"https://\"", "expected http://host:port");
 	expect_refused("\"listeners\":\"http://h\"", "expected http://host:port");
 	expect_refused("\"listeners\":\"http://h:65536\"", "expected http://host:port");
 	expect_refused("\"listeners\":\"http://h:1,http://h:-1\"", "expected http://host:port");
