@@ -76,7 +76,11 @@ typedef struct RelayConfig
 	char *listeners;      /* of HTTP, as config_next_listener() takes them apart; NULL: none */
 	char *listeners_user; /* NULL: everybody may ask; else with a password */
 	char *listeners_password;
-	ConfigPairs pg; /* libpq keywords: host, port, user, … */
+	char *https_keystore; /* PEM; NULL: none */
+	char *https_key_password;
+	char *https_truststore; /* PEM; NULL: none */
+	int https_client_auth;  /* httptls.c's */
+	ConfigPairs pg;         /* libpq keywords: host, port, user, … */
 	char *slot_name;
 	bool slot_drop_on_stop;
 	bool slot_failover;
@@ -175,11 +179,15 @@ extern void config_free(RelayConfig *cfg);
 
 #define CONFIG_HOST_MAX 256
 
-/*
- * The next of "http://host:port,…", or false; host is empty for all addresses.
- * What was wrong with one has been refused.
- */
-extern bool config_next_listener(const char **list, char host[CONFIG_HOST_MAX], int *port);
+typedef struct Listener
+{
+	bool https;
+	char host[CONFIG_HOST_MAX]; /* empty for all addresses */
+	int port;
+} Listener;
+
+/* The next of "http://host:port,…", or false.  What was wrong with one has been refused. */
+extern bool config_next_listener(const char **list, Listener *listener);
 
 /* The group that applies to a topic; never NULL. */
 extern const TopicGroup *config_topic_group(const RelayConfig *cfg, const char *topic);

@@ -27,10 +27,19 @@ config_check_topic_prefix(Ctx *ctx, const char *key, const char *value)
 	return true;
 }
 
-bool
-config_next_listener(const char **list, char host[CONFIG_HOST_MAX], int *port)
+/* What is behind http:// or https://; NULL: neither is there. */
+static const char *
+behind_scheme(const char *at, bool *https)
 {
-	static const char scheme[] = "http://";
+	*https = strncasecmp(at, "https://", 8) == 0;
+	if (!*https && strncasecmp(at, "http://", 7) != 0)
+		return NULL;
+	return at + (*https ? 8 : 7);
+}
+
+bool
+config_next_listener(const char **list, Listener *listener)
+{
 	const char *at = *list + strspn(*list, ", ");
 	size_t len = strcspn(at, ", ");
 	const char *end = at + len;
@@ -39,34 +48,32 @@ config_next_listener(const char **list, char host[CONFIG_HOST_MAX], int *port)
 	size_t n;
 
 	*list = end;
-	if (len <= sizeof(scheme) - 1 || strncasecmp(at, scheme, sizeof(scheme) - 1) != 0)
+	at = behind_scheme(at, &listener->https);
+	if (at == NULL || at > end)
 		return false;
-	at += sizeof(scheme) - 1;
 	if (colon == NULL || colon < at || colon + 1 == end)
 		return false;
-	*port = (int) strtol(colon + 1, &rest, 10);
+	listener->port = (int) strtol(colon + 1, &rest, 10);
 	/* an IPv6 address comes in brackets */
 	n = (size_t) (colon - at) - (*at == '[' && colon[-1] == ']' ? 2 : 0);
-	if (rest != end || *port < 0 || *port > 65535 || n >= CONFIG_HOST_MAX)
+	if (rest != end || listener->port < 0 || listener->port > 65535 || n >= CONFIG_HOST_MAX)
 		return false;
-	memcpy(host, at + (*at == '[' ? 1 : 0), n);
-	host[n] = '\0';
+	memcpy(listener->host, at + (*at == '[' ? 1 : 0), n);
+	listener->host[n] = '\0';
 	return true;
 }
 
 bool
 config_check_listeners(Ctx *ctx, const char *key, const char *value)
 {
-	char host[CONFIG_HOST_MAX];
 	const char *list = value;
-	int port;
+	Listener listener;
 
 	while (list[strspn(list, ", ")] != '\0')
-		if (!config_next_listener(&list, host, &port))
+		if (!config_next_listener(&list, &listener))
 			return config_fail(ctx,
-							   "%s: \"%.80s\" is not valid; expected http://host:port (several "
-							   "separated by commas), or nothing; TLS is not served: put a proxy "
-							   "in front of it",
+							   "%s: \"%.80s\" is not valid; expected http://host:port or "
+							   "https://host:port (several separated by commas), or nothing",
 							   key, value);
 	return true;
 }

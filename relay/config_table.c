@@ -64,6 +64,9 @@
 #define ONE_TLS     "OpenSSL's defaults apply (TLS 1.2 and later)"
 #define MASKED_KEYS "keys are masked in profile nova only; Debezium does not mask them"
 #define TXN_ID      "set nova.transactional.id and exactly.once.support=required instead"
+#define PEM_ONLY                                                                                   \
+	"files are PEM: keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 "             \
+	"-deststoretype PKCS12 && openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem"
 #define NEVER_FAILS "no value that PostgreSQL can store fails to be written"
 
 const Option config_options[] = {
@@ -1016,9 +1019,41 @@ const Option config_options[] = {
 	 .deflt = "http://127.0.0.1:8083",
 	 .check = config_check_listeners,
 	 FIELD(listeners),
-	 .help = "Where status, metrics and health are served: http://host:port; http://:port is every "
-			 "address of the machine; port 0 is a free one; empty serves none. If it is not given "
-			 "and its port is taken, the relay goes on without."},
+	 .help = "Where status, metrics and health are served: http://host:port or https://host:port; "
+			 "http://:port is every address of the machine; port 0 is a free one; empty serves "
+			 "none. If it is not given and its port is taken, the relay goes on without."},
+	{.key = "listeners.https.ssl.keystore.location",
+	 FIELD(https_keystore),
+	 .help = "For https: a PEM file with the certificate, those of its issuers behind it, and the "
+			 "key. It is read when the process starts."},
+	{.key = "listeners.https.ssl.keystore.type",
+	 .type = TYPE_ENUM,
+	 .values = "PEM",
+	 .refusal = PEM_ONLY,
+	 .help = "Accepted."},
+	REFUSE("listeners.https.ssl.keystore.password", "a PEM file has none; its key may have one: "
+													"listeners.https.ssl.key.password"),
+	{.key = "listeners.https.ssl.key.password",
+	 .flags = OPT_SECRET,
+	 .check = config_check_password,
+	 FIELD(https_key_password),
+	 .help = "The password of the key, if it has one, as ${env:…} or ${file:…}."},
+	{.key = "listeners.https.ssl.client.auth",
+	 .type = TYPE_ENUM,
+	 .deflt = "none",
+	 .values = "none|requested|required",
+	 FIELD(https_client_auth),
+	 .help = "Whether whoever asks over https needs a certificate: `required`, or none or a good "
+			 "one: `requested`. `/healthz` and `/readyz` stay open."},
+	{.key = "listeners.https.ssl.truststore.location",
+	 FIELD(https_truststore),
+	 .help = "A PEM file of those who issue the certificates of clients."},
+	{.key = "listeners.https.ssl.truststore.type",
+	 .type = TYPE_ENUM,
+	 .values = "PEM",
+	 .refusal = PEM_ONLY,
+	 .help = "Accepted."},
+	REFUSE("listeners.https.ssl.truststore.password", "a PEM file has none"),
 	{.key = "nova.listeners.user",
 	 FIELD(listeners_user),
 	 .help = "Who may ask, by HTTP's basic authentication; `/healthz` and `/readyz` stay open. "

@@ -161,7 +161,15 @@ static const struct
 	{"NOVA_BOOTSTRAP_SERVERS", "bootstrap.servers"},
 };
 
-static const char *const own[] = {"listeners", "nova.listeners.user", "nova.listeners.password"};
+static const char *const own[] = {"listeners",
+								  "nova.listeners.user",
+								  "nova.listeners.password",
+								  "listeners.https.ssl.keystore.location",
+								  "listeners.https.ssl.keystore.type",
+								  "listeners.https.ssl.key.password",
+								  "listeners.https.ssl.client.auth",
+								  "listeners.https.ssl.truststore.location",
+								  "listeners.https.ssl.truststore.type"};
 
 /* Is it one that a worker's file may have? */
 static bool

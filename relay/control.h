@@ -14,7 +14,8 @@
  * A request lies with the thread that asks.  While nobody has taken it, it can be
  * withdrawn, and control_ask() does that when the time is over: then nothing has
  * happened, and nothing will.  One that was taken is answered before anything else
- * is done, so that the wait is bounded.
+ * is done, so that the wait is bounded: by what offsets.h says for two of them, and
+ * by nothing that waits for the others.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +23,7 @@
 #define NOVA_RELAY_CONTROL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "config.h"
 
@@ -34,7 +36,10 @@ typedef enum ControlVerb
 	CONTROL_CREATE,  /* cfg and text */
 	CONTROL_REPLACE, /* the same, or create it */
 	CONTROL_DELETE,
-	CONTROL_SIGNAL /* text: to be a signal in the stream */
+	CONTROL_TEXT,   /* gives text: what was deployed, as it was given */
+	CONTROL_SIGNAL, /* text: to be a signal in the stream */
+	CONTROL_ALTER,  /* the offsets, to lsn */
+	CONTROL_RESET   /* the offsets */
 } ControlVerb;
 
 typedef enum ControlAnswer
@@ -45,6 +50,7 @@ typedef enum ControlAnswer
 	CONTROL_MISSING, /* no connector of that name */
 	CONTROL_EXISTS,
 	CONTROL_CONFLICT, /* see message */
+	CONTROL_INVALID,  /* the same: what was asked cannot be done */
 	CONTROL_FAILED    /* the same */
 } ControlAnswer;
 
@@ -62,6 +68,8 @@ typedef struct ControlRequest
 	const char *name;     /* of the connector */
 	bool only_failed;     /* CONTROL_RESTART */
 	ControlTarget target; /* CONTROL_CREATE */
+	uint64_t lsn;         /* CONTROL_ALTER */
+	const char *base;     /* CONTROL_REPLACE: only if this is the text by now; NULL: whatever is */
 	RelayConfig *cfg;     /* what is deployed; taken over, then NULL */
 	char *text;           /* the same as JSON, as it was given, or the signal; taken over as well */
 

@@ -28,6 +28,7 @@
 
 #include <microhttpd.h>
 
+#include "httptls.h"
 #include "log.h"
 #include "rest.h"
 
@@ -43,15 +44,16 @@ typedef struct HttpListener
 {
 	struct MHD_Daemon *daemon;
 	const struct HttpServer *server;
+	bool https;
 	char worker_id[300];
 } HttpListener;
 
 /* A request under way. */
 typedef struct HttpRequest
 {
-	bool begun;    /* its headers were seen */
-	bool stranger; /* who may not ask */
-	char *body;    /* as far as it came; NULL: none, or too much */
+	bool begun;       /* its headers were seen */
+	unsigned refused; /* who may not ask: the status; else 0 */
+	char *body;       /* as far as it came; NULL: none, or too much */
 	size_t body_size;
 	size_t body_bytes; /* that came */
 	char uri[];
@@ -63,6 +65,7 @@ struct HttpServer
 	RestOps ops;
 	const char *user; /* NULL: everybody may ask */
 	const char *password;
+	HttpTls tls; /* of those that are https */
 	HttpListener listeners[LISTENERS_MAX];
 	size_t n;
 };
@@ -202,12 +205,17 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
+static const char *
+header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
 /* Browsers say so, and whoever wants Connect's JSON does not. */
 static bool
 wants_html(struct MHD_Connection *connection)
 {
-	const char *accept =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	const char *accept = header(connection, MHD_HTTP_HEADER_ACCEPT);
 
 	return accept != NULL && strstr(accept, "text/html") != NULL;
 }
@@ -227,6 +235,10 @@ answer(const HttpListener *listener, struct MHD_Connection *connection, const ch
 						 .body = request->body,
 						 .body_len = request->body_bytes,
 						 .wants_html = wants_html(connection),
+						 .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
+						 .host = header(connection, MHD_HTTP_HEADER_HOST),
+						 .origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
+						 .fetch_site = header(connection, "Sec-Fetch-Site"),
 						 .body_too_large = request->body_bytes > BODY_BYTES_MAX};
 	RestResponse response;
 	bool answered;
@@ -238,7 +250,10 @@ answer(const HttpListener *listener, struct MHD_Connection *connection, const ch
 	}
 	board_read(listener->server->board, &reading);
 	sources.cfg = reading.cfg;
+	/* whoever waits for the loop is not idle; and from 0 on time is counted anew */
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
 	answered = rest_answer(&sources, &asked, &response);
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned) IDLE_SECONDS);
 	board_forget(&reading);
 	return answered ? send_response(connection, &response) : MHD_NO;
 }
@@ -267,13 +282,13 @@ is_open(const char *uri)
 }
 
 static bool
-may_ask(const HttpServer *server, struct MHD_Connection *connection, const char *uri)
+knows_password(const HttpServer *server, struct MHD_Connection *connection)
 {
 	char *password = NULL;
 	char *user;
 	bool may = false;
 
-	if (server->user == NULL || is_open(uri))
+	if (server->user == NULL)
 		return true;
 	user = MHD_basic_auth_get_username_password(connection, &password);
 	/* both are compared, whatever the first one says */
@@ -289,14 +304,39 @@ may_ask(const HttpServer *server, struct MHD_Connection *connection, const char 
 	return may;
 }
 
+static bool
+has_certificate(const HttpListener *listener, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		listener->https ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)
+						: NULL;
+
+	return httptls_knows(&listener->server->tls, info != NULL ? info->tls_session : NULL);
+}
+
+/* The status with which whoever asks is refused, or 0. */
+static unsigned
+refuse(const HttpListener *listener, struct MHD_Connection *connection, const char *uri)
+{
+	if (is_open(uri))
+		return 0;
+	if (!has_certificate(listener, connection))
+		return 403;
+	return knows_password(listener->server, connection) ? 0 : 401;
+}
+
 static enum MHD_Result
-answer_stranger(struct MHD_Connection *connection)
+answer_stranger(struct MHD_Connection *connection, unsigned status)
 {
 	RestResponse response;
 
-	if (!rest_error(401, "User cannot access the resource.", &response))
+	if (!rest_error(status,
+					status == 401 ? "User cannot access the resource."
+								  : "A client certificate is needed, of an issuer in "
+									"listeners.https.ssl.truststore.location, that is valid now.",
+					&response))
 		return MHD_NO;
-	response.challenge = true;
+	response.challenge = status == 401;
 	return send_response(connection, &response);
 }
 
@@ -307,7 +347,7 @@ take_body(HttpRequest *request, const char *bytes, size_t n)
 	size_t len = request->body_bytes;
 
 	request->body_bytes += n;
-	if (request->stranger || request->body_bytes > BODY_BYTES_MAX)
+	if (request->refused != 0 || request->body_bytes > BODY_BYTES_MAX)
 	{
 		free(request->body);
 		request->body = NULL;
@@ -341,13 +381,12 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 	if (!request->begun)
 	{
 		request->begun = true;
-		request->stranger =
-			!may_ask(((const HttpListener *) arg)->server, connection, request->uri);
+		request->refused = refuse(arg, connection, request->uri);
 		return MHD_YES;
 	}
 	if (n == 0)
-		return request->stranger ? answer_stranger(connection)
-								 : answer(arg, connection, method, request);
+		return request->refused != 0 ? answer_stranger(connection, request->refused)
+									 : answer(arg, connection, method, request);
 	*body_size = 0;
 	return take_body(request, body, n) && request->body_bytes <= THROWN_BYTES_MAX ? MHD_YES
 																				  : MHD_NO;
@@ -422,20 +461,29 @@ warn_of_strangers(const HttpListener *listener)
 static struct MHD_Daemon *
 start_daemon(HttpListener *listener, int fd)
 {
-	return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ERROR_LOG, 0,
-							NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, on_error,
-							NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-							(unsigned) CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-							(size_t) CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-							(unsigned) IDLE_SECONDS, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
-							NULL, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
-							MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL, MHD_OPTION_END);
+	struct MHD_OptionItem tls[HTTPTLS_OPTIONS_MAX] = {{MHD_OPTION_END, 0, NULL}};
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ERROR_LOG;
+
+	if (listener->https)
+	{
+		flags |= MHD_USE_TLS;
+		httptls_options(&listener->server->tls, tls);
+	}
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, on_error, NULL,
+		MHD_OPTION_ARRAY, tls, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned) CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_BYTES,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_SECONDS, MHD_OPTION_URI_LOG_CALLBACK,
+		begin_request, NULL, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL, MHD_OPTION_END);
 }
 
 static bool
-listen_at(HttpServer *server, const char *host, int port, char *err, size_t errsize)
+listen_at(HttpServer *server, const Listener *where, char *err, size_t errsize)
 {
 	HttpListener *listener = &server->listeners[server->n];
+	const char *host = where->host;
+	const int port = where->port;
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	char service[16];
@@ -456,6 +504,7 @@ listen_at(HttpServer *server, const char *host, int port, char *err, size_t errs
 	if (fd >= 0)
 	{
 		listener->server = server;
+		listener->https = where->https;
 		snprintf(listener->worker_id, sizeof(listener->worker_id),
 				 strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d",
 				 host[0] != '\0' ? host : "0.0.0.0", port_of(fd));
@@ -473,10 +522,17 @@ listen_at(HttpServer *server, const char *host, int port, char *err, size_t errs
 		return false;
 	}
 	server->n++;
-	log_info("serving HTTP on http://%s", listener->worker_id);
-	if (!loopback && server->user == NULL)
+	log_info("serving HTTP on http%s://%s", where->https ? "s" : "", listener->worker_id);
+	if (!loopback && server->user == NULL && !(where->https && server->tls.required))
 		warn_of_strangers(listener);
 	return true;
+}
+
+/* The files are read for the first listener that needs them. */
+static bool
+has_tls(HttpServer *server, const RelayConfig *cfg, char *err, size_t errsize)
+{
+	return server->tls.keystore.data != NULL || httptls_load(&server->tls, cfg, err, errsize);
 }
 
 HttpServer *
@@ -484,8 +540,7 @@ http_start(const RelayConfig *cfg, Board *board, const RestOps *ops, char *err, 
 {
 	HttpServer *server = calloc(1, sizeof(*server));
 	const char *list = cfg->listeners != NULL ? cfg->listeners : "";
-	char host[CONFIG_HOST_MAX];
-	int port;
+	Listener where;
 
 	snprintf(err, errsize, "out of memory");
 	if (server == NULL)
@@ -502,8 +557,9 @@ http_start(const RelayConfig *cfg, Board *board, const RestOps *ops, char *err, 
 		free(server);
 		return NULL;
 	}
-	while (server->n < LISTENERS_MAX && config_next_listener(&list, host, &port))
-		if (!listen_at(server, host, port, err, errsize))
+	while (server->n < LISTENERS_MAX && config_next_listener(&list, &where))
+		if ((where.https && !has_tls(server, cfg, err, errsize)) ||
+			!listen_at(server, &where, err, errsize))
 		{
 			http_stop(server);
 			return NULL;
@@ -518,5 +574,6 @@ http_stop(HttpServer *server)
 		return;
 	for (size_t i = 0; i < server->n; i++)
 		MHD_stop_daemon(server->listeners[i].daemon);
+	httptls_free(&server->tls);
 	free(server);
 }

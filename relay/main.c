@@ -289,6 +289,27 @@ set_data_dir(CommandLine *line, const char *value)
 	return true;
 }
 
+static bool
+set_ca(CommandLine *line, const char *value)
+{
+	line->status.ca = value;
+	return true;
+}
+
+static bool
+set_cert(CommandLine *line, const char *value)
+{
+	line->status.cert = value;
+	return true;
+}
+
+static bool
+set_user(CommandLine *line, const char *value)
+{
+	line->status.user = value;
+	return true;
+}
+
 static const OptionSpec options[] = {
 	{"sink", 0, SINKS, CMD_SINK, set_sink, "where records go (kafka)"},
 	{"embedded-broker", 0, NULL, CMD_SINK, set_embedded,
@@ -300,6 +321,10 @@ static const OptionSpec options[] = {
 	{"apply", 0, NULL, CMD_TOPICS, set_apply, "make what is missing and set configs that differ"},
 	{"add-partitions", 0, NULL, CMD_TOPICS, set_add_partitions,
 	 "with --apply: partitions, too; keys are spread anew"},
+	{"ca", 0, "FILE", CMD_STATUS, set_ca, "https: whom to trust (PEM), in place of the system's"},
+	{"cert", 0, "FILE", CMD_STATUS, set_cert, "https: the certificate and key to show (PEM)"},
+	{"user", 0, "NAME", CMD_STATUS, set_user,
+	 "with the password in " STATUS_PASSWORD "; else those\nof the configuration"},
 	{"once", 0, NULL, CMD_STATUS, set_once, "print it once, as when stdout is no terminal"},
 	{"count", 'n', "COUNT", CMD_TAIL, set_count, "end after so many records"},
 	{"from-beginning", 0, NULL, CMD_TAIL, set_beginning, "what is there already, too"},

@@ -29,6 +29,7 @@
 
 #define CONNECT_TIMEOUT_S  10     /* unless connect_timeout says otherwise */
 #define QUERY_TIMEOUT_MS   30000  /* a catalog query that takes longer hangs */
+#define MOVE_TIMEOUT_MS    30000  /* of a slot, which reads all WAL on the way */
 #define DECODING_STANDBY   160000 /* from this version on a standby can decode */
 #define MAX_CONNECT_PARAMS 96
 
@@ -48,6 +49,7 @@ typedef enum PgStep
 	STEP_STOP,  /* we ended it; waiting for the server's word */
 	STEP_DROP,
 	STEP_END_HOLDER,
+	STEP_MOVE,
 	STEP_STOPPED
 } PgStep;
 
@@ -59,10 +61,10 @@ struct PgStream
 	PostgresPollingStatusType polling; /* STEP_CONNECT */
 	bool export_snapshot;
 	bool drop_slot;
-	bool copy_over;   /* STEP_STOP: the server's CopyDone has come */
-	bool answered;    /* the query of the step had its result */
-	bool pending_out; /* libpq holds bytes the socket did not take */
-	uint64_t start_lsn;
+	bool copy_over;      /* STEP_STOP: the server's CopyDone has come */
+	bool answered;       /* the query of the step had its result */
+	bool pending_out;    /* libpq holds bytes the socket did not take */
+	uint64_t start_lsn;  /* or where STEP_MOVE leads */
 	uint64_t bad_change; /* position in the last failure; 0: none */
 	char guarded[POISON_TEXT_MAX];
 	int64_t deadline;
@@ -404,6 +406,14 @@ build_drop(PgStream *pg, QueryText *q)
 	query_quoted(q, pg->cfg->slot_name, '"');
 }
 
+static void
+build_move(PgStream *pg, QueryText *q)
+{
+	fputs("SELECT end_lsn FROM pg_catalog.pg_replication_slot_advance(", q->out);
+	query_quoted(q, pg->cfg->slot_name, '\'');
+	fprintf(q->out, ", '" LSN_FORMAT "')", LSN_ARGS(pg->start_lsn));
+}
+
 static bool
 parse_lsn(const char *text, uint64_t *lsn)
 {
@@ -678,6 +688,15 @@ answer_drop(PgStream *pg, const PGresult *res)
 	return PG_READY;
 }
 
+static PgStatus
+answer_move(PgStream *pg, const PGresult *res)
+{
+	if (PQntuples(res) != 1 || !parse_lsn(PQgetvalue(res, 0, 0), &pg->server.confirmed_lsn))
+		return fail_plainly(pg, PG_RETRY, "unexpected answer to pg_replication_slot_advance()");
+	pg->step = STEP_PREPARED;
+	return PG_READY;
+}
+
 /* Every step that is a query. */
 typedef struct PgQuery
 {
@@ -696,6 +715,7 @@ static const PgQuery queries[STEP_STOPPED + 1] = {
 	[STEP_START] = {build_start, PGRES_COPY_BOTH, answer_start, 0},
 	[STEP_DROP] = {build_drop, PGRES_COMMAND_OK, answer_drop, QUERY_TIMEOUT_MS},
 	[STEP_END_HOLDER] = {build_end_holder, PGRES_TUPLES_OK, answer_end_holder, QUERY_TIMEOUT_MS},
+	[STEP_MOVE] = {build_move, PGRES_TUPLES_OK, answer_move, MOVE_TIMEOUT_MS},
 };
 
 static PgStatus
@@ -1005,6 +1025,13 @@ pgstream_drop(PgStream *pg, int64_t now)
 }
 
 void
+pgstream_move(PgStream *pg, uint64_t lsn, int64_t now)
+{
+	pg->start_lsn = lsn;
+	begin_query(pg, STEP_MOVE, now);
+}
+
+void
 pgstream_start(PgStream *pg, uint64_t lsn, int64_t now)
 {
 	pg->start_lsn = lsn;
@@ -1088,6 +1115,7 @@ pgstream_advance(PgStream *pg, int64_t now)
 		case STEP_START:
 		case STEP_DROP:
 		case STEP_END_HOLDER:
+		case STEP_MOVE:
 			return advance_query(pg, now);
 		case STEP_STOP:
 			return advance_stop(pg, now);

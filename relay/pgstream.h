@@ -102,6 +102,9 @@ extern void pgstream_create(PgStream *pg, bool export_snapshot, int64_t now);
 /* Drop the slot; the connection can be used on. */
 extern void pgstream_drop(PgStream *pg, int64_t now);
 
+/* Move the slot on to lsn, as pg_replication_slot_advance() does; see the server's confirmed_lsn. */
+extern void pgstream_move(PgStream *pg, uint64_t lsn, int64_t now);
+
 /* START_REPLICATION at lsn, or at the slot's own position if that is later. */
 extern void pgstream_start(PgStream *pg, uint64_t lsn, int64_t now);
 

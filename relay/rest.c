@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "page.h"
 
@@ -405,6 +406,7 @@ static const Route routes[] = {
 	{"DELETE", "/connectors/*", delete_connector, NO_CONNECTOR},
 	{"GET", "/connectors/*/config", get_config, NO_CONNECTOR},
 	{"PUT", "/connectors/*/config", put_config, NO_NAME},
+	{"PATCH", "/connectors/*/config", patch_config, NO_CONNECTOR},
 	{"GET", "/connectors/*/status", get_status, NO_STATUS},
 	{"PUT", "/connectors/*/pause", put_pause, UNKNOWN_CONNECTOR},
 	{"PUT", "/connectors/*/resume", put_resume, UNKNOWN_CONNECTOR},
@@ -415,6 +417,8 @@ static const Route routes[] = {
 	{"POST", "/connectors/*/tasks/0/restart", post_task_restart, NO_TASK},
 	{"GET", "/connectors/*/topics", get_topics, NO_CONNECTOR},
 	{"GET", "/connectors/*/offsets", get_offsets, NO_CONNECTOR},
+	{"PATCH", "/connectors/*/offsets", patch_offsets, NO_CONNECTOR},
+	{"DELETE", "/connectors/*/offsets", delete_offsets, NO_CONNECTOR},
 	{"PUT", "/connectors/*/topics/reset", put_topics_reset, NO_CONNECTOR},
 	{"GET", "/connector-plugins", get_plugins, NO_NAME},
 	{"PUT", "/connector-plugins/*/config/validate", put_validate, NO_NAME},
@@ -489,14 +493,59 @@ fits(const char *pattern, const char *path, char *name, size_t size)
 	return *path == '\0' || strcmp(path, "/") == 0;
 }
 
+/*
+ * Does a page of another origin ask?  Browsers say so themselves where the connection
+ * is one that they trust; else the page's host must be the one that is asked.
+ */
+static bool
+is_foreign(const RestRequest *request)
+{
+	const char *site = request->fetch_site;
+	const char *origin = request->origin;
+	const char *host = origin != NULL ? strstr(origin, "://") : NULL;
+
+	if (site != NULL)
+		return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
+	return origin != NULL &&
+		   (host == NULL || request->host == NULL || strcasecmp(host + 3, request->host) != 0);
+}
+
+static bool
+is_json(const char *content_type)
+{
+	size_t len = strlen(JSON_TYPE);
+
+	return content_type != NULL && strncasecmp(content_type, JSON_TYPE, len) == 0 &&
+		   strchr("; \t", content_type[len]) != NULL;
+}
+
+/* May this be asked, whatever it is?  False: it was answered, *ok as below. */
+static bool
+is_acceptable(Call *call, const Route *route, bool *ok)
+{
+	const RestRequest *request = call->request;
+	bool looks = strcmp(route->method, "GET") == 0;
+
+	if (!looks && is_foreign(request))
+		*ok = answer_error(call, 403, "A page of another origin may not change anything here");
+	else if (!looks && request->body_len > 0 && !is_json(request->content_type))
+		*ok = answer_error(call, 415, "HTTP 415 Unsupported Media Type");
+	else if (request->body_too_large)
+		*ok = answer_error(call, 413, "HTTP 413 Request Entity Too Large");
+	else
+		return true;
+	return false;
+}
+
 static bool
 dispatch(Call *call, const Route *route)
 {
 	const RelayConfig *cfg = call->from->cfg;
 	char message[NAME_MAX_BYTES + 64];
+	bool ok;
 
-	if (call->request->body_too_large)
-		return answer_error(call, 413, "HTTP 413 Request Entity Too Large");
+	if (!is_acceptable(call, route, &ok))
+		return ok;
 	if (route->missing == NULL || (cfg != NULL && strcmp(call->name, cfg->name) == 0))
 		return route->handler(call);
 	snprintf(message, sizeof(message), "%s%s%s", route->missing, call->name, route->behind);

@@ -15,6 +15,11 @@
  * be changed goes through their RestOps.  Path, query and body come from anywhere
  * and may hold anything.
  *
+ * A browser asks in the name of whoever sits before it, whichever page told it to.
+ * What changes something is therefore refused to pages of other origins: 403 by what
+ * the browser says of them, and 415 for bodies that it would send without asking
+ * first, which are those that do not call themselves JSON.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef NOVA_RELAY_REST_H
@@ -68,6 +73,12 @@ typedef struct RestRequest
 	size_t body_len;
 	bool body_too_large; /* and thrown away */
 	bool wants_html;     /* a browser asks */
+
+	/* headers, or NULL */
+	const char *content_type;
+	const char *host;
+	const char *origin;     /* of the page that asks */
+	const char *fetch_site; /* Sec-Fetch-Site: what the browser says of that */
 } RestRequest;
 
 typedef struct RestResponse

@@ -23,10 +23,36 @@ answer_named(Call *call, unsigned status, const char *before, const char *name, 
 	return answer_error(call, status, message);
 }
 
-/*
- * Ask; what went well is answered with this status and body, which is taken over.
- */
+cJSON *
+parse_body(const Call *call)
+{
+	return call->request->body != NULL
+			   ? cJSON_ParseWithLength(call->request->body, call->request->body_len)
+			   : NULL;
+}
+
+/* It did not go well. */
 static bool
+answer_failure(Call *call, const ControlRequest *q, bool asked)
+{
+	if (!asked)
+		return answer_error(call, 500, "Request timed out: nothing was changed");
+	switch (q->answer)
+	{
+		case CONTROL_MISSING:
+			return answer_named(call, 404, "Connector ", q->name, " not found");
+		case CONTROL_EXISTS:
+			return answer_named(call, 409, "Connector ", q->name, " already exists");
+		case CONTROL_CONFLICT:
+			return answer_error(call, 409, q->message);
+		case CONTROL_INVALID:
+			return answer_error(call, 400, q->message);
+		default:
+			return answer_error(call, 500, q->message);
+	}
+}
+
+bool
 carry_out(Call *call, ControlRequest *q, unsigned status, cJSON *body)
 {
 	bool asked = call->from->ops->ask(call->from->ops->arg, q);
@@ -43,19 +69,7 @@ carry_out(Call *call, ControlRequest *q, unsigned status, cJSON *body)
 		return body != NULL ? answer_json(call, status, body) : answer_empty(call, status);
 	}
 	cJSON_Delete(body);
-	if (!asked)
-		return answer_error(call, 500, "Request timed out: nothing was changed");
-	switch (q->answer)
-	{
-		case CONTROL_MISSING:
-			return answer_named(call, 404, "Connector ", q->name, " not found");
-		case CONTROL_EXISTS:
-			return answer_named(call, 409, "Connector ", q->name, " already exists");
-		case CONTROL_CONFLICT:
-			return answer_error(call, 409, q->message);
-		default:
-			return answer_error(call, 500, q->message);
-	}
+	return answer_failure(call, q, asked);
 }
 
 static bool
@@ -214,14 +228,6 @@ is_name(const cJSON *name)
 		   strlen(name->valuestring) < NAME_MAX_BYTES;
 }
 
-static cJSON *
-parse_body(const Call *call)
-{
-	return call->request->body != NULL
-			   ? cJSON_ParseWithLength(call->request->body, call->request->body_len)
-			   : NULL;
-}
-
 /* NULL: what is wrong has been answered, *ok being whether there was memory for it. */
 static cJSON *
 deployment_body(Call *call, bool *ok)
@@ -270,22 +276,84 @@ post_connectors(Call *call)
 	return ok;
 }
 
-bool
-put_config(Call *call)
+/* In place of what there is; takes config over. */
+static bool
+replace(Call *call, cJSON *config, const char *base)
 {
-	bool ok;
-	cJSON *config = deployment_body(call, &ok);
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(config, "name");
-	ControlRequest q = {.verb = CONTROL_REPLACE, .name = call->name};
+	ControlRequest q = {.verb = CONTROL_REPLACE, .name = call->name, .base = base};
 
-	if (config == NULL)
-		return ok;
 	if (name == NULL || (cJSON_IsString(name) && strcmp(name->valuestring, call->name) == 0))
 		return deploy(call, &q, config);
 	cJSON_Delete(config);
 	return answer_named(call, 400,
 						"The name in the configuration is not that of the connector in the URL, ",
 						call->name, "");
+}
+
+bool
+put_config(Call *call)
+{
+	bool ok;
+	cJSON *config = deployment_body(call, &ok);
+
+	return config != NULL ? replace(call, config, NULL) : ok;
+}
+
+/* null removes what there is. */
+static void
+merge(cJSON *config, cJSON *patch)
+{
+	cJSON *item;
+
+	while ((item = patch->child) != NULL)
+	{
+		cJSON_DetachItemViaPointer(patch, item);
+		cJSON_DeleteItemFromObjectCaseSensitive(config, item->string);
+		if (cJSON_IsNull(item))
+			cJSON_Delete(item);
+		else
+			cJSON_AddItemToObject(config, item->string, item);
+	}
+}
+
+/* What was deployed with the patch in it, as it was given: its secrets are not for the answer. */
+static bool
+apply_patch(Call *call, cJSON *patch)
+{
+	ControlRequest q = {.verb = CONTROL_TEXT, .name = call->name};
+	bool asked = call->from->ops->ask(call->from->ops->arg, &q);
+	cJSON *whole;
+	cJSON *config;
+	bool ok;
+
+	if (!asked || q.answer != CONTROL_DONE)
+		return answer_failure(call, &q, asked);
+	whole = cJSON_Parse(q.text);
+	config = cJSON_DetachItemFromObjectCaseSensitive(whole, "config");
+	if (config != NULL)
+	{
+		merge(config, patch);
+		ok = replace(call, config, q.text);
+	}
+	else
+		ok = answer_error(call, 500, "What was deployed cannot be read");
+	cJSON_Delete(whole);
+	free(q.text);
+	return ok;
+}
+
+bool
+patch_config(Call *call)
+{
+	bool ok;
+	cJSON *patch = deployment_body(call, &ok);
+
+	if (patch == NULL)
+		return ok;
+	ok = apply_patch(call, patch);
+	cJSON_Delete(patch);
+	return ok;
 }
 
 /*

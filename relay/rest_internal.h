@@ -5,6 +5,7 @@
  *
  *	rest.c			the routes, and the calls that only look
  *	rest_change.c	the calls that change something
+ *	rest_offsets.c	altering and resetting the position
  *	rest_admin.c	the plugins, and the level of the log
  *
  *-------------------------------------------------------------------------
@@ -44,6 +45,12 @@ extern bool answer_error(Call *call, unsigned status, const char *message);
 
 extern bool answer_empty(Call *call, unsigned status);
 
+/* Of the call; NULL: it is no JSON. */
+extern cJSON *parse_body(const Call *call);
+
+/* Ask the loop's thread; what went well is answered with status and body, which is taken over. */
+extern bool carry_out(Call *call, ControlRequest *q, unsigned status, cJSON *body);
+
 /* Is it asked for, as in expand=status&expand=info? */
 extern bool query_has(const Call *call, const char *name, const char *value);
 
@@ -57,6 +64,7 @@ extern cJSON *info_body(const Call *call, const RelayConfig *cfg);
 
 extern bool post_connectors(Call *call);
 extern bool put_config(Call *call);
+extern bool patch_config(Call *call);
 extern bool delete_connector(Call *call);
 extern bool put_pause(Call *call);
 extern bool put_resume(Call *call);
@@ -65,6 +73,9 @@ extern bool post_restart(Call *call);
 extern bool post_task_restart(Call *call);
 
 extern bool post_signal(Call *call);
+
+extern bool patch_offsets(Call *call);
+extern bool delete_offsets(Call *call);
 
 extern bool get_plugins(Call *call);
 extern bool put_validate(Call *call);

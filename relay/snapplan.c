@@ -281,21 +281,25 @@ static const struct
 	 SLOT_MISSING,
 	 PHASE_BEGIN,
 	 {ACTION_SNAPSHOT,
-	  "the last snapshot was interrupted: it begins again from zero, and rows repeat", true}},
+	  "the last snapshot was interrupted, or the offsets reset: it begins from zero, and rows "
+	  "repeat",
+	  true}},
 	/* a slot that is there, or was lost: the row above has the missing one */
 	{ANY_MODE,
 	 ANY_SLOT,
 	 PHASE_BEGIN,
 	 {ACTION_AGAIN,
-	  "the last snapshot was interrupted: its slot is dropped, it begins again from zero, and "
-	  "rows repeat",
+	  "the last snapshot was interrupted, or the offsets reset: its slot is dropped, it begins "
+	  "from "
+	  "zero, and rows repeat",
 	  true}},
 	{SNAPSHOT_INITIAL_ONLY,
 	 SLOT_PRESENT,
 	 PHASE_PART,
 	 {ACTION_AGAIN,
-	  "the last snapshot was interrupted: its slot is dropped, it begins again from zero, and "
-	  "rows repeat",
+	  "the last snapshot was interrupted, or the offsets reset: its slot is dropped, it begins "
+	  "from "
+	  "zero, and rows repeat",
 	  true}},
 	{ANY_MODE,
 	 SLOT_PRESENT,

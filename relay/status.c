@@ -74,8 +74,8 @@ static const struct
 typedef struct View
 {
 	const StatusArgs *args;
-	char host[256];
-	char port[8];
+	HttpPlace place;
+	char url[300]; /* the same */
 	char *metrics;
 	cJSON *connectors; /* name: {"status": …} */
 	double before[ROWS];
@@ -167,12 +167,15 @@ static bool
 ask(View *v, const char *path, char **body)
 {
 	char err[512];
-	int code = httpget(v->host, v->port, path, v->args->timeout_s * 1000, body, err, sizeof(err));
+	int code = httpget(&v->place, path, v->args->timeout_s * 1000, body, err, sizeof(err));
 
 	if (code == 200)
 		return true;
-	if (code != 0)
-		log_error("http://%s:%s%s: status %d; is that a relay?", v->host, v->port, path, code);
+	if (code == 401)
+		log_error("%s: it asks for a user and a password, and %s; see --user", v->url,
+				  v->place.user != NULL ? "these are others" : "none were given");
+	else if (code != 0)
+		log_error("%s%s: status %d; is that a relay?", v->url, path, code);
 	else
 		log_error("%s; is the relay running, and listeners what it was started with?", err);
 	free(*body);
@@ -198,7 +201,7 @@ ask_all(View *v)
 	free(body);
 	if (!cJSON_IsObject(v->connectors))
 	{
-		log_error("http://%s:%s: it does not answer as a relay does", v->host, v->port);
+		log_error("%s: it does not answer as a relay does", v->url);
 		return false;
 	}
 	v->asked_before = v->asked;
@@ -305,7 +308,7 @@ print_view(View *v)
 	char state[64] = "not known";
 
 	if (v->connectors->child == NULL)
-		printf("http://%s:%s: no connector is deployed\n", v->host, v->port);
+		printf("%s: no connector is deployed\n", v->url);
 	for (const cJSON *c = v->connectors->child; c != NULL; c = c->next)
 	{
 		const char *trace =
@@ -314,8 +317,8 @@ print_view(View *v)
 									   0),
 					"trace", NULL, NULL);
 
-		printf("%s: connector %s, task %s, http://%s:%s\n", c->string,
-			   text_at(c, "status", "connector", "state"), task_state(c), v->host, v->port);
+		printf("%s: connector %s, task %s, %s\n", c->string,
+			   text_at(c, "status", "connector", "state"), task_state(c), v->url);
 		if (trace[0] != '\0')
 			printf("  %s\n", trace);
 	}
@@ -355,33 +358,65 @@ static bool
 find_listener(View *v, const RelayConfig *cfg)
 {
 	const char *list = cfg->listeners != NULL ? cfg->listeners : "";
-	int port;
+	Listener first;
 
-	if (!config_next_listener(&list, v->host, &port))
+	if (!config_next_listener(&list, &first))
 	{
 		log_error("listeners is empty: this relay serves no HTTP, so that it cannot be asked");
 		return false;
 	}
-	if (port == 0)
+	if (first.port == 0)
 	{
 		log_error("listeners has port 0: give the URL that the relay's log has");
 		return false;
 	}
-	if (v->host[0] == '\0')
-		snprintf(v->host, sizeof(v->host), "127.0.0.1");
-	snprintf(v->port, sizeof(v->port), "%d", port);
+	v->place.https = first.https;
+	snprintf(v->place.host, sizeof(v->place.host), "%s",
+			 first.host[0] != '\0' ? first.host : "127.0.0.1");
+	snprintf(v->place.port, sizeof(v->place.port), "%d", first.port);
 	return true;
+}
+
+/* The password is on no command line, where everybody would see it. */
+static bool
+find_password(View *v, const RelayConfig *cfg)
+{
+	v->place.ca = v->args->ca;
+	v->place.cert = v->args->cert;
+	v->place.user = v->args->user;
+	if (v->args->user != NULL)
+	{
+		v->place.password = getenv(STATUS_PASSWORD);
+		if (v->place.password == NULL)
+			log_error("--user needs the password in the environment, as " STATUS_PASSWORD);
+		return v->place.password != NULL;
+	}
+	if (cfg != NULL)
+	{
+		v->place.user = cfg->listeners_user;
+		v->place.password = cfg->listeners_password;
+	}
+	return true;
+}
+
+static bool
+find_place(View *v, const RelayConfig *cfg)
+{
+	if (v->args->url == NULL)
+		return find_listener(v, cfg);
+	if (httpget_parse_url(v->args->url, &v->place))
+		return true;
+	log_error("%s: expected http://host:port or https://host:port", v->args->url);
+	return false;
 }
 
 static bool
 find_relay(View *v, const RelayConfig *cfg)
 {
-	if (v->args->url == NULL)
-		return find_listener(v, cfg);
-	if (httpget_parse_url(v->args->url, v->host, v->port))
-		return true;
-	log_error("%s: expected http://host:port", v->args->url);
-	return false;
+	if (!find_place(v, cfg) || !find_password(v, cfg))
+		return false;
+	(void) httpget_url(&v->place, v->url, sizeof(v->url));
+	return true;
 }
 
 static void

@@ -15,13 +15,17 @@
 
 typedef struct StatusArgs
 {
-	const char *url; /* NULL: the first listener of the configuration */
-	bool once;       /* also on a terminal */
-	bool json;       /* implies it */
+	const char *url;  /* NULL: the first listener of the configuration */
+	const char *ca;   /* PEM file of whom to trust; NULL: the system's */
+	const char *cert; /* PEM file with the certificate and key to show, or NULL */
+	const char *user; /* with the password from STATUS_PASSWORD; NULL: the configuration's */
+	bool once;        /* also on a terminal */
+	bool json;        /* implies it */
 	int timeout_s;
 } StatusArgs;
 
 #define STATUS_TIMEOUT_S 5
+#define STATUS_PASSWORD  "NOVA_LISTENERS_PASSWORD"
 
 /* Exit statuses; the last one is EXIT_USAGE, too */
 #define EXIT_RUNNING     0

@@ -27,6 +27,7 @@
 #include "http.h"
 #include "log.h"
 #include "numbers.h"
+#include "offsets.h"
 #include "rest.h"
 #include "stopsignal.h"
 
@@ -226,6 +227,15 @@ deploy(Worker *w, ControlRequest *q)
 				 w->cfg->name);
 		return;
 	}
+	if (q->base != NULL && (!ours || strcmp(q->base, w->text) != 0))
+	{
+		q->answer = CONTROL_CONFLICT;
+		snprintf(q->message, sizeof(q->message),
+				 "The configuration of connector %.200s was changed by somebody else meanwhile: "
+				 "look at it again, and repeat the call",
+				 q->name);
+		return;
+	}
 	if (ours && q->verb == CONTROL_CREATE)
 	{
 		q->answer = CONTROL_EXISTS;
@@ -238,6 +248,15 @@ deploy(Worker *w, ControlRequest *q)
 	q->cfg = NULL;
 	q->text = NULL;
 	q->answer = ours ? CONTROL_DONE : CONTROL_CREATED;
+}
+
+static void
+give_text(const Worker *w, ControlRequest *q)
+{
+	q->text = w->text != NULL ? strdup(w->text) : NULL;
+	q->answer = q->text != NULL ? CONTROL_DONE : CONTROL_FAILED;
+	if (q->text == NULL)
+		snprintf(q->message, sizeof(q->message), "out of memory");
 }
 
 /* It goes by way of the database, so that it has its place among the changes. */
@@ -258,6 +277,48 @@ hand_signal(Worker *w, ControlRequest *q)
 		q->text = NULL;
 		q->answer = CONTROL_DONE;
 	}
+}
+
+/* 0: nothing is known of it any more. */
+static void
+publish_position(Worker *w, uint64_t lsn)
+{
+	Reading r;
+
+	board_read(w->board, &r);
+	r.numbers.confirmed_lsn = lsn;
+	board_publish(w->board, &r);
+	board_forget(&r);
+}
+
+/* Nothing runs meanwhile, and nobody else is answered. */
+static void
+change_offsets(Worker *w, ControlRequest *q)
+{
+	static const ControlAnswer answers[] = {[OFFSETS_DONE] = CONTROL_DONE,
+											[OFFSETS_REFUSED] = CONTROL_INVALID,
+											[OFFSETS_FAILED] = CONTROL_FAILED};
+	OffsetsResult result;
+
+	if (w->target != TARGET_STOPPED || w->running != NULL)
+	{
+		q->answer = CONTROL_INVALID;
+		snprintf(q->message, sizeof(q->message),
+				 "Connectors must be in the STOPPED state before their offsets can be modified. "
+				 "This can be done for the specified connector by issuing a 'PUT' request to the "
+				 "'/connectors/%.100s/stop' endpoint",
+				 q->name);
+		return;
+	}
+	result = q->verb == CONTROL_ALTER
+				 ? offsets_alter(w->cfg, w->args, q->lsn, q->message, sizeof(q->message))
+				 : offsets_reset(w->cfg, w->args, q->message, sizeof(q->message));
+	q->answer = answers[result];
+	if (result == OFFSETS_DONE)
+		publish_position(w, q->lsn);
+	else
+		log_warn("connector %s: the offsets were to be %s over HTTP: %s", q->name,
+				 q->verb == CONTROL_ALTER ? "altered" : "reset", q->message);
 }
 
 static void
@@ -287,12 +348,19 @@ serve_request(Worker *w, ControlRequest *q)
 		case CONTROL_DELETE:
 			delete (w, q);
 			break;
+		case CONTROL_TEXT:
+			give_text(w, q);
+			break;
 		case CONTROL_CREATE:
 		case CONTROL_REPLACE:
 			deploy(w, q);
 			break;
 		case CONTROL_SIGNAL:
 			hand_signal(w, q);
+			break;
+		case CONTROL_ALTER:
+		case CONTROL_RESET:
+			change_offsets(w, q);
 			break;
 	}
 }

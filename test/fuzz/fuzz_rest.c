@@ -83,11 +83,16 @@ check(const RestResponse *r, bool told)
 static bool
 any_answer(void *arg, ControlRequest *request)
 {
+	static const char text[] = "{\"config\":{\"topic.prefix\":\"p\",\"database.user\":\"u\"}}";
 	size_t n = strlen(request->name);
 
 	(void) arg;
 	request->answer = (ControlAnswer) (n % (CONTROL_FAILED + 1));
-	return n % 9 != 8;
+	if (n % 9 == 8)
+		return false;
+	if (request->verb == CONTROL_TEXT && request->answer == CONTROL_DONE)
+		request->text = strdup(text);
+	return true;
 }
 
 static RelayConfig *
@@ -157,6 +162,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 							   .path = path,
 							   .query = query,
 							   .body = body,
+							   .content_type = "application/json",
 							   .body_len = body != NULL ? strlen(body) : 0,
 							   .body_too_large = body != NULL && strlen(body) > 2000};
 

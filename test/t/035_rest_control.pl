@@ -75,6 +75,7 @@ sub shipped
 }
 
 load_setup($node);
+sql('CREATE EXTENSION nova_decoder');
 load_topics($kafka, $prefix);
 @ENV{qw(DB_HOST DB_PORT DB_PASSWORD)} = ($node->host, $node->port, 'hunter2');
 PostgreSQL::Test::Utils::append_to_file("$work/worker.json", $json->encode({ 'listeners' => 'http://127.0.0.1:0', 'bootstrap.servers' => $kafka->bootstrap }));
@@ -90,6 +91,9 @@ is($code, 400, 'bad: refused');
 like($body, qr/invalid and contains the following 2 error\(s\):.*slot[.]name: .*topc[.]prefix: unknown key; did you mean topic[.]prefix/, 'bad: both errors');
 is_answer([ curl('GET', '/connectors') ], [ 200, '[]' ], 'bad: nothing is deployed');
 is((sent('POST', '/connectors', '{"name":'))[0], 400, 'bad JSON');
+is_answer([ curl('POST', '/connectors', '-d', $json->encode(shipped())) ], error_of(415, 'HTTP 415 Unsupported Media Type'), 'a form is no JSON');
+is((curl('POST', "/connectors/$name/restart", '-H', "Origin: $_"))[0], 403, "a page at $_") for 'http://evil.example', $base =~ s/\d+$/1/r, 'null';
+is((curl('POST', "/connectors/$name/restart", '-H', "Origin: $base"))[0], 404, 'our own page');
 is((sent('POST', '/connectors', '{"name":"' . 'x' x 300_000))[0], 413, 'a body that is too large');
 ($code, $body) = sent('PUT', '/connector-plugins/PostgresConnector/config/validate', { 'slot.name' => 'Bad' });
 my $infos = $json->decode($body);
@@ -161,6 +165,10 @@ is(state(), 'STOPPED', 'stopped: it stays so');
 is((sent('PUT', "/connectors/$name/config", shipped('nova.profile' => 'novel')->{config}))[0], 400, 'a bad change');
 is($json->decode((curl('GET', "/connectors/$name/config"))[1])->{'nova.profile'}, 'nova', 'changes nothing');
 is((sent('PUT', "/connectors/$name/config", shipped('heartbeat.interval.ms' => 500)->{config}))[0], 200, 'a good change');
+is((sent('PATCH', "/connectors/$name/config", { 'heartbeat.interval.ms' => 0 - 1 }))[0], 400, 'a bad patch');
+($code, $body) = sent('PATCH', "/connectors/$name/config", { 'heartbeat.interval.ms' => 700, 'nova.shutdown.timeout.ms' => undef });
+is_deeply([ $code, @{ $json->decode($body)->{config} }{qw(heartbeat.interval.ms nova.shutdown.timeout.ms slot.name)} ], [ 200, 700, undef, 'worker' ], 'a good patch');
+like(PostgreSQL::Test::Utils::slurp_file("$dir/connector.json"), qr/\$\{env:DB_PASSWORD\}/, 'leaves the rest as it was given');
 is_answer([ curl('PUT', "/connectors/$name/resume") ], [ 202, '' ], 'resume');
 $relay->wait_for_line(qr/streaming from slot/);
 is((sent('PUT', "/connectors/$name/config", shipped('heartbeat.interval.ms' => 600)->{config}))[0], 200, 'a change while it runs');
@@ -179,8 +187,75 @@ is((sent('PUT', "/connectors/$name/config", shipped()->{config}))[0], 200, 'corr
 $relay->wait_for_line(qr/streaming from slot/);
 wait_until('it runs', sub { state() eq 'RUNNING RUNNING' });
 
+# Offsets: looked at always, changed when it is stopped.
+sub offsets_of { return { offsets => [ { partition => { server => $prefix }, offset => { map { $_ => $_[0] } qw(lsn lsn_proc lsn_commit) } } ] } }
+sub altered { return sent('PATCH', "/connectors/$name/offsets", offsets_of($_[0])) }
+sub slot_lsn { return sql("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'worker'") }
+sub number_of { return 0 + sql("SELECT '$_[0]'::pg_lsn - '0/0'") }
+sub event { sql("INSERT INTO load.events VALUES ('$_[0]0000000-0000-0000-0000-000000000000', 1)"); return }
+sub events { return join ' ', sort map { /^\{"id":"(\w)0000000-0000-0000-0000-000000000000"\}\t.*"__op":"(\w)"/ ? "$1$2" : () } Nova::kcat($kafka, "$prefix.load.events") }
+sub stop_it { curl('PUT', "/connectors/$name/stop"); return $relay->wait_for_line(qr/: stopped: /) }
+sub resume_it { curl('PUT', "/connectors/$name/resume"); my $line = $relay->wait_for_line(qr/streaming from slot/); wait_confirmed($node, 'worker'); return $line }
+my $altered = '{"message":"The offsets for this connector have been altered successfully"}';
+my $reset = '{"message":"The offsets for this connector have been reset successfully"}';
+my $running = error_of(400, "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the "
+	. "specified connector by issuing a 'PUT' request to the '/connectors/$name/stop' endpoint");
+is_answer([ altered(1) ], $running, 'offsets: not while it runs');
+is_answer([ curl('DELETE', "/connectors/$name/offsets") ], $running, 'offsets: nor reset');
+is((curl('DELETE', '/connectors/other/offsets'))[0], 404, 'offsets: of another connector');
+event('a');
+wait_confirmed($node, 'worker');
+stop_it();
+event('b');
+my $there = sql('SELECT pg_current_wal_lsn()');
+event('c');
+my $at = slot_lsn();
+($code, $body) = altered(number_of($at) - 8);
+is($code, 400, 'offsets: a slot does not go back');
+like($body, qr{LSN [0-9A-F]+/[0-9A-F]+ is before \Q$at\E, where slot worker stands}, 'offsets: and where it is, is said');
+is((altered(number_of(sql('SELECT pg_current_wal_lsn()')) + 16_777_216))[0], 400, 'offsets: nor beyond the end');
+is((sent('PATCH', "/connectors/$name/offsets", $_))[0], 400, "offsets: refused: $_")
+  for '{}', '{"offsets":[{"partition":{"server":"other"},"offset":{"lsn":1}}]}';
+is(slot_lsn(), $at, 'offsets: nothing was changed');
+is_answer([ altered(number_of($there)) ], [ 200, $altered ], 'offsets: altered');
+is(slot_lsn(), $there, 'offsets: the slot is there');
+is_deeply($json->decode((curl('GET', "/connectors/$name/offsets"))[1]), offsets_of(number_of($there) + 0), 'offsets: and they say so');
+like(resume_it(), qr/at LSN \Q$there\E,/, 'offsets: it goes on there');
+is(events(), 'ac cc', 'offsets: what was left out, and nothing else, is not there');
+
+# Exactly once the position in Kafka goes with them.
+my %once = ('exactly.once.support' => 'required');
+is((sent('PUT', "/connectors/$name/config", shipped(%once)->{config}))[0], 200, 'once');
+$relay->wait_for_line(qr/streaming from slot/);
+event('d');
+wait_confirmed($node, 'worker');
+stop_it();
+event('e');
+$there = sql('SELECT pg_current_wal_lsn()');
+event('f');
+is_answer([ altered(number_of($there)) ], [ 200, $altered ], 'once: altered');
+curl('PUT', "/connectors/$name/resume");
+$relay->wait_for_line(qr/exactly once: Kafka has everything up to LSN \Q$there\E and 0 records/);
+$relay->wait_for_line(qr/streaming from slot/);
+wait_confirmed($node, 'worker');
+is(events(), 'ac cc dc fc', 'once: and no more left out than was asked');
+
+# Reset: the next start does what snapshot.mode says of a first one.
+is((sent('PUT', "/connectors/$name/config", shipped(%once, 'snapshot.mode' => 'initial')->{config}))[0], 200, 'reset: another mode');
+$relay->wait_for_line(qr/streaming from slot/);
+stop_it();
+is_answer([ curl('DELETE', "/connectors/$name/offsets") ], [ 200, $reset ], 'reset');
+is_answer([ curl('GET', "/connectors/$name/offsets") ], [ 200, '{"offsets":[]}' ], 'reset: there are none');
+is((altered(number_of(sql('SELECT pg_current_wal_lsn()'))))[0], 400, 'reset: a snapshot that is due is not passed over');
+event('0');
+curl('PUT', "/connectors/$name/resume");
+$relay->wait_for_line(qr/slot worker: the last snapshot was interrupted, or the offsets reset: its slot is dropped/);
+$relay->wait_for_line(qr/streaming from slot/);
+wait_confirmed($node, 'worker');
+is(events(), '0r ac ar br cc cr dc dr er fc fr', 'reset: every row is there');
+
 # Its log.
-is_answer([ curl('PUT', '/admin/loggers/root', '-d', '{"level":"DEBUG"}') ], [ 200, '["root"]' ], 'the log is set');
+is_answer([ sent('PUT', '/admin/loggers/root', '{"level":"DEBUG"}') ], [ 200, '["root"]' ], 'the log is set');
 is($json->decode((curl('GET', '/admin/loggers/root'))[1])->{level}, 'DEBUG', 'and says so');
 
 # Deleted: the slot stays.

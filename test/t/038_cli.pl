@@ -91,7 +91,7 @@ is($answer->{connectors}{cli}{status}{tasks}[0]{state}, 'RUNNING', 'with what Co
 my ($port) = $url =~ /:(\d+)$/;
 ($status, $out) = run_relay('status', write_config('port', $node, $kafka, { %config, 'listeners' => "http://:$port" }));
 is($status, 0, 'status by the listeners of a configuration');
-for my $bad ([ [ 'status', $path ], qr/listeners has port 0: give the URL/ ], [ [ 'status', 'https://x' ], qr{https://x: expected http://host:port} ],
+for my $bad ([ [ 'status', $path ], qr/listeners has port 0: give the URL/ ], [ [ 'status', 'ftp://x' ], qr{ftp://x: expected http://host:port or https://host:port} ],
 	[ [ 'status', 'http://127.0.0.1:1' ], qr{http://127\.0\.0\.1:1: Connection refused; is the relay running} ])
 {
 	($status, $out, $err) = run_relay(@{ $bad->[0] });

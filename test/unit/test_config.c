@@ -1356,22 +1356,23 @@ test_load(void **state)
 static void
 test_listeners(void **state)
 {
-	RelayConfig *cfg = parse_with("\"listeners\":\"http://a.b:1, HTTP://:0,http://[::1]:8083\"");
+	RelayConfig *cfg = parse_with("\"listeners\":\"http://a.b:1, HTTPS://:0,http://[::1]:8083\"");
 	const char *list = cfg->listeners;
-	char host[CONFIG_HOST_MAX];
-	int port;
+	Listener listener;
 
 	(void) state;
-	assert_true(config_next_listener(&list, host, &port));
-	assert_string_equal(host, "a.b");
-	assert_int_equal(port, 1);
-	assert_true(config_next_listener(&list, host, &port));
-	assert_string_equal(host, "");
-	assert_int_equal(port, 0);
-	assert_true(config_next_listener(&list, host, &port));
-	assert_string_equal(host, "::1");
-	assert_int_equal(port, 8083);
-	assert_false(config_next_listener(&list, host, &port));
+	assert_true(config_next_listener(&list, &listener));
+	assert_string_equal(listener.host, "a.b");
+	assert_int_equal(listener.port, 1);
+	assert_true(config_next_listener(&list, &listener));
+	assert_string_equal(listener.host, "");
+	assert_int_equal(listener.port, 0);
+	assert_true(listener.https);
+	assert_true(config_next_listener(&list, &listener));
+	assert_string_equal(listener.host, "::1");
+	assert_int_equal(listener.port, 8083);
+	assert_false(listener.https);
+	assert_false(config_next_listener(&list, &listener));
 	config_free(cfg);
 	cfg = parse_with("");
 	assert_string_equal(cfg->listeners, "http://127.0.0.1:8083");
@@ -1379,7 +1380,8 @@ test_listeners(void **state)
 	cfg = parse_with("\"listeners\":\"\"");
 	assert_null(cfg->listeners);
 	config_free(cfg);
-	expect_refused("\"listeners\":\"https://:8083\"", "listeners: ");
+	expect_refused("\"listeners\":\"ftp://:8083\"", "expected http://host:port or https://");
+	expect_refused("\"listeners\":\"https://\"", "expected http://host:port");
 	expect_refused("\"listeners\":\"http://h\"", "expected http://host:port");
 	expect_refused("\"listeners\":\"http://h:65536\"", "expected http://host:port");
 	expect_refused("\"listeners\":\"http://h:1,http://h:-1\"", "expected http://host:port");

@@ -27,6 +27,8 @@ static RelayConfig *cfg;
 static Reading reading;
 static bool there = true; /* is there a connector? */
 static const char *sent;  /* the body */
+static const char *content_type = "application/json; charset=utf-8";
+static RestRequest page; /* its headers: of the page that asks */
 static char location[200];
 
 /* What the loop would answer, and was asked. */
@@ -35,6 +37,12 @@ static ControlRequest answer;
 static ControlRequest asked;
 static char asked_name[200];
 static char asked_text[2000];
+static bool asked_base;
+
+static const char deployed[] =
+	"{\"name\":\"x\",\"config\":{\"topic.prefix\":\"cdc\",\"database.hostname\":\"h\","
+	"\"database.user\":\"u\",\"database.password\":\"hunter2\",\"database.dbname\":\"d\","
+	"\"slot.name\":\"s\"}}";
 
 static bool
 fake_ask(void *arg, ControlRequest *request)
@@ -43,9 +51,15 @@ fake_ask(void *arg, ControlRequest *request)
 	asked = *request;
 	/* it lives no longer than the call */
 	snprintf(asked_name, sizeof(asked_name), "%s", request->name);
+	asked_base = request->base != NULL;
 	if (request->text != NULL)
 		snprintf(asked_text, sizeof(asked_text), "%s", request->text);
 	request->answer = answer.answer;
+	if (request->verb == CONTROL_TEXT)
+	{
+		request->answer = CONTROL_DONE;
+		request->text = strdup(deployed);
+	}
 	memcpy(request->message, answer.message, sizeof(answer.message));
 	return loop_answers;
 }
@@ -105,6 +119,10 @@ ask(const char *method, const char *path, const char *query, const char *piece)
 						   .path = path,
 						   .query = query,
 						   .body = sent,
+						   .content_type = content_type,
+						   .host = page.host,
+						   .origin = page.origin,
+						   .fetch_site = page.fetch_site,
 						   .wants_html = browser,
 						   .body_len = sent != NULL ? strlen(sent) : 0};
 	RestResponse r;
@@ -266,7 +284,6 @@ test_changes(void **state)
 	assert_int_equal(ask("GET", NAME "/offsets", NULL,
 						 "{\"partition\":{\"server\":\"cdc\"},\"offset\":{\"lsn\":22817072,"),
 					 200);
-	assert_int_equal(ask("PATCH", NAME "/offsets", NULL, "405"), 405);
 	assert_int_equal(ask("GET", NAME "/topics", NULL, ":{\"topics\":[\"cdc.\\\"t\\\"\"]}"), 200);
 	assert_int_equal(ask("PUT", NAME "/topics/reset", NULL, NULL), 202);
 	assert_true(topics_forgotten);
@@ -375,6 +392,128 @@ test_deploy(void **state)
 	answer.answer = CONTROL_DONE;
 	assert_int_equal(ask_with("{" RIGHT "}", "PUT", NAME "/config", "\"name\":\"a"), 200);
 	assert_string_equal(location, "");
+}
+
+/* A merge patch; what was deployed is whole in what is asked, and not in the answer. */
+static void
+test_patch(void **state)
+{
+	(void) state;
+	answer = (ControlRequest){.answer = CONTROL_DONE};
+	assert_int_equal(ask_with("{\"slot.name\":null,\"tasks.max\":\"1\"}", "PATCH", NAME "/config",
+							  "\"tasks.max\":\"1\""),
+					 200);
+	assert_int_equal(asked.verb, CONTROL_REPLACE);
+	assert_true(asked_base);
+	assert_non_null(strstr(asked_text, "\"database.password\":\"hunter2\""));
+	assert_non_null(strstr(asked_text, "\"tasks.max\":\"1\""));
+	assert_null(strstr(asked_text, "slot.name"));
+	assert_int_equal(ask_with("{\"slot.name\":\"A\"}", "PATCH", NAME "/config", "1 error(s)"), 400);
+	assert_int_equal(ask_with("{\"topic.prefix\":null}", "PATCH", NAME "/config", "1 error(s)"),
+					 400);
+	assert_int_equal(ask_with("{\"name\":\"other\"}", "PATCH", NAME "/config", "not that of"), 400);
+	assert_int_equal(ask_with("[]", "PATCH", NAME "/config", "no JSON object"), 400);
+	assert_int_equal(ask_with("{}", "PATCH", "/connectors/other/config", "not found"), 404);
+	answer = (ControlRequest){.answer = CONTROL_CONFLICT, .message = "meanwhile"};
+	assert_int_equal(ask_with("{}", "PATCH", NAME "/config", "meanwhile"), 409);
+	ops.refusal = "with a \"file\"";
+	assert_int_equal(ask_with("{}", "PATCH", NAME "/config", "with a"), 403);
+	ops.refusal = NULL;
+}
+
+#define OFFSET(partition, offset)                                                                  \
+	"{\"offsets\":[{\"partition\":" partition ",\"offset\":" offset "}]}"
+#define OURS "{\"server\":\"cdc\"}"
+
+static void
+test_offsets(void **state)
+{
+	static const char *const bad[] = {
+		"no JSON",
+		"{}",
+		"{\"offsets\":[]}",
+		"{\"offsets\":{\"a\":{\"partition\":" OURS ",\"offset\":{\"lsn\":7}}}}",
+		"{\"offsets\":[7]}",
+		OFFSET("{\"server\":\"other\"}", "{\"lsn\":7}"),
+		OFFSET("null", "{\"lsn\":7}"),
+		OFFSET(OURS, "{}"),
+		OFFSET(OURS, "{\"lsn\":null}"),
+		OFFSET(OURS, "{\"lsn\":0}"),
+		OFFSET(OURS, "{\"lsn\":-7}"),
+		OFFSET(OURS, "{\"lsn\":7.5}"),
+		OFFSET(OURS, "{\"lsn\":1e30}"),
+		OFFSET(OURS, "{\"lsn\":7,\"lsn_proc\":\"8\"}"),
+		"{\"offsets\":[{\"partition\":" OURS ",\"offset\":{\"lsn\":7}},7]}",
+	};
+
+	(void) state;
+	answer = (ControlRequest){.answer = CONTROL_DONE};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(ask_with(bad[i], "PATCH", NAME "/offsets", "\"error_code\":400"), 400);
+	assert_int_equal(ask_with(OFFSET(OURS, "{\"lsn\":9007199254740991}"), "PATCH", NAME "/offsets",
+							  "have been altered successfully"),
+					 200);
+	assert_int_equal(asked.verb, CONTROL_ALTER);
+	assert_true(asked.lsn == 9007199254740991);
+	/* as Debezium has it: the commit's is the one behind which nothing is left out */
+	assert_int_equal(ask_with(OFFSET(OURS, "{\"lsn_proc\":80,\"lsn_commit\":70,\"lsn\":90,"
+										   "\"txId\":5,\"messageType\":null}"),
+							  "PATCH", NAME "/offsets", NULL),
+					 200);
+	assert_true(asked.lsn == 70);
+	assert_int_equal(ask_with(OFFSET(OURS, "null"), "PATCH", NAME "/offsets", "have been reset"),
+					 200);
+	assert_int_equal(asked.verb, CONTROL_RESET);
+	assert_int_equal(ask("DELETE", NAME "/offsets", NULL, "have been reset successfully"), 200);
+	assert_int_equal(ask("DELETE", "/connectors/other/offsets", NULL, "not found"), 404);
+	answer = (ControlRequest){.answer = CONTROL_INVALID, .message = "must be STOPPED"};
+	assert_int_equal(ask("DELETE", NAME "/offsets", NULL, "must be STOPPED"), 400);
+}
+
+/* What a page may make a browser do without its asking first. */
+static void
+test_pages(void **state)
+{
+	static const char *const forms[] = {"application/x-www-form-urlencoded", "text/plain",
+										"application/jsonp", "", NULL};
+	static const struct
+	{
+		RestRequest page;
+		unsigned status;
+	} cases[] = {
+		{{.host = "h:8083", .origin = "http://h:8083"}, 202},
+		{{.host = "H:8083", .origin = "https://h:8083"}, 202},
+		{{.host = "h:8083", .origin = "http://h:8084"}, 403},
+		{{.host = "h:8083", .origin = "http://evil.example"}, 403},
+		{{.host = "h:8083", .origin = "null"}, 403},
+		{{.origin = "http://h:8083"}, 403},
+		{{.fetch_site = "same-origin", .host = "inner", .origin = "http://outer"}, 202},
+		{{.fetch_site = "none"}, 202},
+		{{.fetch_site = "same-site", .host = "h", .origin = "http://h"}, 403},
+		{{.fetch_site = "cross-site"}, 403},
+	};
+
+	(void) state;
+	answer = (ControlRequest){.answer = CONTROL_DONE};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		page = cases[i].page;
+		assert_int_equal(
+			ask("PUT", NAME "/pause", NULL, cases[i].status == 403 ? "another origin" : NULL),
+			cases[i].status);
+		assert_int_equal(ask("GET", NAME "/status", NULL, "RUNNING"), 200);
+	}
+	page = (RestRequest){0};
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+	{
+		content_type = forms[i];
+		assert_int_equal(ask_with("{\"level\":\"INFO\"}", "PUT", "/admin/loggers/root",
+								  "HTTP 415 Unsupported Media Type"),
+						 415);
+		assert_int_equal(ask("PUT", NAME "/pause", NULL, NULL), 202);
+	}
+	content_type = "Application/JSON";
+	assert_int_equal(ask_with("{\"level\":\"INFO\"}", "PUT", "/admin/loggers/root", "root"), 200);
 }
 
 static void
@@ -580,21 +719,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_expand),
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_latency_metrics),
-		cmocka_unit_test(test_kafka_metrics),
-		cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_deploy),
-		cmocka_unit_test(test_bad_deployments),
-		cmocka_unit_test(test_validate),
-		cmocka_unit_test(test_page),
-		cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_loggers),
+		cmocka_unit_test(test_names),         cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_states),        cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_routes),        cmocka_unit_test(test_latency_metrics),
+		cmocka_unit_test(test_kafka_metrics), cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_answers),       cmocka_unit_test(test_deploy),
+		cmocka_unit_test(test_patch),         cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_pages),         cmocka_unit_test(test_bad_deployments),
+		cmocka_unit_test(test_validate),      cmocka_unit_test(test_page),
+		cmocka_unit_test(test_signal),        cmocka_unit_test(test_loggers),
 		cmocka_unit_test(test_anything),
 	};
 

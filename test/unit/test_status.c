@@ -46,24 +46,30 @@ test_metrics(void **state)
 static void
 test_urls(void **state)
 {
-	char host[256];
-	char port[8];
+	HttpPlace place = {0};
+	char url[300];
 
 	(void) state;
-	assert_true(httpget_parse_url("http://127.0.0.1:18083", host, port));
-	assert_string_equal(host, "127.0.0.1");
-	assert_string_equal(port, "18083");
-	assert_true(httpget_parse_url("http://relay/", host, port));
-	assert_string_equal(host, "relay");
-	assert_string_equal(port, "8083");
-	assert_true(httpget_parse_url("http://[::1]:80", host, port));
-	assert_string_equal(host, "::1");
-	assert_string_equal(port, "80");
-	assert_false(httpget_parse_url("https://relay", host, port));
-	assert_false(httpget_parse_url("http://", host, port));
-	assert_false(httpget_parse_url("http://relay:", host, port));
-	assert_false(httpget_parse_url("http://relay:123456", host, port));
-	assert_false(httpget_parse_url("http://relay:80/connectors", host, port));
+	assert_true(httpget_parse_url("http://127.0.0.1:18083", &place));
+	assert_string_equal(place.host, "127.0.0.1");
+	assert_string_equal(place.port, "18083");
+	assert_true(httpget_parse_url("http://relay/", &place));
+	assert_string_equal(place.host, "relay");
+	assert_string_equal(place.port, "8083");
+	assert_true(httpget_parse_url("http://[::1]:80", &place));
+	assert_string_equal(place.host, "::1");
+	assert_string_equal(place.port, "80");
+	assert_string_equal(httpget_url(&place, url, sizeof(url)), "http://[::1]:80");
+	assert_false(place.https);
+	assert_true(httpget_parse_url("https://relay:8443", &place));
+	assert_true(place.https);
+	assert_string_equal(httpget_url(&place, url, sizeof(url)), "https://relay:8443");
+	assert_false(httpget_parse_url("https://team:secret@relay", &place));
+	assert_false(httpget_parse_url("ftp://relay", &place));
+	assert_false(httpget_parse_url("http://", &place));
+	assert_false(httpget_parse_url("http://relay:", &place));
+	assert_false(httpget_parse_url("http://relay:123456", &place));
+	assert_false(httpget_parse_url("http://relay:80/connectors", &place));
 }
 
 int
