@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "log.h"
@@ -669,6 +670,8 @@ command_run(const CommandLine *line)
 	int status;
 
 	log_info("nova-relay %s", NOVA_VERSION);
+	if (line->args.sink == SINK_STDOUT && isatty(STDOUT_FILENO))
+		log_status_off(); /* it would stand among the records */
 	if (line->data_dir != NULL)
 		return worker_serve(line->data_dir, line->config_path, &line->args);
 	cfg = load_for_sink(line);
