@@ -55,6 +55,8 @@ enum
 };
 
 #define CMD_SINK (CMD_RUN | CMD_CHECK | CMD_DOCTOR)
+#define CMD_JSON                                                                                   \
+	(CMD_CHECK | CMD_DOCTOR | CMD_VERIFY | CMD_TOPICS | CMD_STATUS | CMD_TAIL | CMD_SNAPSHOT)
 
 /* What the command line said. */
 typedef struct CommandLine
@@ -73,6 +75,7 @@ typedef struct CommandLine
 	StatusArgs status;
 	TailArgs tail;
 	const char *signal; /* of `snapshot` */
+	bool wait;          /* for its end */
 	bool help;
 	bool version;
 } CommandLine;
@@ -138,6 +141,7 @@ static const Command commands[] = {
 	{"snapshot", CMD_SNAPSHOT, "CONFIG.json [TABLE...]", 1, -1, CONFIG_FIRST, command_snapshot,
 	 "Have tables (schema.table) sent again while the stream goes on.", EXITS_PLAIN,
 	 "The signal is a call of nova.signal() in the database; the running relay obeys it.\n"
+	 "With --wait, --timeout is how long it may take the relay to take the signal.\n"
 	 "--stop without tables stops all incremental snapshots.\n"},
 	{"verify", CMD_VERIFY, "CONFIG.json", 1, 1, CONFIG_FIRST, command_verify,
 	 "Compare the tables with the last states in their topics. Changes nothing.",
@@ -269,6 +273,7 @@ FLAG(set_apply, line->topics.apply = true)
 FLAG(set_add_partitions, line->topics.add_partitions = true)
 FLAG(set_once, line->status.once = true)
 FLAG(set_beginning, line->tail.from_beginning = true)
+FLAG(set_wait, line->wait = true)
 FLAG(set_stop, return set_signal(line, "stop-snapshot"))
 FLAG(set_pause, return set_signal(line, "pause-snapshot"))
 FLAG(set_resume, return set_signal(line, "resume-snapshot"))
@@ -304,6 +309,7 @@ static const OptionSpec options[] = {
 	{"once", 0, NULL, CMD_STATUS, set_once, "print it once, as when stdout is no terminal"},
 	{"count", 'n', "COUNT", CMD_TAIL, set_count, "end after so many records"},
 	{"from-beginning", 0, NULL, CMD_TAIL, set_beginning, "what is there already, too"},
+	{"wait", 0, NULL, CMD_SNAPSHOT, set_wait, "show how far it is, until it is over"},
 	{"stop", 0, NULL, CMD_SNAPSHOT, set_stop, "stop that of these tables, or all"},
 	{"pause", 0, NULL, CMD_SNAPSHOT, set_pause, "let it rest"},
 	{"resume", 0, NULL, CMD_SNAPSHOT, set_resume, "let it go on"},
@@ -312,8 +318,7 @@ static const OptionSpec options[] = {
 	{"sample", 0, "N", CMD_VERIFY, set_sample,
 	 "one key of N, always the same ones, in as much less\nmemory"},
 	{"all", 0, NULL, CMD_VERIFY, set_all, "every key (that is the default)"},
-	{"json", 0, NULL, CMD_VERIFY | CMD_TOPICS | CMD_STATUS | CMD_TAIL | CMD_SNAPSHOT, set_json,
-	 "print JSON"},
+	{"json", 0, NULL, CMD_JSON, set_json, "print JSON"},
 	{"timeout", 0, "SECONDS", CMD_VERIFY | CMD_TOPICS | CMD_STATUS | CMD_TAIL | CMD_SNAPSHOT,
 	 set_timeout, "how long to wait for answers; tail: for a record"},
 	{"log-format", 0, FORMATS, CMD_ALL, set_format, "lines of the log (plain)"},
@@ -576,6 +581,8 @@ check_together(const Command *c, const CommandLine *line)
 		return usage_error("--sink stdout and --data-dir exclude each other", "");
 	if (line->topics.add_partitions && !line->topics.apply)
 		return usage_error("--add-partitions needs --apply", "");
+	if (line->wait && line->signal != NULL)
+		return usage_error("--wait goes without --stop, --pause and --resume", "");
 	if (c->bit == CMD_SNAPSHOT && line->signal == NULL && line->noperands == 0)
 		return usage_error("a table is missing (schema.table), or --stop, --pause or --resume", "");
 	if (c->bit == CMD_SNAPSHOT && line->signal != NULL && line->noperands > 0 &&
@@ -651,14 +658,14 @@ load_for_sink(const CommandLine *line)
 
 /* The same, and start work. */
 static int
-with_sink(const CommandLine *line, int (*work)(const RelayConfig *, const RelayArgs *))
+with_sink(const CommandLine *line, int (*work)(const RelayConfig *, const RelayArgs *, bool))
 {
 	RelayConfig *cfg = load_for_sink(line);
 	int status;
 
 	if (cfg == NULL)
 		return EXIT_USAGE;
-	status = work(cfg, &line->args);
+	status = work(cfg, &line->args, line->json);
 	config_free(cfg);
 	return status;
 }
@@ -776,8 +783,10 @@ command_snapshot(const CommandLine *line)
 							 .tables = line->operands,
 							 .ntables = line->noperands,
 							 .json = line->json,
+							 .wait = line->wait,
 							 .timeout_s = seconds(line, SIGNAL_TIMEOUT_S)};
-	RelayConfig *cfg = load(line);
+	/* how far it is, the state topic says */
+	RelayConfig *cfg = line->wait ? load_for_sink(line) : load(line);
 	int status;
 
 	if (cfg == NULL)
