@@ -51,7 +51,8 @@ enum
 	CMD_OPTIONS = 1 << 9,
 	CMD_METRICS = 1 << 10,
 	CMD_COMPLETION = 1 << 11,
-	CMD_ALL = (1 << 12) - 1
+	CMD_HELP = 1 << 12,
+	CMD_ALL = (1 << 13) - 1
 };
 
 #define CMD_SINK (CMD_RUN | CMD_CHECK | CMD_DOCTOR)
@@ -113,6 +114,7 @@ static int command_config(const CommandLine *line);
 static int command_options(const CommandLine *line);
 static int command_metrics(const CommandLine *line);
 static int command_completion(const CommandLine *line);
+static int command_help(const CommandLine *line);
 
 #define EXITS_PLAIN "0 done, 1 failed, 2 usage or configuration"
 
@@ -154,6 +156,8 @@ static const Command commands[] = {
 	 "Print every metric, as Markdown.", EXITS_PLAIN, NULL},
 	{"completion", CMD_COMPLETION, "bash", 1, 1, CONFIG_NONE, command_completion,
 	 "Print a completion script: source <(nova-relay completion bash)", EXITS_PLAIN, NULL},
+	{"help", CMD_HELP, "[COMMAND]", 0, 1, CONFIG_NONE, command_help,
+	 "Print this text, or that of a command.", EXITS_PLAIN, NULL},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -381,9 +385,9 @@ print_option(const OptionSpec *o)
 }
 
 static void
-print_options(unsigned bits)
+print_options(unsigned bits, const char *of)
 {
-	printf("\nOptions:\n");
+	printf("\nOptions%s:\n", of);
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (options[i].commands & bits)
 			print_option(&options[i]);
@@ -396,7 +400,7 @@ print_commands(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-10s %-22s %s\n", commands[i].name,
 			   commands[i].operands ? commands[i].operands : "", commands[i].help);
-	print_options(CMD_RUN);
+	print_options(CMD_RUN, " of run");
 	printf("\n\"nova-relay COMMAND --help\" has a command's own options and exit statuses.\n"
 		   "CONFIG.json is a Debezium connector JSON; \"-\" reads standard input.\n"
 		   "Exit status: %s.\n",
@@ -413,9 +417,16 @@ print_help(const Command *c)
 	}
 	printf("Usage: nova-relay %s%s%s [options]\n\n%s\n%s%s", c->name, c->operands ? " " : "",
 		   c->operands ? c->operands : "", c->help, c->more ? "\n" : "", c->more ? c->more : "");
-	print_options(c->bit);
+	print_options(c->bit, "");
 	printf("\nExit status: %s.\n", c->exits);
 	return finish_output();
+}
+
+static void
+print_command_names(void)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("%s ", commands[i].name);
 }
 
 /* The words that may stand behind a command, for bash. */
@@ -426,6 +437,8 @@ print_completion_case(const Command *c)
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (options[i].commands & c->bit)
 			printf("--%s ", options[i].name);
+	if (c->bit == CMD_HELP)
+		print_command_names();
 	printf("%s\" ;;\n", c->bit == CMD_COMPLETION ? "bash" : "");
 }
 
@@ -446,13 +459,13 @@ print_completion(void)
 			printf("\" -- \"$cur\")); return ;;\n");
 		}
 	printf("\tesac\n\tif [ \"$COMP_CWORD\" -eq 1 ]\n\tthen\n\t\twords=\"");
-	for (size_t i = 0; i < COMMANDS; i++)
-		printf("%s ", commands[i].name);
+	print_command_names();
 	printf("--help --version\"\n\telse\n\t\tcase ${COMP_WORDS[1]} in\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		print_completion_case(&commands[i]);
-	printf("\t\tesac\n\t\tif [ \"${cur:0:1}\" != - ] && [ \"${COMP_WORDS[1]}\" != completion ]\n"
-		   "\t\tthen\n\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\t\treturn\n\t\tfi\n\tfi\n"
+	/* two commands have words of their own where the others have files */
+	printf("\t\tesac\n\t\tcase ${COMP_WORDS[1]}:$cur in\n\t\t\tcompletion:* | help:* | *:-*) ;;\n"
+		   "\t\t\t*) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n\t\tesac\n\tfi\n"
 		   "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
 		   "complete -o filenames -F _nova_relay nova-relay\n");
 }
@@ -826,6 +839,16 @@ command_completion(const CommandLine *line)
 		return usage_error("no completion for ", line->operands[0]);
 	print_completion();
 	return finish_output();
+}
+
+static int
+command_help(const CommandLine *line)
+{
+	const Command *c = line->noperands > 0 ? find_command(line->operands[0]) : NULL;
+
+	if (line->noperands > 0 && c == NULL)
+		return usage_error("unknown command ", line->operands[0]);
+	return print_help(c);
 }
 
 static int

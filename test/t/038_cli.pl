@@ -215,5 +215,9 @@ for my $command (@commands)
 }
 is_deeply([ offered('run', '--sink', '') ], [qw(kafka stdout)], 'values, too');
 is_deeply([ offered('topics', '--ap') ], ['--apply'], 'by their beginning');
+is_deeply([ offered('help', 'ver') ], ['verify'], 'commands behind help');
+is_deeply([ offered('completion', 'b') ], ['bash'], 'the shell');
+is_deeply([ offered('check', 'Make') ], ['Makefile'], 'files');
+is((run_relay('help', 'verify'))[1], (run_relay('verify', '--help'))[1], 'help COMMAND is COMMAND --help');
 
 done_testing();
