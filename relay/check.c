@@ -662,6 +662,20 @@ judge_remembered(Check *check, const StateRecord *record)
 			   "%s", text);
 }
 
+/* A relay that runs has gone on since the server was asked how far it is. */
+static void
+look_again(Check *check, uint64_t position)
+{
+	PGconn *conn;
+
+	if (position <= check->wal_end)
+		return;
+	conn = pgstream_connect_start(check->cfg, true);
+	if (conn != NULL && pgwait_connected(conn, CONNECT_TIMEOUT_MS))
+		identify(check, conn);
+	PQfinish(conn);
+}
+
 /* What the state topic remembers; it is not made. */
 static void
 check_position(Check *check)
@@ -680,7 +694,10 @@ check_position(Check *check)
 	while ((status = state_advance(store, pgwait_now())) == STORE_AGAIN && pgwait_now() < deadline)
 		nanosleep(&pause, NULL);
 	if (status == STORE_READY)
+	{
+		look_again(check, state_record(store)->position);
 		judge_remembered(check, state_record(store));
+	}
 	else
 		warn(check, "position", "see the brokers' logs and the user's rights", "%s",
 			 status == STORE_FAILED ? state_error(store)

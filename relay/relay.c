@@ -1856,9 +1856,8 @@ turn_create(Relay *r)
 }
 
 static void
-show_snapshot(Relay *r)
+show_snapshot(Relay *r, SnapshotCounts c)
 {
-	SnapshotCounts c = snapshot_counts(r->snapshot, r->now);
 	uint64_t bytes = delivery_counts(r->delivery)->bytes - r->snapshot_bytes;
 	char note[200];
 
@@ -1876,11 +1875,19 @@ show_snapshot(Relay *r)
 			   r->now);
 }
 
+/* Nothing is to be said before the tables are known. */
 static void
 log_snapshot(Relay *r)
 {
+	SnapshotCounts c;
+
 	if (meter_due(&r->meter, r->now))
-		show_snapshot(r);
+	{
+		c = snapshot_counts(r->snapshot, r->now);
+		if (c.tables == 0)
+			return;
+		show_snapshot(r, c);
+	}
 	wake_by(r, r->meter.next);
 }
 
