@@ -99,8 +99,8 @@ SELECT 'CREATE EXTENSION IF NOT EXISTS nova_decoder'
 FROM pg_available_extensions WHERE name = 'nova_decoder' \gexec
 SELECT format('GRANT USAGE ON SCHEMA nova TO %I', :'relay_user')
 FROM pg_extension WHERE extname = 'nova_decoder' \gexec
--- For incremental snapshots.
-SELECT format('GRANT EXECUTE ON FUNCTION nova.watermark(text) TO %I', :'relay_user')
+-- For incremental snapshots, and to ask for them with "nova-relay snapshot".
+SELECT format('GRANT EXECUTE ON FUNCTION nova.watermark(text), nova.signal(text, jsonb, text) TO %I', :'relay_user')
 FROM pg_extension WHERE extname = 'nova_decoder' \gexec
 
 COMMIT;

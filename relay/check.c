@@ -3,9 +3,7 @@
  * check.c
  *		`nova-relay check`: everything that would stop the relay, and the fix.
  *
- * One line per finding on standard output:
- *
- *	ok|warn|FAIL  what: detail  -> fix
+ * One line per finding on standard output, or one JSON object: findings.h.
  *
  * The queries run on an ordinary connection; the replication connection is
  * only opened and closed, which asks pg_hba.conf and the role the same
@@ -27,8 +25,10 @@
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
 
+#include "check_topics.h"
 #include "config.h"
 #include "copydata.h"
+#include "findings.h"
 #include "kafkaadvice.h"
 #include "pgstream.h"
 #include "pgwait.h"
@@ -48,75 +48,19 @@ typedef struct Check
 {
 	const RelayConfig *cfg;
 	bool doctor; /* ask nova.doctor(), too */
+	bool tables; /* PostgreSQL can be asked for them */
 	PGconn *conn;
 	SlotRow slot;
 	char system_id[32]; /* "": not known */
 	char timeline[16];
 	uint64_t wal_end;
 	TimelineHistory history;
-	int failures;
-	int warnings;
+	Findings findings;
 } Check;
 
-static void ok(const char *what, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void warn(Check *check, const char *what, const char *fix, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static void failed(Check *check, const char *what, const char *fix, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-/* ------------------------------------------------------------------------
- * Findings
- * ------------------------------------------------------------------------ */
-
-static void finding(const char *verdict, const char *what, const char *fix, const char *fmt,
-					va_list args) __attribute__((format(printf, 4, 0)));
-
-static void
-finding(const char *verdict, const char *what, const char *fix, const char *fmt, va_list args)
-{
-	char detail[LINE_MAX_BYTES];
-	char line[LINE_MAX_BYTES];
-
-	vsnprintf(detail, sizeof(detail), fmt, args);
-	pgstream_one_line(line, sizeof(line), detail);
-	printf("%-4s  %s: %s", verdict, what, line);
-	if (fix != NULL)
-		printf("  \xe2\x86\x92 %s", fix);
-	putchar('\n');
-	fflush(stdout);
-}
-
-static void
-ok(const char *what, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	finding("ok", what, NULL, fmt, args);
-	va_end(args);
-}
-
-static void
-warn(Check *check, const char *what, const char *fix, const char *fmt, ...)
-{
-	va_list args;
-
-	check->warnings++;
-	va_start(args, fmt);
-	finding("warn", what, fix, fmt, args);
-	va_end(args);
-}
-
-static void
-failed(Check *check, const char *what, const char *fix, const char *fmt, ...)
-{
-	va_list args;
-
-	check->failures++;
-	va_start(args, fmt);
-	finding("FAIL", what, fix, fmt, args);
-	va_end(args);
-}
+#define ok(check, ...)     findings_ok(&(check)->findings, __VA_ARGS__)
+#define warn(check, ...)   findings_warn(&(check)->findings, __VA_ARGS__)
+#define failed(check, ...) findings_fail(&(check)->findings, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------
  * PostgreSQL
@@ -156,7 +100,7 @@ check_connection(Check *check)
 		warn(check, "PostgreSQL", "use version 14 or later", "%s:%s: version %d is not supported",
 			 host, port, version / 10000);
 	else
-		ok("PostgreSQL", "%s:%s, version %s, database %s", host, port,
+		ok(check, "PostgreSQL", "%s:%s, version %s, database %s", host, port,
 		   PQparameterStatus(check->conn, "server_version"), PQdb(check->conn));
 	/* Our names must not be taken for somebody else's, nor hang. */
 	res = query(check, "PostgreSQL",
@@ -183,7 +127,7 @@ check_standby(Check *check)
 			   PQparameterStatus(check->conn, "server_version"));
 		return false;
 	}
-	ok("standby",
+	ok(check, "standby",
 	   "%s; making the slot waits for a record of the primary, which SELECT "
 	   "pg_log_standby_snapshot() there writes at once; the primary, too, needs wal_level logical",
 	   detail);
@@ -237,7 +181,7 @@ check_replication_connection(Check *check)
 
 	if (conn != NULL && pgwait_connected(conn, CONNECT_TIMEOUT_MS))
 	{
-		ok("replication connection", "role %s may replicate", PQuser(conn));
+		ok(check, "replication connection", "role %s may replicate", PQuser(conn));
 		identify(check, conn);
 		look_up_history(check, conn);
 	}
@@ -263,7 +207,7 @@ check_role(Check *check)
 	if (res == NULL)
 		return;
 	if (PQntuples(res) == 1 && strcmp(PQgetvalue(res, 0, 0), "t") == 0)
-		ok("role", "%s has REPLICATION", PQgetvalue(res, 0, 1));
+		ok(check, "role", "%s has REPLICATION", PQgetvalue(res, 0, 1));
 	else
 	{
 		snprintf(fix, sizeof(fix), "ALTER ROLE %s WITH REPLICATION;",
@@ -281,7 +225,7 @@ check_wal_level(Check *check)
 	if (res == NULL)
 		return;
 	if (strcmp(PQgetvalue(res, 0, 0), "logical") == 0)
-		ok("wal_level", "logical");
+		ok(check, "wal_level", "logical");
 	else
 		failed(check, "wal_level", "ALTER SYSTEM SET wal_level = logical; then restart the server",
 			   "%s, must be logical", PQgetvalue(res, 0, 0));
@@ -323,7 +267,7 @@ judge_plugin_libraries(Check *check, const char *list)
 
 	if (list_names(list, PLUGIN_NAME))
 	{
-		ok("output_plugin_libraries", "lists " PLUGIN_NAME);
+		ok(check, "output_plugin_libraries", "lists " PLUGIN_NAME);
 		return;
 	}
 	snprintf(fix, sizeof(fix),
@@ -343,7 +287,8 @@ check_plugin_libraries(Check *check)
 	char fix[256];
 
 	if (PQresultStatus(res) == PGRES_TUPLES_OK && PQgetisnull(res, 0, 0))
-		ok("output_plugin_libraries", "not known to this server, every plugin may be loaded");
+		ok(check, "output_plugin_libraries",
+		   "not known to this server, every plugin may be loaded");
 	else if (PQresultStatus(res) == PGRES_TUPLES_OK)
 		judge_plugin_libraries(check, PQgetvalue(res, 0, 0));
 	else if (state != NULL && strcmp(state, SQLSTATE_NO_PRIVILEGE) == 0)
@@ -378,7 +323,7 @@ check_library(Check *check)
 			 PLUGIN_NAME " %s is installed, but a snapshot needs its extension",
 			 PQgetvalue(res, 0, 0));
 	else
-		ok("plugin", PLUGIN_NAME " %s is installed%s", PQgetvalue(res, 0, 0),
+		ok(check, "plugin", PLUGIN_NAME " %s is installed%s", PQgetvalue(res, 0, 0),
 		   PQgetisnull(res, 0, 1) ? " (its extension is not created; streaming does without)" : "");
 	PQclear(res);
 }
@@ -404,7 +349,7 @@ judge_sound_slot(Check *check, const SlotRow *row)
 		warn(check, "slot", "stop the other one, if it is not meant to run",
 			 "%s is in use by %s; a second relay stands by", name, holder);
 	else
-		ok("slot", "%s exists, confirmed up to " LSN_FORMAT ", %s", name,
+		ok(check, "slot", "%s exists, confirmed up to " LSN_FORMAT ", %s", name,
 		   LSN_ARGS(row->confirmed_lsn), wal);
 }
 
@@ -440,7 +385,7 @@ check_free_slots(Check *check)
 	if (res == NULL)
 		return;
 	if (strtol(PQgetvalue(res, 0, 0), NULL, 10) > 0)
-		ok("slot", "%s will be created (%s of %s slots are free)", check->cfg->slot_name,
+		ok(check, "slot", "%s will be created (%s of %s slots are free)", check->cfg->slot_name,
 		   PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1));
 	else
 		failed(check, "max_replication_slots",
@@ -490,7 +435,7 @@ check_publication(Check *check)
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		failed(check, "publication", "see the server's log", "%s", PQerrorMessage(check->conn));
 	else if (config_publication_use(check->cfg, exists) == PUBLICATION_APPLIES)
-		ok("publication", "%s exists and decides what is captured", name);
+		ok(check, "publication", "%s exists and decides what is captured", name);
 	else if (config_publication_use(check->cfg, exists) == PUBLICATION_MISSING)
 		failed(check, "publication",
 			   "create it before the slot, or remove publication.name and "
@@ -512,7 +457,8 @@ check_wal_senders(Check *check)
 	if (res == NULL)
 		return;
 	if (strtol(PQgetvalue(res, 0, 0), NULL, 10) > 0)
-		ok("max_wal_senders", "%s of %s are free", PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1));
+		ok(check, "max_wal_senders", "%s of %s are free", PQgetvalue(res, 0, 0),
+		   PQgetvalue(res, 0, 1));
 	else
 		failed(check, "max_wal_senders", "raise max_wal_senders and restart the server",
 			   "all %s are taken", PQgetvalue(res, 0, 1));
@@ -536,7 +482,7 @@ check_timeout(Check *check)
 			 "%ld ms is less than twice status.update.interval.ms (%d)", timeout,
 			 check->cfg->status_interval_ms);
 	else
-		ok("wal_sender_timeout", "%ld ms%s", timeout, timeout == 0 ? " (off)" : "");
+		ok(check, "wal_sender_timeout", "%ld ms%s", timeout, timeout == 0 ? " (off)" : "");
 }
 
 /* The include lists are the plugin's; the operator knows which of these count. */
@@ -559,7 +505,7 @@ check_identities(Check *check)
 		return;
 	n = strtol(PQgetvalue(res, 0, 0), NULL, 10);
 	if (n == 0)
-		ok("replica identity", "every table has a primary key or a replica identity");
+		ok(check, "replica identity", "every table has a primary key or a replica identity");
 	else
 		warn(check, "replica identity",
 			 "for those that are captured: add a primary key, or ALTER TABLE … REPLICA IDENTITY "
@@ -580,7 +526,7 @@ take_diagnosis(Check *check, const PGresult *res, int row)
 
 	snprintf(what, sizeof(what), "nova.doctor: %s", PQgetvalue(res, row, 1));
 	if (strcmp(severity, "ok") == 0)
-		ok(what, "%s", finding);
+		ok(check, what, "%s", finding);
 	else if (strcmp(severity, "error") == 0)
 		failed(check, what, fix, "%s", finding);
 	else
@@ -610,6 +556,7 @@ check_postgres(Check *check)
 {
 	if (check_connection(check) && check_standby(check))
 	{
+		check->tables = true;
 		check_wal_level(check);
 		check_role(check);
 		check_plugin_libraries(check);
@@ -691,92 +638,6 @@ kafka_client(Check *check, KafkaError *last)
 	return rk;
 }
 
-static const rd_kafka_metadata_topic_t *
-find_topic(const rd_kafka_metadata_t *metadata, const char *name)
-{
-	for (int i = 0; i < metadata->topic_cnt; i++)
-		if (strcmp(metadata->topics[i].topic, name) == 0)
-			return &metadata->topics[i];
-	return NULL;
-}
-
-static void
-check_topic(Check *check, const TopicGroup *group, const char *name,
-			const rd_kafka_metadata_t *metadata)
-{
-	const rd_kafka_metadata_topic_t *topic = find_topic(metadata, name);
-	char what[300];
-	char fix[512];
-
-	snprintf(what, sizeof(what), "topic %s", name);
-	if (topic == NULL)
-	{
-		snprintf(fix, sizeof(fix),
-				 "kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d",
-				 name, group->partitions > 0 ? group->partitions : 1,
-				 group->replication_factor > 0 ? group->replication_factor : 1);
-		warn(check, what, fix,
-			 "does not exist; made by the brokers it may not have the partitions you want");
-		if (group->replication_factor > metadata->broker_cnt)
-			failed(check, what, "lower replication.factor (REPLICATION_FACTOR) or add brokers",
-				   "replication.factor %d with %d brokers", group->replication_factor,
-				   metadata->broker_cnt);
-	}
-	else if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		failed(check, what, "see the brokers' logs and the user's rights", "%s",
-			   rd_kafka_err2str(topic->err));
-	else if (group->partitions > 0 && topic->partition_cnt != group->partitions)
-		warn(check, what,
-			 "correct topic.creation.*.partitions; adding partitions to a live topic moves keys",
-			 "has %d partitions, the configuration says %d", topic->partition_cnt,
-			 group->partitions);
-	else
-		ok(what, "%d partitions", topic->partition_cnt);
-}
-
-/*
- * The next topic of an anchored expression that is only names, as in
- * ^(cdc\.users|cdc\.posts)$; false at its end, or when it is a real pattern.
- */
-static bool
-next_literal(const char **ere, char *name, size_t size)
-{
-	size_t n = 0;
-	const char *p = *ere;
-
-	while (*p == '^' || *p == '(' || *p == '|')
-		p++;
-	if (*p == ')' || *p == '\0')
-		return false;
-	for (; *p != '\0' && *p != '|' && *p != ')'; p++)
-	{
-		if (*p == '\\' && p[1] != '\0' && strchr("._-", p[1]) != NULL)
-			p++;
-		else if (strchr(".[]()*+?{}\\^$", *p) != NULL)
-			return false;
-		if (n + 1 >= size)
-			return false;
-		name[n++] = *p;
-	}
-	name[n] = '\0';
-	*ere = p;
-	return true;
-}
-
-static void
-check_topics(Check *check, const rd_kafka_metadata_t *metadata)
-{
-	for (size_t i = 0; i < check->cfg->ngroups; i++)
-	{
-		const TopicGroup *group = &check->cfg->groups[i];
-		const char *ere = group->include;
-		char name[250];
-
-		while (ere != NULL && next_literal(&ere, name, sizeof(name)))
-			check_topic(check, group, name, metadata);
-	}
-}
-
 static void
 judge_remembered(Check *check, const StateRecord *record)
 {
@@ -788,9 +649,9 @@ judge_remembered(Check *check, const StateRecord *record)
 
 	position_explain(fault, &memory, &place, text, sizeof(text));
 	if (record->position == 0)
-		ok("position", "none is remembered");
+		ok(check, "position", "none is remembered");
 	else if (fault == POSITION_SOUND)
-		ok("position", "everything up to LSN " LSN_FORMAT ", timeline %s, is delivered",
+		ok(check, "position", "everything up to LSN " LSN_FORMAT ", timeline %s, is delivered",
 		   LSN_ARGS(record->position), record->timeline);
 	else if (fault == POSITION_NEW_TIMELINE || fault == POSITION_SERVER_BEHIND)
 		warn(check, "position", "compare the tables with the topics", "%s", text);
@@ -799,6 +660,20 @@ judge_remembered(Check *check, const StateRecord *record)
 			   "point the relay at the right server, or set snapshot.mode to when_needed for a new "
 			   "snapshot",
 			   "%s", text);
+}
+
+/* A relay that runs has gone on since the server was asked how far it is. */
+static void
+look_again(Check *check, uint64_t position)
+{
+	PGconn *conn;
+
+	if (position <= check->wal_end)
+		return;
+	conn = pgstream_connect_start(check->cfg, true);
+	if (conn != NULL && pgwait_connected(conn, CONNECT_TIMEOUT_MS))
+		identify(check, conn);
+	PQfinish(conn);
 }
 
 /* What the state topic remembers; it is not made. */
@@ -819,7 +694,10 @@ check_position(Check *check)
 	while ((status = state_advance(store, pgwait_now())) == STORE_AGAIN && pgwait_now() < deadline)
 		nanosleep(&pause, NULL);
 	if (status == STORE_READY)
+	{
+		look_again(check, state_record(store)->position);
 		judge_remembered(check, state_record(store));
+	}
 	else
 		warn(check, "position", "see the brokers' logs and the user's rights", "%s",
 			 status == STORE_FAILED ? state_error(store)
@@ -857,42 +735,45 @@ check_kafka(Check *check)
 	}
 	else
 	{
-		ok("Kafka", "%s, %d broker%s, %d topics", brokers, metadata->broker_cnt,
+		ok(check, "Kafka", "%s, %d broker%s, %d topics", brokers, metadata->broker_cnt,
 		   metadata->broker_cnt == 1 ? "" : "s", metadata->topic_cnt);
-		check_topics(check, metadata);
 		rd_kafka_metadata_destroy(metadata);
+		check_topics(&check->findings, check->cfg, check->tables);
 		check_position(check);
 	}
 	rd_kafka_destroy(rk);
 }
 
 static int
-run_checks(const RelayConfig *cfg, const RelayArgs *args, bool doctor)
+run_checks(const RelayConfig *cfg, const RelayArgs *args, bool doctor, bool json)
 {
-	Check check = {.cfg = cfg, .doctor = doctor};
+	Check run = {.cfg = cfg, .doctor = doctor};
+	Check *check = &run;
+	int failures;
 
-	ok("configuration", "connector %s, slot %s, topics %s.*, %zu topic group%s", cfg->name,
+	findings_begin(&check->findings, json);
+	ok(check, "configuration", "connector %s, slot %s, topics %s.*, %zu topic group%s", cfg->name,
 	   cfg->slot_name, cfg->topic_prefix, cfg->ngroups, cfg->ngroups == 1 ? "" : "s");
-	check_postgres(&check);
+	check_postgres(check);
 	if (args->sink == SINK_STDOUT)
-		ok("Kafka", "not used, records go to standard output");
+		ok(check, "Kafka", "not used, records go to standard output");
 	else if (args->embedded_broker)
-		ok("Kafka", "not used, records go to the embedded broker");
+		ok(check, "Kafka", "not used, records go to the embedded broker");
 	else
-		check_kafka(&check);
-	printf("%d failure%s, %d warning%s\n", check.failures, check.failures == 1 ? "" : "s",
-		   check.warnings, check.warnings == 1 ? "" : "s");
-	return check.failures == 0 ? EXIT_OK : EXIT_FAILED;
+		check_kafka(check);
+	failures = check->findings.failures;
+	findings_end(&check->findings);
+	return failures == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
 int
-relay_check(const RelayConfig *cfg, const RelayArgs *args)
+relay_check(const RelayConfig *cfg, const RelayArgs *args, bool json)
 {
-	return run_checks(cfg, args, false);
+	return run_checks(cfg, args, false, json);
 }
 
 int
-relay_doctor(const RelayConfig *cfg, const RelayArgs *args)
+relay_doctor(const RelayConfig *cfg, const RelayArgs *args, bool json)
 {
-	return run_checks(cfg, args, true);
+	return run_checks(cfg, args, true, json);
 }

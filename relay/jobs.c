@@ -569,10 +569,9 @@ jobs_add_table(Jobs *j, const char *schema, const char *name, const char *condit
 	return false;
 }
 
-bool
-jobs_table(const Jobs *j, JobTable *table)
+static bool
+read_table(const cJSON *t, JobTable *table)
 {
-	const cJSON *t = first_table(j);
 	const char *by = text_of(t, "by");
 
 	if (t == NULL)
@@ -586,6 +585,26 @@ jobs_table(const Jobs *j, JobTable *table)
 	if (cJSON_IsNumber(member(t, "rows")))
 		table->rows = (uint64_t) member(t, "rows")->valuedouble;
 	return true;
+}
+
+bool
+jobs_table(const Jobs *j, JobTable *table)
+{
+	return read_table(first_table(j), table);
+}
+
+bool
+jobs_has(const Jobs *j, const char *id)
+{
+	return find_request(j->requests, id) != NULL;
+}
+
+bool
+jobs_left(const Jobs *j, const char *id, size_t i, JobTable *table)
+{
+	const cJSON *request = find_request(j->requests, id);
+
+	return read_table(cJSON_GetArrayItem(member(request, "tables"), (int) i), table);
 }
 
 static bool

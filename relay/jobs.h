@@ -72,6 +72,10 @@ extern JobsChange jobs_signal(Jobs *j, const NovaSignal *signal, uint64_t lsn);
  */
 extern bool jobs_resume(Jobs *j, const char *progress);
 
+/* Is a request of this id there, and which is the i-th table that it has left? */
+extern bool jobs_has(const Jobs *j, const char *id);
+extern bool jobs_left(const Jobs *j, const char *id, size_t i, JobTable *table);
+
 extern bool jobs_empty(const Jobs *j);
 extern bool jobs_paused(const Jobs *j);
 

@@ -295,8 +295,8 @@ new_topic(const WantedTopic *topic, char *text, size_t size)
 	return fresh;
 }
 
-bool
-admin_create_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes)
+static bool
+create_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes, bool validate)
 {
 	rd_kafka_NewTopic_t **fresh = calloc(plan->count + 1, sizeof(*fresh));
 	rd_kafka_AdminOptions_t *options;
@@ -312,6 +312,8 @@ admin_create_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcome
 	if (n > 0)
 	{
 		options = options_for(a, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+		if (validate)
+			(void) rd_kafka_AdminOptions_set_validate_only(options, 1, text, sizeof(text));
 		rd_kafka_CreateTopics(a->rk, fresh, n, options, a->queue);
 		rd_kafka_AdminOptions_destroy(options);
 		rd_kafka_NewTopic_destroy_array(fresh, n);
@@ -321,6 +323,18 @@ admin_create_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcome
 		set_all_outcomes(plan, outcomes, RD_KAFKA_RESP_ERR__INVALID_ARG, text);
 	free(fresh);
 	return true;
+}
+
+bool
+admin_create_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes)
+{
+	return create_missing(a, plan, outcomes, false);
+}
+
+bool
+admin_validate_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes)
+{
+	return create_missing(a, plan, outcomes, true);
 }
 
 bool

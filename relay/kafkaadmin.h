@@ -59,6 +59,9 @@ extern bool admin_settle(KafkaAdmin *a, TopicPlan *plan, bool partitions);
  */
 extern bool admin_create_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes);
 
+/* The same, but the brokers only say whether they would. */
+extern bool admin_validate_missing(KafkaAdmin *a, const TopicPlan *plan, AdminOutcome *outcomes);
+
 /* It is there now, by us or by somebody who was faster. */
 extern bool admin_is_there(const AdminOutcome *outcome);
 

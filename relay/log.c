@@ -4,7 +4,8 @@
  *		One line per event on standard error, plain or JSON.
  *
  * A line is built on the stack and handed to the kernel in one write(), so
- * that lines of several threads do not mix and a line needs no memory.
+ * that lines of several threads do not mix and a line needs no memory.  They
+ * wait for one another, because a line that removes the status line is two.
  *
  * Traps: a message longer than LOG_MESSAGE_MAX is cut and says so.  The format is
  * read without a lock: it is set before threads exist.
@@ -14,6 +15,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -22,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "terminal.h"
 #include "utf8.h"
 
 /*
@@ -37,8 +40,9 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 static atomic_int current_level = LOG_INFO;
 static LogFormat current_format = LOG_PLAIN;
 
-/* A terminal shows a line that the next one has to remove. */
-static atomic_bool status_shown;
+static pthread_mutex_t terminal_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool status_shown; /* under the lock: there is a line that the next one has to remove */
+static atomic_bool status_off;
 
 #define CLEAR_LINE "\r\033[K"
 
@@ -155,15 +159,27 @@ line_timestamp(Line *line)
 }
 
 static void
-line_write(const Line *line)
+write_out(const char *data, size_t len)
 {
 	ssize_t rc;
 
 	/* Nothing can be done about a log that cannot be written. */
 	do
 	{
-		rc = write(STDERR_FILENO, line->data, line->len);
+		rc = write(STDERR_FILENO, data, len);
 	} while (rc < 0 && errno == EINTR);
+}
+
+/* The line, in the place of the status line if there is one. */
+static void
+line_write(const Line *line)
+{
+	pthread_mutex_lock(&terminal_lock);
+	if (status_shown)
+		write_out(CLEAR_LINE, strlen(CLEAR_LINE));
+	status_shown = false;
+	write_out(line->data, line->len);
+	pthread_mutex_unlock(&terminal_lock);
 }
 
 /* Where to cut so that no UTF-8 sequence is split. */
@@ -196,8 +212,6 @@ log_line(LogLevel level, const char *fmt, ...)
 	len = cut ? cut_position(msg, sizeof(msg) - sizeof(LOG_CUT_MARK) - 1) : (size_t) wanted;
 
 	line.len = 0;
-	if (atomic_exchange(&status_shown, false))
-		line_text(&line, CLEAR_LINE);
 	line_text(&line, current_format == LOG_JSON ? "{\"ts\":\"" : "");
 	line_timestamp(&line);
 	line_text(&line, current_format == LOG_JSON ? "\",\"level\":\"" : " ");
@@ -210,20 +224,34 @@ log_line(LogLevel level, const char *fmt, ...)
 	line_write(&line);
 }
 
+int
+log_status_columns(void)
+{
+	if (current_format == LOG_JSON || atomic_load(&status_off))
+		return 0;
+	return terminal_columns(STDERR_FILENO);
+}
+
+void
+log_status_off(void)
+{
+	log_status(NULL);
+	atomic_store(&status_off, true);
+}
+
 void
 log_status(const char *text)
 {
 	Line line = {.len = 0};
 
-	if (current_format == LOG_JSON || !isatty(STDERR_FILENO))
-		return;
-	if (text == NULL && !atomic_exchange(&status_shown, false))
+	if (text != NULL && log_status_columns() == 0)
 		return;
 	line_text(&line, CLEAR_LINE);
 	if (text != NULL)
-	{
 		line_message(&line, text, strlen(text));
-		atomic_store(&status_shown, true);
-	}
-	line_write(&line);
+	pthread_mutex_lock(&terminal_lock);
+	if (text != NULL || status_shown)
+		write_out(line.data, line.len);
+	status_shown = text != NULL;
+	pthread_mutex_unlock(&terminal_lock);
 }

@@ -43,9 +43,17 @@ extern void log_line(LogLevel level, const char *fmt, ...) __attribute__((format
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
 /*
- * A line that is written over by the next one, where standard error is a
- * terminal; nothing elsewhere.  NULL removes it.
+ * A line that is written over by the next one, where standard error is a terminal
+ * (terminal.h) and the format is plain; nothing elsewhere.  NULL removes it: do so
+ * before anything else is written to the terminal.  Lines of the log remove it by
+ * themselves.
  */
 extern void log_status(const char *text);
+
+/* Columns that such a line may take; 0: none is shown. */
+extern int log_status_columns(void);
+
+/* None from here on: the terminal is somebody else's, such as records on standard output. */
+extern void log_status_off(void);
 
 #endif /* NOVA_RELAY_LOG_H */

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "log.h"
@@ -50,10 +51,13 @@ enum
 	CMD_OPTIONS = 1 << 9,
 	CMD_METRICS = 1 << 10,
 	CMD_COMPLETION = 1 << 11,
-	CMD_ALL = (1 << 12) - 1
+	CMD_HELP = 1 << 12,
+	CMD_ALL = (1 << 13) - 1
 };
 
 #define CMD_SINK (CMD_RUN | CMD_CHECK | CMD_DOCTOR)
+#define CMD_JSON                                                                                   \
+	(CMD_CHECK | CMD_DOCTOR | CMD_VERIFY | CMD_TOPICS | CMD_STATUS | CMD_TAIL | CMD_SNAPSHOT)
 
 /* What the command line said. */
 typedef struct CommandLine
@@ -72,6 +76,7 @@ typedef struct CommandLine
 	StatusArgs status;
 	TailArgs tail;
 	const char *signal; /* of `snapshot` */
+	bool wait;          /* for its end */
 	bool help;
 	bool version;
 } CommandLine;
@@ -109,6 +114,7 @@ static int command_config(const CommandLine *line);
 static int command_options(const CommandLine *line);
 static int command_metrics(const CommandLine *line);
 static int command_completion(const CommandLine *line);
+static int command_help(const CommandLine *line);
 
 #define EXITS_PLAIN "0 done, 1 failed, 2 usage or configuration"
 
@@ -137,6 +143,7 @@ static const Command commands[] = {
 	{"snapshot", CMD_SNAPSHOT, "CONFIG.json [TABLE...]", 1, -1, CONFIG_FIRST, command_snapshot,
 	 "Have tables (schema.table) sent again while the stream goes on.", EXITS_PLAIN,
 	 "The signal is a call of nova.signal() in the database; the running relay obeys it.\n"
+	 "With --wait, --timeout is how long it may take the relay to take the signal.\n"
 	 "--stop without tables stops all incremental snapshots.\n"},
 	{"verify", CMD_VERIFY, "CONFIG.json", 1, 1, CONFIG_FIRST, command_verify,
 	 "Compare the tables with the last states in their topics. Changes nothing.",
@@ -149,6 +156,8 @@ static const Command commands[] = {
 	 "Print every metric, as Markdown.", EXITS_PLAIN, NULL},
 	{"completion", CMD_COMPLETION, "bash", 1, 1, CONFIG_NONE, command_completion,
 	 "Print a completion script: source <(nova-relay completion bash)", EXITS_PLAIN, NULL},
+	{"help", CMD_HELP, "[COMMAND]", 0, 1, CONFIG_NONE, command_help,
+	 "Print this text, or that of a command.", EXITS_PLAIN, NULL},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -268,6 +277,7 @@ FLAG(set_apply, line->topics.apply = true)
 FLAG(set_add_partitions, line->topics.add_partitions = true)
 FLAG(set_once, line->status.once = true)
 FLAG(set_beginning, line->tail.from_beginning = true)
+FLAG(set_wait, line->wait = true)
 FLAG(set_stop, return set_signal(line, "stop-snapshot"))
 FLAG(set_pause, return set_signal(line, "pause-snapshot"))
 FLAG(set_resume, return set_signal(line, "resume-snapshot"))
@@ -328,6 +338,7 @@ static const OptionSpec options[] = {
 	{"once", 0, NULL, CMD_STATUS, set_once, "print it once, as when stdout is no terminal"},
 	{"count", 'n', "COUNT", CMD_TAIL, set_count, "end after so many records"},
 	{"from-beginning", 0, NULL, CMD_TAIL, set_beginning, "what is there already, too"},
+	{"wait", 0, NULL, CMD_SNAPSHOT, set_wait, "show how far it is, until it is over"},
 	{"stop", 0, NULL, CMD_SNAPSHOT, set_stop, "stop that of these tables, or all"},
 	{"pause", 0, NULL, CMD_SNAPSHOT, set_pause, "let it rest"},
 	{"resume", 0, NULL, CMD_SNAPSHOT, set_resume, "let it go on"},
@@ -336,8 +347,7 @@ static const OptionSpec options[] = {
 	{"sample", 0, "N", CMD_VERIFY, set_sample,
 	 "one key of N, always the same ones, in as much less\nmemory"},
 	{"all", 0, NULL, CMD_VERIFY, set_all, "every key (that is the default)"},
-	{"json", 0, NULL, CMD_VERIFY | CMD_TOPICS | CMD_STATUS | CMD_TAIL | CMD_SNAPSHOT, set_json,
-	 "print JSON"},
+	{"json", 0, NULL, CMD_JSON, set_json, "print JSON"},
 	{"timeout", 0, "SECONDS", CMD_VERIFY | CMD_TOPICS | CMD_STATUS | CMD_TAIL | CMD_SNAPSHOT,
 	 set_timeout, "how long to wait for answers; tail: for a record"},
 	{"log-format", 0, FORMATS, CMD_ALL, set_format, "lines of the log (plain)"},
@@ -400,9 +410,9 @@ print_option(const OptionSpec *o)
 }
 
 static void
-print_options(unsigned bits)
+print_options(unsigned bits, const char *of)
 {
-	printf("\nOptions:\n");
+	printf("\nOptions%s:\n", of);
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (options[i].commands & bits)
 			print_option(&options[i]);
@@ -415,7 +425,7 @@ print_commands(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-10s %-22s %s\n", commands[i].name,
 			   commands[i].operands ? commands[i].operands : "", commands[i].help);
-	print_options(CMD_RUN);
+	print_options(CMD_RUN, " of run");
 	printf("\n\"nova-relay COMMAND --help\" has a command's own options and exit statuses.\n"
 		   "CONFIG.json is a Debezium connector JSON; \"-\" reads standard input.\n"
 		   "Exit status: %s.\n",
@@ -432,9 +442,16 @@ print_help(const Command *c)
 	}
 	printf("Usage: nova-relay %s%s%s [options]\n\n%s\n%s%s", c->name, c->operands ? " " : "",
 		   c->operands ? c->operands : "", c->help, c->more ? "\n" : "", c->more ? c->more : "");
-	print_options(c->bit);
+	print_options(c->bit, "");
 	printf("\nExit status: %s.\n", c->exits);
 	return finish_output();
+}
+
+static void
+print_command_names(void)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("%s ", commands[i].name);
 }
 
 /* The words that may stand behind a command, for bash. */
@@ -445,6 +462,8 @@ print_completion_case(const Command *c)
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (options[i].commands & c->bit)
 			printf("--%s ", options[i].name);
+	if (c->bit == CMD_HELP)
+		print_command_names();
 	printf("%s\" ;;\n", c->bit == CMD_COMPLETION ? "bash" : "");
 }
 
@@ -465,13 +484,13 @@ print_completion(void)
 			printf("\" -- \"$cur\")); return ;;\n");
 		}
 	printf("\tesac\n\tif [ \"$COMP_CWORD\" -eq 1 ]\n\tthen\n\t\twords=\"");
-	for (size_t i = 0; i < COMMANDS; i++)
-		printf("%s ", commands[i].name);
+	print_command_names();
 	printf("--help --version\"\n\telse\n\t\tcase ${COMP_WORDS[1]} in\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		print_completion_case(&commands[i]);
-	printf("\t\tesac\n\t\tif [ \"${cur:0:1}\" != - ] && [ \"${COMP_WORDS[1]}\" != completion ]\n"
-		   "\t\tthen\n\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\t\treturn\n\t\tfi\n\tfi\n"
+	/* two commands have words of their own where the others have files */
+	printf("\t\tesac\n\t\tcase ${COMP_WORDS[1]}:$cur in\n\t\t\tcompletion:* | help:* | *:-*) ;;\n"
+		   "\t\t\t*) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n\t\tesac\n\tfi\n"
 		   "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
 		   "complete -o filenames -F _nova_relay nova-relay\n");
 }
@@ -600,6 +619,8 @@ check_together(const Command *c, const CommandLine *line)
 		return usage_error("--sink stdout and --data-dir exclude each other", "");
 	if (line->topics.add_partitions && !line->topics.apply)
 		return usage_error("--add-partitions needs --apply", "");
+	if (line->wait && line->signal != NULL)
+		return usage_error("--wait goes without --stop, --pause and --resume", "");
 	if (c->bit == CMD_SNAPSHOT && line->signal == NULL && line->noperands == 0)
 		return usage_error("a table is missing (schema.table), or --stop, --pause or --resume", "");
 	if (c->bit == CMD_SNAPSHOT && line->signal != NULL && line->noperands > 0 &&
@@ -675,14 +696,14 @@ load_for_sink(const CommandLine *line)
 
 /* The same, and start work. */
 static int
-with_sink(const CommandLine *line, int (*work)(const RelayConfig *, const RelayArgs *))
+with_sink(const CommandLine *line, int (*work)(const RelayConfig *, const RelayArgs *, bool))
 {
 	RelayConfig *cfg = load_for_sink(line);
 	int status;
 
 	if (cfg == NULL)
 		return EXIT_USAGE;
-	status = work(cfg, &line->args);
+	status = work(cfg, &line->args, line->json);
 	config_free(cfg);
 	return status;
 }
@@ -694,6 +715,8 @@ command_run(const CommandLine *line)
 	int status;
 
 	log_info("nova-relay %s", NOVA_VERSION);
+	if (line->args.sink == SINK_STDOUT && isatty(STDOUT_FILENO))
+		log_status_off(); /* it would stand among the records */
 	if (line->data_dir != NULL)
 		return worker_serve(line->data_dir, line->config_path, &line->args);
 	cfg = load_for_sink(line);
@@ -798,8 +821,10 @@ command_snapshot(const CommandLine *line)
 							 .tables = line->operands,
 							 .ntables = line->noperands,
 							 .json = line->json,
+							 .wait = line->wait,
 							 .timeout_s = seconds(line, SIGNAL_TIMEOUT_S)};
-	RelayConfig *cfg = load(line);
+	/* how far it is, the state topic says */
+	RelayConfig *cfg = line->wait ? load_for_sink(line) : load(line);
 	int status;
 
 	if (cfg == NULL)
@@ -839,6 +864,16 @@ command_completion(const CommandLine *line)
 		return usage_error("no completion for ", line->operands[0]);
 	print_completion();
 	return finish_output();
+}
+
+static int
+command_help(const CommandLine *line)
+{
+	const Command *c = line->noperands > 0 ? find_command(line->operands[0]) : NULL;
+
+	if (line->noperands > 0 && c == NULL)
+		return usage_error("unknown command ", line->operands[0]);
+	return print_help(c);
 }
 
 static int

@@ -26,6 +26,7 @@ typedef enum Source
 	OF_TOPICS,
 	OF_LATENCY, /* a histogram */
 	OF_STATE,
+	OF_CONNECTOR, /* its state, if there is one */
 	OF_BUILD
 } Source;
 
@@ -143,6 +144,9 @@ static const Metric metrics[] = {
 	 offsetof(TableNumbers, rows), NULL, "Rows read of each table of the snapshot."},
 	GAUGE("up", VALUE_BOOL, ready, "Is it streaming or taking a snapshot?"),
 	NOVA("state", "gauge", OF_STATE, VALUE_U64, 0, "The state that the relay is in; always 1."),
+	NOVA("connector_state", "gauge", OF_CONNECTOR, VALUE_U64, 0,
+		 "The state of the connector as Kafka Connect's REST says it, PAUSED and STOPPED as "
+		 "somebody asked for; always 1."),
 	NOVA("build_info", "gauge", OF_BUILD, VALUE_U64, 0, "The relay's version; always 1."),
 	COUNTER("records", records, "Records handed to Kafka, dead letters among them."),
 	COUNTER("records_acknowledged", acked, "Records that every in-sync replica has."),
@@ -274,6 +278,7 @@ static const char *const label_names[OF_BUILD + 1] = {[OF_TABLES] = "table",
 													  [OF_TOPICS] = "producer, topic",
 													  [OF_LATENCY] = "le",
 													  [OF_STATE] = "state",
+													  [OF_CONNECTOR] = "state",
 													  [OF_BUILD] = "version"};
 
 typedef struct Label
@@ -601,6 +606,10 @@ print_samples(const Printer *p, const Metric *m)
 			break;
 		case OF_STATE:
 			print_text(p, m, "state", p->reading->numbers.state);
+			break;
+		case OF_CONNECTOR:
+			if (p->cfg->name[0] != '\0')
+				print_text(p, m, "state", connector_state_name(p->reading->numbers.connector));
 			break;
 		case OF_BUILD:
 			print_text(p, m, "version", NOVA_VERSION);

@@ -30,6 +30,18 @@ struct Board
 	int64_t look_until;
 };
 
+const char *
+connector_state_name(ConnectorState state)
+{
+	static const char *const names[] = {[CONNECTOR_RUNNING] = "RUNNING",
+										[CONNECTOR_PAUSED] = "PAUSED",
+										[CONNECTOR_STOPPED] = "STOPPED",
+										[CONNECTOR_FAILED] = "FAILED",
+										[CONNECTOR_RESTARTING] = "RESTARTING"};
+
+	return names[state];
+}
+
 Board *
 board_new(void)
 {

@@ -37,6 +37,9 @@ typedef enum ConnectorState
 	CONNECTOR_RESTARTING
 } ConnectorState;
 
+/* "RUNNING", as its REST says it. */
+extern const char *connector_state_name(ConnectorState state);
+
 typedef struct Numbers
 {
 	int64_t at;      /* of publishing */

@@ -63,6 +63,7 @@
 #include "heartbeat.h"
 #include "increment.h"
 #include "log.h"
+#include "meter.h"
 #include "numbers.h"
 #include "pgstream.h"
 #include "poison.h"
@@ -81,28 +82,26 @@
 #define MESSAGES_PER_TURN 64
 
 /* Lent to the sink in total; above it nothing is read.  Twice its queue. */
-#define LENT_BYTES_MAX       ((size_t) 64 * 1024 * 1024)
+#define LENT_BYTES_MAX      ((size_t) 64 * 1024 * 1024)
 
-#define STATUS_MIN_MS        100   /* between two status updates that nobody asked for */
-#define PROGRESS_MS          60000 /* between two progress lines */
-#define RETRY_LOG_MS         30000 /* the same failure is said again after this */
-#define STEADY_MS            30000 /* a stream that lived so long resets the back-off */
-#define BACKOFF_SHIFTS       16
-#define LONGEST_WAIT_MS      60000
-#define PUBLISH_MS           100  /* between two publications of the numbers */
-#define TABLES_MAX           1000 /* of a snapshot that are published */
+#define STATUS_MIN_MS       100   /* between two status updates that nobody asked for */
+#define PROGRESS_MS         60000 /* between two progress lines */
+#define RETRY_LOG_MS        30000 /* the same failure is said again after this */
+#define STEADY_MS           30000 /* a stream that lived so long resets the back-off */
+#define BACKOFF_SHIFTS      16
+#define LONGEST_WAIT_MS     60000
+#define PUBLISH_MS          100  /* between two publications of the numbers */
+#define TABLES_MAX          1000 /* of a snapshot that are published */
 
-#define SLOT_WAIT_MS         2000 /* a slot that takes longer to make waits for somebody */
-#define LOAD_PATIENCE_MS     5000 /* for the state topic, before the stream is read without it */
-#define SNAPSHOT_SAVE_MS     2000 /* between two records of how far a snapshot came */
-#define SNAPSHOT_PROGRESS_MS 5000 /* between two progress lines of a snapshot */
-#define STATUS_LINE_MS       200  /* the same on a terminal */
-#define CUT_WAIT_MS          10 /* until a transaction that is due and cannot end is looked at again */
-#define LOST_WAIT_MS         1000  /* before producers that cannot go on are made anew */
-#define UNDO_MS              10000 /* for dropping the slot of a snapshot that is cut off */
+#define SLOT_WAIT_MS        2000 /* a slot that takes longer to make waits for somebody */
+#define LOAD_PATIENCE_MS    5000 /* for the state topic, before the stream is read without it */
+#define SNAPSHOT_SAVE_MS    2000 /* between two records of how far a snapshot came */
+#define CUT_WAIT_MS         10 /* until a transaction that is due and cannot end is looked at again */
+#define LOST_WAIT_MS        1000  /* before producers that cannot go on are made anew */
+#define UNDO_MS             10000 /* for dropping the slot of a snapshot that is cut off */
 
-#define STANDBY_POLL_MIN_MS  50 /* doubles from look to look */
-#define STANDBY_POLL_MAX_MS  500
+#define STANDBY_POLL_MIN_MS 50 /* doubles from look to look */
+#define STANDBY_POLL_MAX_MS 500
 
 typedef enum RelayState
 {
@@ -200,8 +199,7 @@ typedef struct Relay
 	bool undone;         /* it was tried, and said how that went */
 	int64_t undo_until;
 	int64_t snapshot_began;
-	int64_t next_snapshot_line;
-	int64_t next_status_line;
+	Meter meter;             /* of the snapshot */
 	int64_t next_wait_line;  /* of a slot that takes its time */
 	uint64_t snapshot_bytes; /* the delivery's count at the beginning */
 	int64_t stream_not_before;
@@ -372,7 +370,7 @@ reconnect_later(Relay *r, const char *whose, const char *reason)
 	pgstream_disconnect(r->pg);
 	snapshot_close(r->snapshot);
 	increment_interrupt(r->increment);
-	log_status(NULL);
+	meter_end();
 	/* whoever else was at it may have finished it */
 	if (r->state == STATE_CHECK || r->state == STATE_LOOK)
 		r->recalled = false;
@@ -1889,44 +1887,39 @@ turn_create(Relay *r)
 }
 
 static void
-describe_snapshot(const Relay *r, char *out, size_t size)
+show_snapshot(Relay *r, SnapshotCounts c)
 {
-	SnapshotCounts c = snapshot_counts(r->snapshot, r->now);
 	uint64_t bytes = delivery_counts(r->delivery)->bytes - r->snapshot_bytes;
-	int64_t ms = r->now - r->snapshot_began + 1;
-	char expected[64] = "";
-	char left[64] = "";
+	char note[200];
 
-	if (c.row_estimate >= 0)
-		snprintf(expected, sizeof(expected), " of about %" PRId64, c.row_estimate);
-	if (c.left_ms >= 0)
-		snprintf(left, sizeof(left), ", about %" PRId64 " s left", c.left_ms / 1000 + 1);
-	snprintf(out, size,
-			 "snapshot: %zu of %zu tables, %" PRIu64 "%s rows, %" PRIu64 " MB, %.0f rows/s, "
-			 "%d connection(s)%s%s",
-			 c.tables_done, c.tables, c.rows, expected, bytes / 1000000,
-			 (double) c.rows * 1000.0 / (double) ms, c.connections, left,
+	snprintf(note, sizeof(note), "%zu of %zu tables, %" PRIu64 " MB, %d connection(s)%s",
+			 c.tables_done, c.tables, bytes / 1000000, c.connections,
 			 r->blocked ? ", waiting for Kafka to take more" : "");
+	meter_show(&r->meter,
+			   &(Progress){.what = "snapshot",
+						   .unit = "rows",
+						   .done = c.rows,
+						   .total = c.row_estimate,
+						   .began = r->snapshot_began,
+						   .left_ms = c.left_ms,
+						   .note = note},
+			   r->now);
 }
 
+/* Nothing is to be said before the tables are known. */
 static void
 log_snapshot(Relay *r)
 {
-	char text[512];
+	SnapshotCounts c;
 
-	if (r->now >= r->next_snapshot_line || r->now >= r->next_status_line)
-		describe_snapshot(r, text, sizeof(text));
-	if (r->now >= r->next_snapshot_line)
+	if (meter_due(&r->meter, r->now))
 	{
-		log_info("%s", text);
-		r->next_snapshot_line = r->now + SNAPSHOT_PROGRESS_MS;
+		c = snapshot_counts(r->snapshot, r->now);
+		if (c.tables == 0)
+			return;
+		show_snapshot(r, c);
 	}
-	if (r->now >= r->next_status_line)
-	{
-		log_status(text);
-		r->next_status_line = r->now + STATUS_LINE_MS;
-	}
-	wake_by(r, r->next_snapshot_line);
+	wake_by(r, r->meter.next);
 }
 
 static void
@@ -1938,8 +1931,7 @@ begin_snapshot(Relay *r)
 	if (r->cfg->exactly_once && !exported && !settle_position(r))
 		return;
 	r->snapshot_began = r->now;
-	r->next_snapshot_line = r->now + SNAPSHOT_PROGRESS_MS;
-	r->next_status_line = r->now + STATUS_LINE_MS;
+	meter_begin(&r->meter, r->now);
 	r->snapshot_bytes = delivery_counts(r->delivery)->bytes;
 	r->next_save = r->now;
 	log_info("snapshot begins%s, with up to %d connection(s)",
@@ -1972,7 +1964,7 @@ end_snapshot(Relay *r)
 	SnapshotCounts c = snapshot_counts(r->snapshot, r->now);
 	double seconds = (double) (r->now - r->snapshot_began + 1) / 1000.0;
 
-	log_status(NULL);
+	meter_end();
 	log_info("snapshot: %zu of %zu tables, %" PRIu64 " rows, complete after %.1f s (%.0f rows/s), "
 			 "every record is acknowledged",
 			 c.tables_done, c.tables, c.rows, seconds, (double) c.rows / seconds);
@@ -2063,7 +2055,7 @@ undo_slot(Relay *r)
 	if (r->undo_until == 0)
 	{
 		snapshot_close(r->snapshot);
-		log_status(NULL);
+		meter_end();
 		r->undo_until = r->now + UNDO_MS;
 		pgstream_drop(r->pg, r->now);
 	}

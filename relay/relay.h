@@ -61,12 +61,12 @@ extern int relay_run(const RelayConfig *cfg, const RelayArgs *args, const RelayH
 
 /*
  * `nova-relay check`: connect to both sides and print one line per finding
- * ("ok", "warn" or "FAIL", what, and the fix) to standard output.  Changes
- * nothing on either side.  Returns EXIT_OK or EXIT_FAILED.
+ * ("ok", "warn" or "FAIL", what, and the fix) to standard output, or all of them as
+ * one JSON object.  Changes nothing on either side.  Returns EXIT_OK or EXIT_FAILED.
  */
-extern int relay_check(const RelayConfig *cfg, const RelayArgs *args);
+extern int relay_check(const RelayConfig *cfg, const RelayArgs *args, bool json);
 
 /* `nova-relay doctor`: the same, and what nova.doctor() in the database finds. */
-extern int relay_doctor(const RelayConfig *cfg, const RelayArgs *args);
+extern int relay_doctor(const RelayConfig *cfg, const RelayArgs *args, bool json);
 
 #endif /* NOVA_RELAY_RELAY_H */

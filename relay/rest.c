@@ -79,18 +79,12 @@ rest_error(unsigned status, const char *message, RestResponse *response)
  * Pieces of bodies
  */
 
-static const char *const state_names[] = {[CONNECTOR_RUNNING] = "RUNNING",
-										  [CONNECTOR_PAUSED] = "PAUSED",
-										  [CONNECTOR_STOPPED] = "STOPPED",
-										  [CONNECTOR_FAILED] = "FAILED",
-										  [CONNECTOR_RESTARTING] = "RESTARTING"};
-
 static void
 add_state(const Call *call, ConnectorState state, cJSON *to)
 {
 	const Numbers *n = &call->from->reading->numbers;
 
-	cJSON_AddStringToObject(to, "state", state_names[state]);
+	cJSON_AddStringToObject(to, "state", connector_state_name(state));
 	cJSON_AddStringToObject(to, "worker_id", call->from->worker_id);
 	if (state == CONNECTOR_FAILED && n->trace[0] != '\0')
 		cJSON_AddStringToObject(to, "trace", n->trace);

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 #include <libpq-fe.h>
@@ -21,6 +23,9 @@
 #include "pgstream.h"
 #include "pgwait.h"
 #include "relay.h"
+#include "snapwait.h"
+
+#define LSN_TEXT_MAX 32
 
 static const struct
 {
@@ -69,28 +74,37 @@ signal_data(const SignalArgs *args)
 	return text;
 }
 
+/* What was sent, and what has become of it if that was waited for. */
 static void
-say_sent(const SignalArgs *args, const char *lsn)
+say_sent(const SignalArgs *args, const char *id, const char *lsn)
 {
 	if (args->json)
-		printf("{\"signal\":\"%s\",\"lsn\":\"%s\"}\n", args->type, lsn);
+	{
+		printf("{\"signal\":\"%s\",\"lsn\":\"%s\"", args->type, lsn);
+		if (args->wait)
+			printf(",\"id\":\"%s\",\"result\":\"over\"", id);
+		puts("}");
+	}
+	else if (args->wait)
+		printf("incremental snapshot \"%s\" is over; the relay's log has how it ended\n", id);
 	else
 		printf("%s is signalled at LSN %s; the relay's log and `nova-relay status` say what "
 			   "becomes of it\n",
 			   args->type, lsn);
 }
 
+/* EXIT_OK with the LSN, or after a line in the log. */
 static int
-send_signal(PGconn *conn, const SignalArgs *args)
+send_signal(PGconn *conn, const SignalArgs *args, const char *id, char lsn[LSN_TEXT_MAX])
 {
 	char *data = signal_data(args);
-	const char *values[] = {args->type, data};
-	PGresult *res = PQexecParams(conn, "SELECT nova.signal($1, $2::pg_catalog.jsonb)", 2, NULL,
+	const char *values[] = {args->type, data, id};
+	PGresult *res = PQexecParams(conn, "SELECT nova.signal($1, $2::pg_catalog.jsonb, $3)", 3, NULL,
 								 values, NULL, NULL, 0);
 	int status = EXIT_OK;
 
 	if (PQresultStatus(res) == PGRES_TUPLES_OK)
-		say_sent(args, PQgetvalue(res, 0, 0));
+		snprintf(lsn, LSN_TEXT_MAX, "%s", PQgetvalue(res, 0, 0));
 	else
 		status = fail_result(conn, res);
 	PQclear(res);
@@ -98,15 +112,16 @@ send_signal(PGconn *conn, const SignalArgs *args)
 	return status;
 }
 
-int
-relay_signal(const RelayConfig *cfg, const SignalArgs *args)
+static int
+connect_and_send(const RelayConfig *cfg, const SignalArgs *args, const char *id,
+				 char lsn[LSN_TEXT_MAX])
 {
 	PGconn *conn = pgstream_connect_start(cfg, false);
 	int status = EXIT_FAILED;
 	char text[512];
 
 	if (conn != NULL && pgwait_connected(conn, args->timeout_s * 1000))
-		status = send_signal(conn, args);
+		status = send_signal(conn, args, id, lsn);
 	else
 	{
 		pgstream_one_line(text, sizeof(text), conn == NULL ? "out of memory" : pgwait_error(conn));
@@ -115,5 +130,28 @@ relay_signal(const RelayConfig *cfg, const SignalArgs *args)
 				  text);
 	}
 	PQfinish(conn);
+	return status;
+}
+
+int
+relay_signal(const RelayConfig *cfg, const SignalArgs *args)
+{
+	struct timespec now;
+	char lsn[LSN_TEXT_MAX];
+	char id[64];
+	int status;
+
+	/* whoever waits has to know it again; else the LSN is the id */
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(id, sizeof(id), "wait-%ld-%lld.%09ld", (long) getpid(), (long long) now.tv_sec,
+			 now.tv_nsec);
+	status = connect_and_send(cfg, args, args->wait ? id : NULL, lsn);
+	if (status == EXIT_OK && args->wait)
+	{
+		log_info("signal \"%s\" is sent at LSN %s; waiting for the relay to take it", id, lsn);
+		status = snapwait(cfg, id, args->timeout_s);
+	}
+	if (status == EXIT_OK)
+		say_sent(args, id, lsn);
 	return status;
 }

@@ -18,6 +18,7 @@ typedef struct SignalArgs
 	char *const *tables;
 	int ntables;
 	bool json;
+	bool wait; /* execute-snapshot: until it is over */
 	int timeout_s;
 } SignalArgs;
 

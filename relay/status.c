@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -26,6 +25,7 @@
 #include "httpget.h"
 #include "log.h"
 #include "pgwait.h"
+#include "terminal.h"
 
 #define REFRESH_MS 1000
 
@@ -450,7 +450,7 @@ relay_status(const RelayConfig *cfg, const StatusArgs *args)
 		status = is_running(&v) ? EXIT_RUNNING : EXIT_NOT_RUNNING;
 		if (args->json)
 			print_json(&v);
-		else if (args->once || !isatty(STDOUT_FILENO))
+		else if (args->once || terminal_columns(STDOUT_FILENO) == 0)
 			print_view(&v);
 		else
 		{

@@ -228,8 +228,8 @@ report_configs(cJSON *item, const WantedTopic *topic)
 								topic->configs.items[i].value);
 }
 
-static void
-report_topic(const Topics *t, const WantedTopic *topic)
+cJSON *
+topics_item(const WantedTopic *topic)
 {
 	cJSON *item = cJSON_CreateObject();
 	cJSON *differences;
@@ -250,7 +250,7 @@ report_topic(const Topics *t, const WantedTopic *topic)
 		topicplan_describe(topic, i, text, sizeof(text));
 		cJSON_AddItemToArray(differences, cJSON_CreateString(text));
 	}
-	cJSON_AddItemToArray(t->list, item);
+	return item;
 }
 
 static void
@@ -286,7 +286,7 @@ report(Topics *t)
 
 		t->different |= topic->verdict != TOPIC_EQUAL;
 		if (t->args->json)
-			report_topic(t, topic);
+			cJSON_AddItemToArray(t->list, topics_item(topic));
 		else
 			print_topic(topic);
 	}

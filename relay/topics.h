@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <cjson/cJSON.h>
+
 #include "config.h"
 #include "topicplan.h"
 
@@ -28,6 +30,9 @@ typedef struct TopicsArgs
 
 /* Prints its report; why it could not goes to the log.  Exit statuses are those of verify. */
 extern int relay_topics(const RelayConfig *cfg, const TopicsArgs *args);
+
+/* What is asked of a topic and how it is, as in the report's JSON. */
+extern cJSON *topics_item(const WantedTopic *topic);
 
 /*
  * The topics of all tables that are captured, as the plugin says.  Blocks; false after

@@ -31,6 +31,8 @@
 
 #include "copydata.h"
 #include "log.h"
+#include "meter.h"
+#include "pgwait.h"
 #include "verify_internal.h"
 
 #define EXAMPLES  10
@@ -78,6 +80,9 @@ typedef struct Unit
 	Kind kinds[KINDS];
 } Unit;
 
+/* What is looked at only now and then, for a bar; a power of two. */
+#define SHOW_EVERY 1024
+
 typedef struct Verify
 {
 	const RelayConfig *cfg;
@@ -94,6 +99,12 @@ typedef struct Verify
 	KeyStates states;
 	cJSON *report;
 	bool different;
+	Meter meter;
+	Progress progress;
+	int64_t passed;     /* offsets of the topic that are behind us, gaps of compaction among them */
+	int64_t *at;        /* of each partition, the offset that is next */
+	uint64_t rows_read; /* of all tables */
+	uint64_t rows_before; /* of those before this one */
 } Verify;
 
 /* One line, and never EXIT_EQUAL. */
@@ -218,6 +229,73 @@ look_at_topics(Verify *v)
 }
 
 /*
+ * How far it has come
+ */
+
+static void
+begin_progress(Verify *v, const char *what, const char *unit, int64_t total)
+{
+	v->progress = (Progress){
+		.what = what, .unit = unit, .total = total, .began = pgwait_now(), .left_ms = -1};
+	meter_begin(&v->meter, v->progress.began);
+}
+
+static void
+show_progress(Verify *v, uint64_t done)
+{
+	int64_t now = pgwait_now();
+
+	v->progress.done = done;
+	if (meter_due(&v->meter, now))
+		meter_show(&v->meter, &v->progress, now);
+}
+
+/* A topic is as long as its offsets are; those that compaction took are passed at once. */
+static bool
+begin_topic(Verify *v)
+{
+	const TopicEnds *ends = &v->unit->ends;
+	int64_t total = 0;
+
+	free(v->at);
+	v->at = calloc((size_t) ends->n + 1, sizeof(int64_t));
+	if (v->at == NULL)
+		return false;
+	for (int i = 0; i < ends->n; i++)
+	{
+		v->at[i] = ends->low[i];
+		total += ends->end[i] - ends->low[i];
+	}
+	v->passed = 0;
+	begin_progress(v, v->unit->topic, "offsets", total);
+	return true;
+}
+
+static void
+pass_record(Verify *v, RecordPlace place)
+{
+	v->passed += place.offset + 1 - v->at[place.partition];
+	v->at[place.partition] = place.offset + 1;
+	if ((v->unit->records & (SHOW_EVERY - 1)) == 0)
+		show_progress(v, (uint64_t) v->passed);
+}
+
+static void
+begin_table(Verify *v, const VerifyTable *table)
+{
+	begin_progress(v, table->name, "rows", table->row_estimate);
+	v->rows_before = v->rows_read;
+}
+
+static void
+pass_row(Verify *v)
+{
+	v->rows_read++;
+	if ((v->rows_read & (SHOW_EVERY - 1)) == 0)
+		show_progress(v, v->rows_read - v->rows_before);
+}
+
+/*
  * Comparing
  */
 
@@ -259,6 +337,7 @@ on_record(void *arg, NovaBytes key, NovaBytes value, RecordPlace place)
 	Digest digest;
 
 	v->unit->records++;
+	pass_record(v, place);
 	if (key.data == NULL || !v->unit->keyed)
 		return true;
 	digest = digest_bytes(key.data, key.len);
@@ -278,6 +357,7 @@ on_row(void *arg, NovaBytes topic, NovaBytes key, NovaBytes value)
 	int64_t entry;
 	Digest digest;
 
+	pass_row(v);
 	if (strcmp(topic.data, u->topic) != 0)
 		u->routed = true;
 	digest = digest_bytes(key.data, key.len);
@@ -359,9 +439,13 @@ static int
 read_rows(Verify *v)
 {
 	for (size_t i = 0; i < v->nlist; i++)
-		if (strcmp(v->list[i].topic, v->unit->topic) == 0 &&
-			!tables_read(v->tables, &v->list[i], on_row, v))
+	{
+		if (strcmp(v->list[i].topic, v->unit->topic) != 0)
+			continue;
+		begin_table(v, &v->list[i]);
+		if (!tables_read(v->tables, &v->list[i], on_row, v))
 			return cannot(tables_error(v->tables));
+	}
 	return EXIT_EQUAL;
 }
 
@@ -373,6 +457,8 @@ compare_unit(Verify *v)
 	rowform_free(&v->form);
 	if (!tables_options(v->tables, v->unit->first, &v->form))
 		return cannot(tables_error(v->tables));
+	if (!begin_topic(v))
+		return cannot("out of memory");
 	if (!topics_read(v->topics, v->unit->topic, &v->unit->ends, on_record, v))
 		return cannot(topics_error(v->topics));
 	status = read_rows(v);
@@ -559,6 +645,7 @@ compare_all(Verify *v)
 			continue;
 		v->unit = &v->units[i];
 		status = compare_unit(v);
+		meter_end();
 		keystates_free(&v->states);
 		if (status != EXIT_EQUAL)
 			return status;
@@ -605,6 +692,7 @@ clean_up(Verify *v)
 	tables_free_list(v->list, v->nlist);
 	rowform_free(&v->form);
 	keystates_free(&v->states);
+	free(v->at);
 	cJSON_Delete(v->report);
 	tables_close(v->tables);
 	topics_close(v->topics);

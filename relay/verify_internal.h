@@ -33,7 +33,8 @@ typedef struct VerifyTable
 	char *topic; /* unless a row says otherwise */
 	bool keyed;  /* records have keys */
 	bool readable;
-	bool row_security; /* it would hide rows */
+	bool row_security;    /* it would hide rows */
+	int64_t row_estimate; /* -1: not known */
 } VerifyTable;
 
 typedef struct TableSide TableSide;
@@ -71,6 +72,7 @@ extern const char *tables_error(const TableSide *t);
 typedef struct TopicEnds
 {
 	int n;         /* partitions; 0: there is no such topic */
+	int64_t *low;  /* where they began */
 	int64_t *mark; /* where they ended before the moment */
 	int64_t *end;  /* and after all before it had arrived */
 } TopicEnds;

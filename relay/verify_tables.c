@@ -265,12 +265,14 @@ take_tables(TableSide *t, const PGresult *res, VerifyTable **list, size_t *n)
 		return fail(t, "out of memory");
 	for (int i = 0; i < PQntuples(res); i++)
 	{
-		(*list)[i] = (VerifyTable){.oid = (uint32_t) strtoul(PQgetvalue(res, i, 0), NULL, 10),
-								   .name = strdup(PQgetvalue(res, i, 1)),
-								   .topic = strdup(PQgetvalue(res, i, 2)),
-								   .keyed = PQgetvalue(res, i, 3)[0] == 't',
-								   .readable = PQgetvalue(res, i, 4)[0] == 't',
-								   .row_security = PQgetvalue(res, i, 5)[0] == 't'};
+		(*list)[i] = (VerifyTable){
+			.oid = (uint32_t) strtoul(PQgetvalue(res, i, 0), NULL, 10),
+			.name = strdup(PQgetvalue(res, i, 1)),
+			.topic = strdup(PQgetvalue(res, i, 2)),
+			.keyed = PQgetvalue(res, i, 3)[0] == 't',
+			.readable = PQgetvalue(res, i, 4)[0] == 't',
+			.row_security = PQgetvalue(res, i, 5)[0] == 't',
+			.row_estimate = PQgetisnull(res, i, 6) ? -1 : strtoll(PQgetvalue(res, i, 6), NULL, 10)};
 		if ((*list)[i].name == NULL || (*list)[i].topic == NULL)
 			return fail(t, "out of memory");
 	}
@@ -289,7 +291,7 @@ tables_list(TableSide *t, VerifyTable **list, size_t *n)
 	if (!query_begin(t, &q))
 		return false;
 	fputs("SELECT relation::oid, schema_name || '.' || table_name, topic, keyed, readable, "
-		  "row_security FROM nova.snapshot_tables(",
+		  "row_security, row_estimate FROM nova.snapshot_tables(",
 		  q.out);
 	sql_options(q.out, t->cfg, t->publication);
 	fputs(") ORDER BY 2, 1", q.out);

@@ -204,6 +204,7 @@ count_partitions(TopicSide *t, const char *name, int *n)
 void
 topics_free_ends(TopicEnds *ends)
 {
+	free(ends->low);
 	free(ends->mark);
 	free(ends->end);
 	*ends = (TopicEnds){0};
@@ -214,16 +215,18 @@ static bool
 grow_ends(TopicEnds *ends, int n)
 {
 	size_t size = (size_t) (n > 0 ? n : 1) * sizeof(int64_t);
-	int64_t *mark = realloc(ends->mark, size);
-	int64_t *end = mark != NULL ? realloc(ends->end, size) : NULL;
+	int64_t **all[] = {&ends->low, &ends->mark, &ends->end};
 
-	if (mark != NULL)
-		ends->mark = mark;
-	if (end == NULL)
-		return false;
-	ends->end = end;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+	{
+		int64_t *grown = realloc(*all[i], size);
+
+		if (grown == NULL)
+			return false;
+		*all[i] = grown;
+	}
 	for (; ends->n < n; ends->n++)
-		ends->mark[ends->n] = ends->end[ends->n] = 0;
+		ends->low[ends->n] = ends->mark[ends->n] = ends->end[ends->n] = 0;
 	return true;
 }
 
@@ -231,7 +234,6 @@ bool
 topics_look(TopicSide *t, const char *topic, TopicEnds *ends)
 {
 	bool first = ends->mark == NULL;
-	int64_t low;
 	int n = 0;
 
 	if (!count_partitions(t, topic, &n))
@@ -240,8 +242,8 @@ topics_look(TopicSide *t, const char *topic, TopicEnds *ends)
 		return fail(t, "out of memory");
 	for (int i = 0; i < ends->n; i++)
 	{
-		rd_kafka_resp_err_t err =
-			rd_kafka_query_watermark_offsets(t->rk, topic, i, &low, &ends->end[i], t->timeout_ms);
+		rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(t->rk, topic, i, &ends->low[i],
+																   &ends->end[i], t->timeout_ms);
 
 		if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
 			return fail_kafka(t, topic, err);

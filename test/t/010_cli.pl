@@ -41,7 +41,7 @@ like($out, qr/^\|.*`$_`/m, "options has $_") for qw(topic.prefix slot.name table
 
 # Mistakes on the command line: one line, exit 2.
 my @mistakes = (
-	[ [], qr/a command is missing: run, check, doctor, .*, completion/ ],
+	[ [], qr/a command is missing: run, check, doctor, .*, completion, help/ ],
 	[ ['start'], qr/unknown command start/ ],
 	[ ['run'], qr/a file is missing after run/ ],
 	[ [ 'run', 'a.json', 'b.json' ], qr/one argument too many: b\.json/ ],
@@ -56,6 +56,8 @@ my @mistakes = (
 	[ [ 'snapshot', 'a.json' ], qr/a table is missing \(schema\.table\), or --stop, --pause or --resume/ ],
 	[ [ 'snapshot', '--pause', 'a.json', 'public.t' ], qr/this option goes without tables: public\.t/ ],
 	[ [ 'snapshot', '--pause', '--stop', 'a.json' ], qr/an option that excludes another one: --stop/ ],
+	[ [ 'snapshot', '--wait', '--pause', 'a.json' ], qr/--wait goes without --stop, --pause and --resume/ ],
+	[ [ 'help', 'nothing' ], qr/unknown command nothing/ ],
 	[ [ 'completion', 'zsh' ], qr/no completion for zsh/ ]);
 for my $mistake (@mistakes)
 {

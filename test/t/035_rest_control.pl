@@ -47,6 +47,9 @@ sub status { return $json->decode((curl('GET', "/connectors/$name/status"))[1]) 
 sub state { my $s = status(); return join ' ', $s->{connector}{state} // '', map { $_->{state} } @{ $s->{tasks} // [] } }
 sub metric { my ($code, $text) = curl('GET', '/metrics'); return $text =~ /^\Q$_[0]\E(?:\{.*\})? (\S+)$/m ? $1 : undef }
 
+# The state of the connector that alerts look at.
+sub told_state { return join ' ', (curl('GET', '/metrics'))[1] =~ /^nova_connector_state\{connector="\Q$name\E",state="(\w+)"\} 1$/mg }
+
 # The team's health check, as it is.
 sub is_healthy
 {
@@ -124,6 +127,7 @@ is_answer([ curl('PUT', "/connectors/$name/pause") ], [ 202, '' ], 'pause');
 $relay->wait_for_line(qr/paused, as asked/);
 wait_until('what was in flight is delivered', sub { state() eq 'PAUSED PAUSED' && metric('nova_lag_records') == 0 });
 ok(!is_healthy(), 'paused: the health check says so');
+is(told_state(), 'PAUSED', 'paused: so do the metrics');
 is((curl('GET', '/readyz'))[0], 503, 'paused: it is not ready');
 is((curl('GET', '/healthz'))[0], 200, 'paused: it is well');
 my $before = metric('nova_records_acknowledged_total');
@@ -158,6 +162,7 @@ is_deeply([ $code, map { $_->{state} } @{ $json->decode($body)->{tasks} } ], [ 2
 $relay->wait_for_line(qr/streaming from slot/);
 is_answer([ curl('PUT', "/connectors/$name/stop") ], [ 204, '' ], 'stop');
 wait_until('it is stopped', sub { state() eq 'STOPPED' });
+is(told_state(), 'STOPPED', 'stopped: so do the metrics');
 wait_until('the slot is free', sub { sql("SELECT active FROM pg_replication_slots WHERE slot_name = 'worker'") eq 'f' });
 is_answer([ curl('GET', "/connectors/$name/tasks") ], [ 200, '[]' ], 'stopped: no tasks');
 is_answer([ curl('POST', "/connectors/$name/restart") ], [ 204, '' ], 'stopped: restart');
@@ -183,6 +188,7 @@ is((sent('PUT', "/connectors/$name/config", shipped('database.dbname' => 'templa
 wait_until('it has failed', sub { state() eq 'FAILED FAILED' });
 like(status()->{tasks}[0]{trace}, qr/slot "worker"/, 'failed: why');
 is((curl('GET', '/healthz'))[0], 503, 'failed: it is not well');
+is(told_state(), 'FAILED', 'failed: the metrics, too');
 is((sent('PUT', "/connectors/$name/config", shipped()->{config}))[0], 200, 'corrected');
 $relay->wait_for_line(qr/streaming from slot/);
 wait_until('it runs', sub { state() eq 'RUNNING RUNNING' });

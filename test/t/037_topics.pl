@@ -74,6 +74,35 @@ like($out, qr/^missing  \Q$_\E: /m, "$_, too") for "$prefix.posts", "$prefix.eve
 unlike($out, qr/hidden/, 'but not that of a table that is not captured');
 is_deeply(partitions(), {}, 'and none came into being');
 
+# check says what a start would make, and what the brokers would refuse; it makes nothing either.
+($status, $out, $err) = run_relay('check', $path);
+is($status, 0, 'check: exit 0') or diag($out . $err);
+like($out, qr/^ok    topic \Q$prefix\E\.users: will be made: 3 partitions, replication factor 1, cleanup\.policy=compact, retention\.ms=2592000000 \(table public\.users\)$/m, 'check: a topic that would be made, and how');
+like($out, qr/^ok    topic \Q$_\E: will be made: /m, "check: $_, too") for "$prefix.events", "__nova-state.$prefix";
+($status, $out) = run_relay('check', $path, '--json');
+my $checked = $json->decode($out);
+is("$status $checked->{result} $checked->{failures}", '0 ok 0', 'check --json: no failure');
+my ($asked) = grep { $_->{topic} eq "$prefix.posts" } @{ $checked->{topics} };
+is_deeply([ @$asked{qw(result partitions group)}, $asked->{configs}, $asked->{will_be_made} ? 1 : 0 ], [ 'missing', 10, 'posts', { 'cleanup.policy' => 'compact' }, 1 ], 'check --json: the plan');
+like((grep { $_->{what} eq "topic $prefix.posts" } @{ $checked->{findings} })[0]{detail}, qr/^will be made: 10 partitions/, 'and the finding');
+($status, $out) = run_relay('check', write_config('off', $node, $kafka, { %groups, 'topic.creation.enable' => 'false' }));
+like($out, qr/^warn  topic \Q$prefix\E\.users: does not exist; .*  → nova-relay topics --apply makes it/m, 'check: not enabled, not made');
+for my $bad ([ 'topic.creation.users.retention.hours', 7, qr/^FAIL  topic \Q$prefix\E\.users: is missing, and the brokers would not make it: .*retention\.hours.*  → correct or remove topic\.creation\.users\.retention\.hours$/m ],
+	[ 'topic.creation.default.replication.factor', 3, qr/^FAIL  topic \Q$prefix\E\.events: is missing, and the brokers would not make it: .*; lower topic\.creation\.\*\.replication\.factor/m ])
+{
+	($status, $out) = run_relay('check', write_config('bad', $node, $kafka, { %groups, $bad->[0] => $bad->[1] }));
+	is($status, 1, "check: $bad->[0]=$bad->[1]: exit 1");
+	like($out, $bad->[2], 'and what to correct');
+}
+for my $bad ([ 'topic.creation.users.partitions', 0 ], [ 'topic.creation.users.cleanup.policy', 'shrink' ], [ 'topic.creation.users.include', '(' ],
+	[ 'topic.creation.nobody.partitions', 1 ], [ 'topic.creation.users.retention.ms', 'a week' ])
+{
+	($status, $out, $err) = run_relay('check', write_config('bad', $node, $kafka, { %groups, $bad->[0] => $bad->[1] }));
+	is("$status $out", '2 ', "check: $bad->[0]=$bad->[1]: exit 2");
+	like($err, qr/\Q$bad->[0]\E: /, 'with the key');
+}
+is_deeply(partitions(), {}, 'check made no topic');
+
 # The relay makes them before it streams, and later ones before their first record.
 my $relay = start_relay_with('topics', $path);
 $relay->wait_for_line(qr/streaming from slot/);
@@ -124,6 +153,10 @@ is($report->{result}, 'different', '--json: the result');
 is_deeply([ @$users{qw(result group partitions reason)} ], [ 'differs', 'users', 4, 'table public.users' ], 'of a topic');
 is_deeply($users->{differences}, [ 'partitions are 3, asked are 4', 'cleanup.policy is compact, asked is delete,compact',
 	'segment.ms is 604800000, asked is 3600000' ], 'and what differs');
+
+($status, $out) = run_relay('check', $other);
+like($out, qr/^warn  topic \Q$prefix\E\.users: partitions are 3, asked are 4  → /m, 'check: what differs');
+like($out, qr/^ok    topic \Q$prefix\E\.events: 6 partitions, as asked \(nova\.topics\.extra\)$/m, 'and what does not');
 
 # --apply sets configs and keeps what somebody else has set; partitions only when told.
 python('e2e_topic_configs.py', $kafka->bootstrap, "$prefix.users", 'max.message.bytes=2000000', 'retention.ms=2592000000', 'cleanup.policy=compact');

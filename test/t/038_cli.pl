@@ -99,26 +99,95 @@ for my $bad ([ [ 'status', $path ], qr/listeners has port 0: give the URL/ ], [ 
 	like($err, $bad->[1], 'and why');
 }
 
+# A terminal for standard output and error, and what was shown on it so far.
+sub on_terminal
+{
+	my ($shown, @command) = @_;
+	local $ENV{TERM} = $ENV{TERM_FOR_TEST} // 'xterm';
+	my $keys = '';
+	return IPC::Run::start([ $ENV{NOVA_RELAY}, @command ], '<pty<', \$keys, '>pty>', $shown, IPC::Run::timeout(Nova::patience()));
+}
+
 # On a terminal it is drawn until a signal.
 my $drawn = '';
-my $live = IPC::Run::start([ $ENV{NOVA_RELAY}, 'status', $url ], '<pty<', \my $keys, '>pty>', \$drawn, IPC::Run::timeout(Nova::patience()));
+my $live = on_terminal(\$drawn, 'status', $url);
 $live->pump until $drawn =~ /\033\[H\033\[J.*\033\[H\033\[J/s;
 $live->signal('INT');
 $live->finish;
 like($drawn, qr/records acknowledged +8 +\(0\/s\)/, 'on a terminal: again and again, with rates');
 ok(!$live->result, 'until a signal');
 
+# What takes long shows a bar, which is gone before anything else comes.
+my $clear = qr/\r\033\[K/;
+sub shows_bar
+{
+	my ($name, $shown, $bar) = @_;
+	like($shown, qr/$clear$bar/, "$name: a bar");
+	unlike($shown, qr/^(?:(?!$clear).)*[^\r\n](?<!\033\[K)\d{4}-\d\d-\d\dT/m, "$name: no line stands behind it");
+	return;
+}
+{
+	sql('INSERT INTO users SELECT g, repeat(\'x\', 50) FROM generate_series(1000, 9000) g; ANALYZE users');
+	wait_confirmed($node, 'nova_cli');
+	my $shown = '';
+	my $run = on_terminal(\$shown, 'verify', $path);
+	$run->finish;
+	ok(!$run->result, 'verify on a terminal') or diag($shown);
+	shows_bar('verify', $shown, qr/\Q$prefix\E\.public\.users \[[#.]{10,}\] +\d+%  \d+ of 80\d\d offsets/);
+	shows_bar('verify', $shown, qr/public\.users \[[#.]{10,}\] +\d+%  \d+ of 8006 rows/);
+	like($shown, qr/^public\.users \(topic \Q$prefix\E\.public\.users\): rows 8006, equal 8006/m, 'the report stands where the bar was');
+	for my $plain ([ TERM_FOR_TEST => 'dumb' ], [ NO_COLOR => 1 ])
+	{
+		local $ENV{ $plain->[0] } = $plain->[1];
+		$shown = '';
+		$run = on_terminal(\$shown, 'verify', $path);
+		$run->finish;
+		unlike($shown, qr/\033|#/, "$plain->[0]: nothing is drawn");
+		like($shown, qr/^equal at LSN/m, 'but it works');
+	}
+
+	$shown = '';
+	$run = on_terminal(\$shown, 'snapshot', $path, 'public.users', '--wait');
+	$run->finish;
+	ok(!$run->result, 'snapshot --wait') or diag($shown);
+	like($shown, qr/incremental snapshot "wait-[\d.-]+" is over; the relay's log has how it ended/, 'it says so');
+	my ($id) = $shown =~ /snapshot "(wait-[\d.-]+)"/;
+	like($relay->log_text, qr/incremental snapshot "\Q$id\E" is complete/, 'and it is');
+	($status, $out, $err) = run_relay('snapshot', $path, 'public.nothing', '--wait', '--json');
+	is($status, 0, 'snapshot --wait --json: exit 0') or diag($err);
+	my $answer = $json->decode($out);
+	is($answer->{result}, 'over', 'and the result');
+	like($relay->log_text, qr/incremental snapshot "\Q$answer->{id}\E"/, 'its id is that of the log');
+}
+
 # doctor: what check finds, and what the database says.
 ($status, $out) = run_relay('doctor', $path);
 is($status, 0, 'doctor: exit 0') or diag($out);
 like($out, qr/^ok    Kafka: /m, 'doctor: what check looks at');
 like($out, qr/^ok    nova\.doctor: wal_level: logical$/m, 'and what nova.doctor() says');
+($status, $out) = run_relay('doctor', $path, '--json');
+is((grep { $_->{what} eq 'nova.doctor: wal_level' } @{ $json->decode($out)->{findings} })[0]{verdict}, 'ok', 'doctor --json');
 ($status, $out) = run_relay('check', $path);
 unlike($out, qr/nova\.doctor/, 'which check does not ask');
 
 is($relay->term, 0, 'the relay stops in order');
+($status, $out, $err) = run_relay('snapshot', $path, 'public.users', '--wait', '--timeout', 1);
+is("$status $out", '1 ', 'snapshot --wait without a relay: exit 1');
+like($err, qr/error: cannot wait for the snapshot: slot nova_cli is not confirmed .*: no relay reads from it; start it/, 'and why');
 ($status) = run_relay('status', $url);
 is($status, 2, 'status of one that is gone: exit 2');
+
+# A relay on a terminal: its snapshot.
+{
+	my $shown = '';
+	my $run = on_terminal(\$shown, 'run', write_config('drawn', $node, $kafka, { %config, 'topic.prefix' => "$prefix.drawn", 'snapshot.mode' => 'initial' }));
+	$run->pump until $shown =~ /streaming from slot/;
+	$run->signal('TERM');
+	$run->finish;
+	ok(!$run->result, 'run on a terminal') or diag($shown);
+	shows_bar('run', $shown, qr/snapshot \[[#.]{10,}\] +\d+%  \d+ of 8006 rows/);
+	unlike($shown, qr/info: snapshot: \d+ of \d+ rows/, 'run: and no lines beside it');
+}
 
 # Completion: every command and every option that the help has.
 ($status, $out) = run_relay('completion', 'bash');
@@ -146,5 +215,9 @@ for my $command (@commands)
 }
 is_deeply([ offered('run', '--sink', '') ], [qw(kafka stdout)], 'values, too');
 is_deeply([ offered('topics', '--ap') ], ['--apply'], 'by their beginning');
+is_deeply([ offered('help', 'ver') ], ['verify'], 'commands behind help');
+is_deeply([ offered('completion', 'b') ], ['bash'], 'the shell');
+is_deeply([ offered('check', 'Make') ], ['Makefile'], 'files');
+is((run_relay('help', 'verify'))[1], (run_relay('verify', '--help'))[1], 'help COMMAND is COMMAND --help');
 
 done_testing();

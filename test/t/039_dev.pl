@@ -103,13 +103,29 @@ is(system("curl -s http://127.0.0.1:$relay_port/connectors/$connector/status | "
 made('health', 'health');
 
 # Topics and records.
-my %partitions = made('topics', 'topics') =~ /^(\S+) +(\d+) partitions$/mg;
-my %asked = ('cdc.users' => 3, 'cdc.posts' => 10, 'cdc.follows' => 5, 'cdc.comments' => 5, 'cdc.likes' => 8, 'events' => 10);
-is_deeply({ map { $_ => $partitions{$_} } keys %asked }, \%asked, 'with their partitions');
+my $days = 24 * 3600 * 1000;
+my %asked = (map({ ("cdc.$_->[0]" => "$_->[1] partitions, replication factor 1, cleanup.policy=compact, retention.ms=@{[ $_->[2] * $days ]}, compression.type=snappy") }
+	[ users => 3, 30 ], [ posts => 10, 30 ], [ follows => 5, 30 ], [ comments => 5, 14 ], [ likes => 8, 7 ]),
+	events => "10 partitions, replication factor 1, cleanup.policy=delete, retention.ms=@{[ 3 * $days ]}, compression.type=lz4");
+like($started, qr/^made +\Q$_: $asked{$_}\E$/m, "start made $_") for sort keys %asked;
+unlike($again, qr/^(?:made|differs|missing)/m, 'and the second one none');
+my %listed = made('topics', 'topics') =~ /^equal +(\S+): (.*) \(.*\)$/mg;
+is_deeply({ map { $_ => $listed{$_} } keys %asked }, \%asked, 'topics: as they are asked for');
 my $record = made('test-cdc', 'test-cdc');
 like($record, qr/^cdc\.users \[\d\] \{"id":1\} => \{"id":1,"username":"test-cdc-\d+",.*"__op":"c","__source_ts_ms":\d+\}$/, 'the record');
 is(made('consume-users', 'consume-users', 'COUNT=1'), $record, 'the same from the beginning');
 is(made('psql', 'psql', q{SQL=SELECT count(*) AS "how many" FROM users}), " how many \n----------\n        1\n(1 row)\n\n", 'one row');
+# The role that was made may do what the commands of the relay need.
+{
+	local %ENV = (%ENV, DB_HOST => '127.0.0.1', DB_PORT => $pg_port, DB_PASSWORD => slurp("$dir/relay.password") =~ s/\s+\z//r, KAFKA_BROKER => "127.0.0.1:$kafka_port");
+	for my $command ([qw(doctor)], [qw(verify)], [qw(snapshot public.follows --wait)])
+	{
+		my ($name, @more) = @$command;
+		my $said = '';
+		IPC::Run::run([ $ENV{NOVA_RELAY}, $name, 'deploy/postgres-connector.json', @more ], '<', \'', '>&', \$said);
+		is($? >> 8, 0, "nova-relay @$command") or diag($said);
+	}
+}
 like(made('kafka-ui', 'kafka-ui'), qr/^cdc\.users +3 +1$/m, 'and one record');
 like(made('logs', 'logs', 'S=relay'), qr/streaming from slot debezium_nova_slot/, 'of the relay');
 
@@ -118,6 +134,22 @@ made('delete-connector: the relay', 'delete-connector');
 isnt((make('health'))[0], 0, 'no connector');
 made('deploy-connector: the relay', 'deploy-connector');
 made('health: deployed', 'health');
+
+# The drill of the lost slot, as the runbook has it.
+{
+	my ($pid) = slurp("$dir/relay.pid") =~ /(\d+)/;
+	kill 'TERM', $pid;
+	system('timeout', '60', 'tail', '-s', '0.05', '-f', "--pid=$pid", '/dev/null');
+	made('the slot is dropped', 'psql', q{SQL=SELECT pg_drop_replication_slot('debezium_nova_slot')});
+	my ($status, $out) = make('start');
+	isnt($status, 0, 'a connector that fails ends the start');
+	like($out, qr/the connector is FAILED: PostgreSQL: slot "debezium_nova_slot": it is gone: /, 'with the reason');
+	is(system(q{jq '.config + {"snapshot.mode": "when_needed"}' deploy/postgres-connector.json | } .
+		"curl -fs -o /dev/null -X PUT -H 'Content-Type: application/json' -d \@- http://127.0.0.1:$relay_port/connectors/$connector/config"), 0, 'a new snapshot is asked for');
+	# whether it is there before the slot, or comes after it
+	like(made('test-cdc: a new slot', 'test-cdc'), qr/"__op":"[cr]"/, 'and it goes on');
+	made('deploy-connector: as it was', 'deploy-connector');
+}
 
 # What was fixed.
 my ($status, $out) = make('start', 'RELAY_PORT=1');
@@ -163,20 +195,17 @@ like(made('pid files of others', 'stop'), qr/^nothing runs$/m, 'this process is 
 #!/bin/sh
 echo "$*" >> "$DOCKER_LOG"
 case $* in
-	*" relay config "*) exec "$NOVA_RELAY" config deploy/postgres-connector.json ;;
-	*" --list") echo cdc.users ;;
+	*" relay topics "*) printf 'made     cdc.posts: 10 partitions\nequal    cdc.users: 3 partitions\ndifferent\n'; exit "$TOPICS_STATUS" ;;
 esac
 END
 	chmod 0755, "$bin/docker";
-	made('docker: start', 'start');
+	local $ENV{TOPICS_STATUS} = 1;
+	is(made('docker: start, a topic differs', 'start'), "made     cdc.posts: 10 partitions\ndifferent\n", 'docker: what was made is said');
 	my @asked = map { s/^compose --env-file \S+\.env\.example -f \S+docker-compose\.yml //r } split /\n/, slurp("$bin/log");
-	is($asked[0], 'up -d --build --wait postgres kafka', 'docker: first those the topics need');
-	is($asked[-1], 'up -d --build --wait', 'docker: then all');
-	my %made = map { /--create .*--topic (\S+) --partitions (\d+) / ? ($1 => $2) : () } @asked;
-	is_deeply(\%made, { '__debezium-heartbeat.cdc' => 1, 'cdc.posts' => 10, 'cdc.follows' => 5, 'cdc.comments' => 5, 'cdc.likes' => 8, 'events' => 10 },
-		'docker: the topics that are missing');
-	is(scalar(grep { /--topic cdc\.posts .*--config cleanup\.policy=compact --config retention\.ms=2592000000 --config compression\.type=snappy$/ } @asked), 1,
-		'docker: with their settings');
+	is_deeply(\@asked, [ 'up -d --build --wait postgres kafka', 'run --rm --no-deps -T relay topics /etc/nova/postgres-connector.json --apply --log-level warn',
+		'up -d --build --wait' ], 'docker: first those the topics need, then the topics, then all');
+	$ENV{TOPICS_STATUS} = 2;
+	isnt((make('start'))[0], 0, 'docker: topics that cannot be made end the start');
 	spew("$bin/log", '');
 	made("docker: $_", $_) for qw(stop status logs consume-users clean-dev);
 	my @done = map { s/^.*docker-compose\.yml //r } split /\n/, slurp("$bin/log");
@@ -186,7 +215,7 @@ END
 # Its data is still there; then it is gone.
 made('it starts with what it had', 'start');
 like(made('psql', 'psql', 'SQL=SELECT username FROM users'), qr/test-cdc-\d+/, 'the row');
-is(made('consume', 'consume-users', 'COUNT=1'), $record, 'the record');
+like(made('consume', 'consume-users', 'COUNT=3'), qr/^\Q$record\E/m, 'the record, and those of the drill');
 made('clean-dev', 'clean-dev');
 ok(!-e $dir, 'it is removed');
 is_deeply([ processes() ], [], 'nothing is left running');

@@ -75,6 +75,14 @@ test_life(void **state)
 	assert_string_equal(t.after, "{9}");
 	assert_string_equal(t.upto, "{9}");
 	assert_true(t.rows == 7 && !t.by_blocks);
+	/* what is left of any request, also of one that waits for its turn */
+	assert_true(jobs_has(j, "a") && jobs_has(j, "b") && !jobs_has(j, "c"));
+	assert_true(jobs_left(j, "a", 0, &t) && t.rows == 7);
+	assert_true(jobs_left(j, "a", 1, &t));
+	assert_string_equal(t.name, "nokey");
+	assert_false(jobs_left(j, "a", 2, &t));
+	assert_false(jobs_left(j, "b", 0, &t));
+	assert_false(jobs_left(j, "c", 0, &t));
 	jobs_end_table(j);
 	assert_true(jobs_table(j, &t));
 	assert_true(t.by_blocks && t.after == NULL && t.upto == NULL && t.condition == NULL);
