@@ -13,6 +13,8 @@ The one good transaction that comes first has a record for the topic of
 $E2E_TOPIC and ends at GOOD_LSN; what follows it is bad.  So a relay that
 confirms more than GOOD_LSN confirms what it never had.
 
+In the scenario "good" its plugin is one that knows no stats.interval.ms.
+
 In the scenario "standby" it is one of version 16, has no slot, and makes none:
 it waits for its primary.
 """
@@ -112,6 +114,7 @@ class Connection:
     def __init__(self, sock, scenario, log):
         self.sock = sock
         self.standby = scenario == "standby"
+        self.old = scenario == "good"
         self.file = sock.makefile("rb")
         self.good, self.bad = SCENARIOS[scenario]
         self.log = log
@@ -160,6 +163,11 @@ class Connection:
         elif "pg_replication_slots" in text:
             self.row(slot_type="logical", plugin="nova_decoder", database="fake", active_pid=None,
                      wal_status="reserved", confirmed_flush_lsn=f"0/{SLOT_LSN:X}")
+        elif text.startswith("START_REPLICATION") and self.old and "stats.interval.ms" in text:
+            self.log.write("refused stats.interval.ms\n")
+            self.log.flush()
+            self.send(b"E", b'SERROR\0C42601\0Munrecognized option "stats.interval.ms" for output plugin nova_decoder\0\0')
+            self.send(b"Z", b"I")
         elif text.startswith("START_REPLICATION"):
             self.send(b"W", b"\0\0\0")
             if self.good is not None:
