@@ -156,13 +156,14 @@ static const Metric metrics[] = {
 		"and x for tombstones; exactly once, those of aborted transactions as well. The first 200 "
 		"pairs of a table and a topic are told apart, the rest is counted as other."),
 	ROUTE("table_bytes", bytes, "Bytes of their keys and values."),
-	TIME(
-		"plugin_seconds", VALUE_NS, ns,
-		"Time, by the clock, that the plugin spent within the server on a table: on the plan of its "
-		"records, and on turning changes into frames; not on reading WAL, reordering and sending. "
-		"Estimated from some of the changes, and told at a commit, at most once a second. A "
-		"partition counts as its root where its records do; tables that are not captured are one, "
-		"(not captured). The first 200 tables are told apart. Absent while the plugin tells nothing."),
+	TIME("plugin_seconds", VALUE_NS, ns,
+		 "Time, by the clock, that the plugin spent within the server on a table: on the plan of "
+		 "its "
+		 "records, and on turning changes into frames; not on reading WAL, reordering and sending. "
+		 "Estimated from some of the changes, and told at a commit, at most once a second. A "
+		 "partition counts as its root where its records do; tables that are not captured are one, "
+		 "(not captured). The first 200 tables are told apart. Absent while the plugin tells "
+		 "nothing."),
 	TIME("plugin_changes", VALUE_U64, changes,
 		 "Inserts, updates and deletes in that time, also those that made no records; counted, not "
 		 "estimated."),

@@ -412,8 +412,8 @@ what_cannot_be_read_counts(void **state)
 	d = open_delivery(&fake);
 	fake.sink.bad.policy = BAD_DLQ;
 	/* of a newer plugin, which tells of itself */
-	partly_unreadable(
-		&p, "{\"a\":1,\"guarded.lsns\":\"0/1,0/2\",\"stats.interval.ms\":1000,\"z\":1}");
+	partly_unreadable(&p,
+					  "{\"a\":1,\"guarded.lsns\":\"0/1,0/2\",\"stats.interval.ms\":1000,\"z\":1}");
 	record(&p, "{\"id\":4}");
 	delivery_begin(d, DELIVERY_STREAM);
 	delivery_resume(d, &at);
