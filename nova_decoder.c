@@ -26,6 +26,7 @@
 
 #include "src/batch.h"
 #include "src/compat.h"
+#include "src/cost.h"
 #include "src/emit.h"
 #include "src/guard.h"
 #include "src/hold.h"
@@ -47,6 +48,7 @@ typedef struct NovaState
 	NovaHold hold; /* batch is NULL: each commit is sent */
 	NovaMeta meta;
 	NovaEmitter emitter;
+	uint64 stats_told;            /* when; 0: not yet */
 	MemoryContext change_context; /* reset after every change */
 	int unreported;               /* changes since progress was reported */
 } NovaState;
@@ -160,12 +162,11 @@ report_progress(LogicalDecodingContext *ctx, NovaState *state)
 }
 
 static inline void
-take_change(NovaState *state, Relation relation, ReorderBufferChange *change)
+convert_change(NovaState *state, NovaRelEntry *entry, Relation relation,
+			   ReorderBufferChange *change)
 {
-	NovaRelEntry *entry = nova_relcache_get(state->relcache, relation);
 	char op = change_op(change);
 
-	state->meta.lsn = change->lsn;
 	if (unlikely(entry->plan->inspected))
 		emit_inspected_change(state, entry, relation, change);
 	else if (entry->plan->captured && !nova_is_skipped(state->options, op))
@@ -173,6 +174,28 @@ take_change(NovaState *state, Relation relation, ReorderBufferChange *change)
 		deform(entry->plan, relation, change);
 		emit_change(state, entry, change, op);
 	}
+}
+
+/* The same by the clock. */
+static pg_noinline void
+time_change(NovaState *state, NovaRelEntry *entry, Relation relation, ReorderBufferChange *change)
+{
+	NovaWatch watch = nova_cost_begin(state->batch.write_ns);
+
+	convert_change(state, entry, relation, change);
+	nova_cost_end(&entry->cost, &watch, state->batch.write_ns);
+}
+
+static inline void
+take_change(NovaState *state, Relation relation, ReorderBufferChange *change)
+{
+	NovaRelEntry *entry = nova_relcache_get(state->relcache, relation);
+
+	state->meta.lsn = change->lsn;
+	if (nova_cost_due(&entry->cost))
+		time_change(state, entry, relation, change);
+	else
+		convert_change(state, entry, relation, change);
 }
 
 static void
@@ -360,6 +383,23 @@ close_transaction(NovaState *state, XLogRecPtr end_lsn)
 	MemoryContextReset(state->change_context);
 }
 
+/* What each relation has cost, if it was asked for and is time for it. */
+static void
+tell_stats(NovaState *state)
+{
+	const uint64 interval = (uint64) state->options->stats_interval * 1000000;
+	uint64 now;
+
+	if (interval == 0)
+		return;
+	now = nova_clock_ns();
+	if (state->stats_told > 0 && now - state->stats_told < interval &&
+		!nova_relcache_sweeps(state->relcache))
+		return;
+	if (nova_relcache_tell(state->relcache, &state->batch, now))
+		state->stats_told = now;
+}
+
 static void
 nova_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr commit_lsn)
 {
@@ -372,6 +412,7 @@ nova_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr commi
 
 	close_transaction(state, txn->end_lsn);
 	sent = nova_batch_commit(&state->batch, &commit);
+	tell_stats(state);
 	nova_relcache_sweep(state->relcache);
 	state->unreported = 0;
 	/* for a skipped one a keepalive may go out, which must not overtake others */
@@ -606,6 +647,8 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 	nova_json_setup();
 	state->options = nova_options_parse(ctx->output_plugin_options);
 	as_text = wants_text(state->options);
+	if (as_text)
+		state->options->stats_interval = 0;
 	opt->output_type = as_text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
 	if (!is_init)
 	{

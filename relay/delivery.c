@@ -21,6 +21,7 @@
 #include "frame.h"
 #include "latency.h"
 #include "log.h"
+#include "plugintime.h"
 #include "poison.h"
 #include "routecounts.h"
 #include "tracker.h"
@@ -90,6 +91,7 @@ struct Delivery
 	bool books_wrong; /* the tracker refused an ack */
 	DeliveryCounts counts;
 	RouteCounts by_route;
+	PluginTimes plugin_times;
 	Latency latency;
 	char error[1024];
 };
@@ -99,12 +101,11 @@ delivery_new(void)
 {
 	Delivery *d = calloc(1, sizeof(*d));
 
-	if (d != NULL && !routecounts_init(&d->by_route))
-	{
-		free(d);
-		return NULL;
-	}
-	return d;
+	if (d == NULL || (routecounts_init(&d->by_route) && plugintime_init(&d->plugin_times)))
+		return d;
+	routecounts_free(&d->by_route);
+	free(d);
+	return NULL;
 }
 
 void
@@ -126,6 +127,7 @@ delivery_free(Delivery *d)
 	}
 	tracker_free(&d->tracker);
 	routecounts_free(&d->by_route);
+	plugintime_free(&d->plugin_times);
 	if (d->run_buf != NULL && d->run_buf != d->payload)
 		buffer_drop(&d->pool, d->run_buf, 1);
 	if (d->payload != NULL)
@@ -625,24 +627,41 @@ send_run(Delivery *d)
 }
 
 /*
- * Of those that decide which records there are.  What is got past is not among them:
- * it is known anew in each process, and in its place is one that counts as a record.
+ * Of the options that decide which records there are.  What is got past is not among
+ * them: it is known anew in each process, and in its place is one that counts as a
+ * record.  Nor is the option that asks for STATS, which not every plugin has.
  */
 static uint32_t
 options_checksum(NovaBytes options)
 {
-	static const char guard[] = "\"" POISON_OPTION "\":\"";
-	const char *at = memmem(options.data, options.len, guard, sizeof(guard) - 1);
+	/* in the order of the plugin's table: what begins the part to leave out, and ends it */
+	static const struct
+	{
+		const char *begin;
+		bool itself; /* is left out, too */
+		const char *ends;
+	} parts[] = {{"\"" POISON_OPTION "\":\"", false, "\""},
+				 {",\"" PLUGINTIME_OPTION "\":", true, ",}"}};
+	const char *pos = options.data;
 	const char *end = options.data + options.len;
-	const char *rest = end;
 	uint32_t crc = CRC32C_INIT;
 
-	if (at != NULL)
-		rest = memchr(at + sizeof(guard) - 1, '"', (size_t) (end - at) - (sizeof(guard) - 1));
-	if (at == NULL || rest == NULL)
-		at = rest = end;
-	crc = crc32c_update(crc, options.data, (size_t) (at - options.data));
-	return CRC32C_FINAL(crc32c_update(crc, rest, (size_t) (end - rest)));
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		size_t len = strlen(parts[i].begin);
+		const char *at = memmem(pos, (size_t) (end - pos), parts[i].begin, len);
+		const char *rest = at != NULL ? at + len : end;
+
+		while (rest < end && strchr(parts[i].ends, *rest) == NULL)
+			rest++;
+		if (rest == end)
+			continue;
+		if (!parts[i].itself)
+			at += len;
+		crc = crc32c_update(crc, pos, (size_t) (at - pos));
+		pos = rest;
+	}
+	return CRC32C_FINAL(crc32c_update(crc, pos, (size_t) (end - pos)));
 }
 
 /* A snapshot's chunks say it all the time.  False if the stream is not the one of before. */
@@ -758,6 +777,9 @@ take_frame(Delivery *d)
 			return true;
 		case NOVA_FRAME_HELLO:
 			return take_hello(d, &f->u.hello);
+		case NOVA_FRAME_STATS:
+			plugintime_add(&d->plugin_times, &f->u.stats);
+			return true;
 		default:
 			break;
 	}
@@ -1012,6 +1034,12 @@ const RouteCounts *
 delivery_routes(const Delivery *d)
 {
 	return &d->by_route;
+}
+
+const PluginTimes *
+delivery_plugin_times(const Delivery *d)
+{
+	return &d->plugin_times;
 }
 
 const DeliveryCounts *

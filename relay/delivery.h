@@ -38,6 +38,7 @@
 
 #include "buffer.h"
 #include "latency.h"
+#include "plugintime.h"
 #include "routecounts.h"
 #include "samples.h"
 #include "sink.h"
@@ -192,6 +193,7 @@ extern void delivery_measure(Delivery *d, int64_t now);
 
 extern const Latency *delivery_latency(const Delivery *d);
 extern const RouteCounts *delivery_routes(const Delivery *d);
+extern const PluginTimes *delivery_plugin_times(const Delivery *d);
 /* The topics of records so far, and how often one was announced; n < topic_count. */
 extern uint64_t delivery_announcements(const Delivery *d);
 extern size_t delivery_topic_count(const Delivery *d);

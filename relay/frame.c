@@ -237,6 +237,19 @@ check_commit(FrameReader *r, const NovaCommit *commit, const char *start, char *
 	return NULL;
 }
 
+/* Between transactions, of whose checksums it is no part; start is where it begins. */
+static const char *
+check_stats(FrameReader *r, const char *start)
+{
+	if (r->chunked)
+		return "STATS in a snapshot";
+	if (r->in_transaction)
+		return "STATS within a transaction";
+	checksum_to(r, start);
+	r->crc_pos = r->cursor.pos;
+	return NULL;
+}
+
 /* The cursor is after the frame already. */
 static const char *
 check_frame(FrameReader *r, const NovaFrame *frame, const char *start, char *text, size_t size)
@@ -264,6 +277,8 @@ check_frame(FrameReader *r, const NovaFrame *frame, const char *start, char *tex
 		case NOVA_FRAME_UNREADABLE:
 			r->in_transaction = true;
 			return NULL;
+		case NOVA_FRAME_STATS:
+			return check_stats(r, start);
 		case NOVA_FRAME_CHUNK:
 			return check_chunk(r, &frame->u.chunk, start, text, size);
 		default:

@@ -19,6 +19,7 @@ typedef enum Source
 	OF_NUMBERS,
 	OF_PROCESS,
 	OF_TABLES,   /* of the snapshot */
+	OF_TIMES,    /* of the plugin, by table */
 	OF_ROUTES,   /* a member of OpNumbers, of each operation */
 	OF_OPS,      /* records of the operations that ops names, of all routes */
 	OF_PRODUCER, /* of librdkafka, as the next two */
@@ -40,6 +41,7 @@ typedef enum ValueKind
 	VALUE_DOUBLE,
 	VALUE_MS,    /* an I64 of milliseconds, in seconds, left out while it is negative */
 	VALUE_US,    /* a U64 of microseconds, in seconds */
+	VALUE_NS,    /* a U64 of nanoseconds, in seconds */
 	VALUE_SINCE, /* ms since the time in an I64; left out while that is 0 */
 	VALUE_ROOM,  /* what may still be in flight; left out while no limit is known */
 	VALUE_LAG,   /* server_lsn less the LSN there; left out while either is 0 */
@@ -91,6 +93,8 @@ typedef struct Metric
 	NOVA(name, "gauge", OF_TABLES, kind, offsetof(TableNumbers, member), help)
 #define ROUTE(name, member, help)                                                                  \
 	NOVA(name "_total", "counter", OF_ROUTES, VALUE_U64, offsetof(OpNumbers, member), help)
+#define TIME(name, kind, member, help)                                                             \
+	NOVA(name "_total", "counter", OF_TIMES, kind, offsetof(TableTime, member), help)
 #define PRODUCER(name, type, member, help)                                                         \
 	NOVA(name, type, OF_PRODUCER, VALUE_U64, offsetof(ProducerNumbers, member), help)
 #define BROKER(name, type, kind, member, help)                                                     \
@@ -156,6 +160,17 @@ static const Metric metrics[] = {
 		"and x for tombstones; exactly once, those of aborted transactions as well. The first 200 "
 		"pairs of a table and a topic are told apart, the rest is counted as other."),
 	ROUTE("table_bytes", bytes, "Bytes of their keys and values."),
+	TIME("plugin_seconds", VALUE_NS, ns,
+		 "Time, by the clock, that the plugin spent within the server on a table: on the plan of "
+		 "its "
+		 "records, and on turning changes into frames; not on reading WAL, reordering and sending. "
+		 "Estimated from some of the changes, and told at a commit, at most once a second. A "
+		 "partition counts as its root where its records do; tables that are not captured are one, "
+		 "(not captured). The first 200 tables are told apart. Absent while the plugin tells "
+		 "nothing."),
+	TIME("plugin_changes", VALUE_U64, changes,
+		 "Inserts, updates and deletes in that time, also those that made no records; counted, not "
+		 "estimated."),
 	COUNTER("received_bytes", bytes, "Bytes of frames received from PostgreSQL."),
 	COUNTER("transactions_verified", transactions,
 			"Transactions received whose number of records and CRC-32C were right."),
@@ -272,6 +287,7 @@ static const Metric metrics[] = {
 
 /* Labels beside the connector's, of each source. */
 static const char *const label_names[OF_BUILD + 1] = {[OF_TABLES] = "table",
+													  [OF_TIMES] = "table",
 													  [OF_ROUTES] = "table, topic, op",
 													  [OF_PRODUCER] = "producer",
 													  [OF_BROKERS] = "producer, broker",
@@ -425,6 +441,9 @@ print_value(const Printer *p, const Metric *m, const void *base)
 		case VALUE_US:
 			fprintf(out, "%.6f\n", (double) u64_at(base, m->offset) / 1e6);
 			break;
+		case VALUE_NS:
+			fprintf(out, "%.9f\n", (double) u64_at(base, m->offset) / 1e9);
+			break;
 		case VALUE_SINCE:
 			fprintf(out, "%" PRId64 "\n", p->process->now - i64_at(base, m->offset));
 			break;
@@ -458,6 +477,18 @@ print_tables(const Printer *p, const Metric *m)
 	{
 		const TableNumbers *t = &p->reading->tables[i];
 		const Label labels[] = {{"table", t->name}, {NULL, NULL}};
+
+		print_sample(p, m, labels, t);
+	}
+}
+
+static void
+print_times(const Printer *p, const Metric *m)
+{
+	for (size_t i = 0; i < p->reading->ntimes; i++)
+	{
+		const TableTime *t = &p->reading->times[i];
+		const Label labels[] = {{"table", t->table}, {NULL, NULL}};
 
 		print_sample(p, m, labels, t);
 	}
@@ -585,6 +616,9 @@ print_samples(const Printer *p, const Metric *m)
 			break;
 		case OF_TABLES:
 			print_tables(p, m);
+			break;
+		case OF_TIMES:
+			print_times(p, m);
 			break;
 		case OF_ROUTES:
 			print_routes(p, m);

@@ -25,6 +25,7 @@ struct Board
 	Reading kept; /* its arrays have room for so many; its cfg is not used */
 	size_t tables_size;
 	size_t routes_size;
+	size_t times_size;
 	KafkaStats *kafka; /* allocated when there is something to keep */
 	Samples *samples;  /* NULL: none yet */
 	int64_t look_until;
@@ -66,6 +67,7 @@ board_free(Board *board)
 	free(board->samples);
 	free(board->kept.tables);
 	free(board->kept.routes);
+	free(board->kept.times);
 	free(board->kafka);
 	free(board);
 }
@@ -166,6 +168,18 @@ keep_routes(Board *board, const Reading *now)
 		memcpy(kept->routes, now->routes, kept->nroutes * sizeof(*kept->routes));
 }
 
+static void
+keep_times(Board *board, const Reading *now)
+{
+	Reading *kept = &board->kept;
+	void *room = kept->times;
+
+	kept->ntimes = make_room(&room, &board->times_size, now->ntimes, sizeof(*kept->times));
+	kept->times = room;
+	if (kept->ntimes > 0)
+		memcpy(kept->times, now->times, kept->ntimes * sizeof(*kept->times));
+}
+
 void
 board_show(Board *board, RelayConfig *cfg)
 {
@@ -187,6 +201,7 @@ board_publish(Board *board, const Reading *now)
 	board->kept.numbers = now->numbers;
 	keep_tables(board, now);
 	keep_routes(board, now);
+	keep_times(board, now);
 	if (now->kafka != NULL && board->kafka == NULL)
 		board->kafka = malloc(sizeof(*board->kafka));
 	board->kept.kafka = now->kafka != NULL ? board->kafka : NULL;
@@ -249,12 +264,15 @@ board_read(Board *board, Reading *reading)
 	reading->cfg = config_share(board->cfg);
 	reading->tables = copy_of(board->kept.tables, reading->ntables, sizeof(*reading->tables));
 	reading->routes = copy_of(board->kept.routes, reading->nroutes, sizeof(*reading->routes));
+	reading->times = copy_of(board->kept.times, reading->ntimes, sizeof(*reading->times));
 	reading->kafka = copy_of(board->kept.kafka, 1, sizeof(*reading->kafka));
 	pthread_mutex_unlock(&board->lock);
 	if (reading->tables == NULL)
 		reading->ntables = 0;
 	if (reading->routes == NULL)
 		reading->nroutes = 0;
+	if (reading->times == NULL)
+		reading->ntimes = 0;
 }
 
 void
@@ -263,6 +281,7 @@ board_forget(Reading *reading)
 	config_free(reading->cfg);
 	free(reading->tables);
 	free(reading->routes);
+	free(reading->times);
 	free(reading->kafka);
 	*reading = (Reading){0};
 }

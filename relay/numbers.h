@@ -24,6 +24,7 @@
 #include "config.h"
 #include "kafkastats.h"
 #include "latency.h"
+#include "plugintime.h"
 #include "routecounts.h"
 #include "samples.h"
 
@@ -113,6 +114,8 @@ typedef struct Reading
 	size_t ntables;
 	RouteNumbers *routes;
 	size_t nroutes;
+	TableTime *times; /* the plugin's */
+	size_t ntimes;
 	KafkaStats *kafka; /* NULL: none */
 } Reading;
 

@@ -22,6 +22,7 @@
 #include <libpq-fe.h>
 
 #include "copydata.h"
+#include "plugintime.h"
 #include "poison.h"
 
 /* Seconds between the Unix epoch and PostgreSQL's, 2000-01-01. */
@@ -67,6 +68,7 @@ struct PgStream
 	uint64_t start_lsn;  /* or where STEP_MOVE leads */
 	uint64_t bad_change; /* position in the last failure; 0: none */
 	char guarded[POISON_TEXT_MAX];
+	bool untimed; /* the plugin on this server has no PLUGINTIME_OPTION */
 	int64_t deadline;
 	PgServer server;
 	HolderEnd ended;
@@ -395,6 +397,8 @@ build_start(PgStream *pg, QueryText *q)
 			query_option(q, options->items[i].name, options->items[i].value, &first);
 	if (pg->guarded[0] != '\0')
 		query_option(q, POISON_OPTION, pg->guarded, &first);
+	if (!pg->untimed)
+		query_option(q, PLUGINTIME_OPTION, PLUGINTIME_EVERY, &first);
 	if (!first)
 		putc(')', q->out);
 }
@@ -743,6 +747,20 @@ send_query(PgStream *pg, int64_t now)
 }
 
 /*
+ * Of an older plugin, which does not know one of our options?  It names that one, in
+ * words that are not translated.
+ */
+static bool
+is_untimed(const PgStream *pg, const PGresult *res)
+{
+	const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+	return pg->step == STEP_START && !pg->untimed && sqlstate != NULL && message != NULL &&
+		   strcmp(sqlstate, "42601") == 0 && strstr(message, "\"" PLUGINTIME_OPTION "\"") != NULL;
+}
+
+/*
  * One result of the step's query.  Errors are kept and not returned, so that
  * the connection is read to the end of the answer.
  */
@@ -757,6 +775,8 @@ take_result(PgStream *pg, PGresult *res)
 		(pg->step == STEP_HISTORY && PQresultStatus(res) == PGRES_FATAL_ERROR &&
 		 PQstatus(pg->conn) == CONNECTION_OK))
 		status = query->answer(pg, res);
+	else if (is_untimed(pg, res))
+		pg->untimed = true; /* the same again, without */
 	else if (PQresultStatus(res) == PGRES_FATAL_ERROR)
 		status = fail_result(pg, res);
 	else
@@ -801,7 +821,7 @@ advance_query(PgStream *pg, int64_t now)
 					   ? PG_AGAIN
 					   : fail_plainly(pg, PG_RETRY, "the server does not answer in time");
 		status = take_result(pg, PQgetResult(pg->conn));
-		if (step == STEP_START)
+		if (step == STEP_START && status != PG_AGAIN)
 			return status;
 		if (status == PG_RETRY || status == PG_STOP)
 			return status;
@@ -955,6 +975,7 @@ pgstream_connect(PgStream *pg, int64_t now)
 	pg->server = (PgServer){0};
 	pg->failure = PG_READY;
 	pg->bad_change = 0;
+	pg->untimed = false;
 	pg->copy_over = false;
 	pg->conn = pgstream_connect_start(pg->cfg, true);
 	pg->step = STEP_CONNECT;

@@ -2659,6 +2659,7 @@ publish(Relay *r, bool now)
 {
 	Numbers *n = &r->numbers;
 	const RouteCounts *routes = delivery_routes(r->delivery);
+	const PluginTimes *times = delivery_plugin_times(r->delivery);
 	Reading reading;
 
 	if (!now && r->now < r->next_publish)
@@ -2684,6 +2685,8 @@ publish(Relay *r, bool now)
 						.ntables = r->ntables,
 						.routes = routes->rows,
 						.nroutes = routes->n,
+						.times = times->rows,
+						.ntimes = times->n,
 						.kafka = r->sink->stats};
 	board_publish(r->host->board, &reading);
 	publish_samples(r);

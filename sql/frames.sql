@@ -81,6 +81,14 @@ BEGIN
             WHEN 'C' THEN
                 content := format('flags %s records %s', get_byte(b, p), u32(b, p + 33));
                 p := p + 41;
+            WHEN 'N' THEN
+                content := '';
+                FOR i IN 1..2 LOOP
+                    content := content || convert_from(substr(b, p + 3, u16(b, p)), 'UTF8') || ' ';
+                    p := p + 2 + u16(b, p);
+                END LOOP;
+                content := content || format('changes %s time %s', u32(b, p + 4), u32(b, p + 8) > 0 OR u32(b, p + 12) > 0);
+                p := p + 16;
         END CASE;
         size := p - start;
         RETURN NEXT;
@@ -224,6 +232,44 @@ SELECT count(*) AS records, bool_and(r.content LIKE format('%%"topic":"%s"%%', s
            OR split_part(t.content, ' ', 2) IN ('transaction', 'public.many')) AS right, max(r.route) < 4200 AS bounded
 FROM a r JOIN a t ON t.type = 'T' AND r.type = 'R' AND t.route = r.route AND t.nth = r.nth;
 DROP TABLE many;
+SELECT count(*) > 0 FROM pg_logical_slot_get_binary_changes('frames', NULL, NULL);
+
+-- stats.interval.ms: what each table has cost, behind the COMMIT; through DDL, and a partition as its root
+CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (10);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+BEGIN;
+INSERT INTO f2 SELECT generate_series(1, 1000);
+INSERT INTO parts VALUES (1), (2), (11);
+INSERT INTO uncaptured VALUES (1), (2);
+ALTER TABLE f2 ADD COLUMN w int;
+UPDATE f2 SET w = 1 WHERE id <= 10;
+INSERT INTO f2 VALUES (1001, 1);
+COMMIT;
+INSERT INTO f2 VALUES (1002, 1);
+CREATE FUNCTION stats(VARIADIC options text[] DEFAULT '{}', OUT write bigint, OUT type text, OUT content text)
+RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT write, type, content
+    FROM frames(VARIADIC ARRAY['stats.interval.ms', '3600000', 'batch.bytes', '1000000'] || $1) WHERE type NOT IN ('R', 'T', 'D')
+$$;
+SELECT * FROM stats('table.exclude.list', '.*uncaptured') ORDER BY write, type, content;
+SELECT type, split_part(content, ' changes', 1) AS of, sum(substring(content FROM 'changes (\d+)')::int) AS changes, bool_and(content LIKE '%time t') AS time
+FROM stats('publish.via.partition.root', 'true') WHERE type = 'N' GROUP BY 1, 2 ORDER BY 2;
+-- also when nothing else is said
+SELECT * FROM stats('table.exclude.list', '.*');
+-- without these frames, and but for HELLO, it is the same as without the option, and the checksums are
+WITH s AS (
+    SELECT row_number() OVER (ORDER BY n) AS n, data FROM pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames', 'stats.interval.ms', '1') WITH ORDINALITY w (lsn, xid, data, n)
+    WHERE get_byte(data, 0) <> ascii('N')
+)
+SELECT count(*) > 1 AS some, bool_and(s.data = w.data) AS same
+FROM s FULL JOIN pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames') WITH ORDINALITY w (lsn, xid, data, n) USING (n)
+WHERE n > 1;
+-- text has none
+SELECT count(*) AS lines, count(*) FILTER (WHERE data NOT LIKE '{"topic":%') AS others FROM pg_logical_slot_peek_changes('frames', NULL, NULL, 'stats.interval.ms', '1');
+SELECT count(*) FROM pg_logical_slot_peek_changes('frames', NULL, NULL, 'stats.interval.ms', '-1');
+DROP FUNCTION stats(text[]);
+DROP TABLE parts;
 SELECT pg_drop_replication_slot('frames');
 DROP TABLE f, f2, f3, uncaptured;
 DROP FUNCTION frames(text[]), split(bytea), u16(bytea, int), u32(bytea, int), crc32c(bytea);

@@ -12,6 +12,7 @@
 
 #include "batch.h"
 #include "compat.h"
+#include "cost.h"
 
 static void flush_dropped(NovaBatch *batch);
 static void spill_frames(NovaOut *out);
@@ -43,7 +44,11 @@ prepare_decoding(NovaBatch *batch)
 static void
 write_decoding(NovaBatch *batch)
 {
+	uint64 begun = batch->timed ? nova_clock_ns() : 0;
+
 	OutputPluginWrite(batch->sink, true);
+	if (batch->timed)
+		batch->write_ns += nova_clock_ns() - begun;
 }
 
 void
@@ -51,6 +56,7 @@ nova_batch_init(NovaBatch *batch, LogicalDecodingContext *ctx, const NovaOptions
 				bool as_text)
 {
 	nova_batch_init_sink(batch, ctx->out, prepare_decoding, write_decoding, ctx, options, as_text);
+	batch->timed = options->stats_interval > 0;
 }
 
 static void
@@ -484,6 +490,21 @@ nova_batch_signal(NovaBatch *batch, const NovaSignal *signal)
 	}
 	p = nova_out_reserve(&batch->out, nova_signal_size(signal));
 	nova_out_advance(&batch->out, nova_write_signal(p, signal));
+}
+
+void
+nova_batch_stats(NovaBatch *batch, const NovaStats *stats)
+{
+	StringInfo buf = batch->out.buf;
+	char *p;
+
+	open_write(batch);
+	p = nova_out_reserve(&batch->out, nova_stats_size(stats));
+	nova_out_advance(&batch->out, nova_write_stats(p, stats));
+	/* of no transaction, and in no checksum */
+	batch->crc_from = buf->len;
+	if (buf->len >= batch->full_at)
+		send_write(batch);
 }
 
 static void

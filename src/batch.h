@@ -71,6 +71,7 @@ struct NovaBatch
 	TimestampTz held; /* since when the open write has a whole transaction; 0: it has none */
 	bool open;        /* a write is */
 	bool text;
+	bool timed; /* writes are: write_ns is the time spent on them */
 	bool hello_sent;
 	bool in_txn;                         /* something of this transaction was written */
 	uint64 records;                      /* of this transaction */
@@ -79,6 +80,7 @@ struct NovaBatch
 	NovaDropped drop;                    /* counted, not yet written; count 0: none */
 	char drop_topic[NOVA_TOPIC_MAX + 1]; /* copied: its relation may be renamed */
 
+	uint64 write_ns;
 	NovaPlace place; /* of the next record, which resets it */
 
 	/* the open record, as offsets in the open write */
@@ -110,6 +112,9 @@ extern void nova_batch_unreadable(NovaBatch *batch, const NovaUnreadable *unread
 
 /* A signal, at its place in the transaction. */
 extern void nova_batch_signal(NovaBatch *batch, const NovaSignal *signal);
+
+/* What a relation's changes have cost; between transactions, and not with output=text. */
+extern void nova_batch_stats(NovaBatch *batch, const NovaStats *stats);
 
 /* Send the open write, between records. */
 extern void nova_batch_flush(NovaBatch *batch);

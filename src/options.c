@@ -192,6 +192,9 @@ static const OptionRow option_table[] = {
 	{"guarded.lsns", OPTION_STRING, "", NULL, 0, 0, NULL, AT(guarded_lsns),
 	 "Positions such as 0/16B3748, separated by commas, where decoding ended in an error: what is "
 	 "there is tried first, and reported in place of its records if it fails again."},
+	{"stats.interval.ms", OPTION_INT, "0", NULL, 0, 3600 * 1000, NULL, AT(stats_interval),
+	 "Tell nova-relay how long the plugin works on the changes of each table: at a commit, at most "
+	 "once in so many milliseconds; 0: never. Text has none of it."},
 	{"time.precision.mode", OPTION_ENUM, "nova", "adaptive", 0, 0,
 	 "nova|adaptive|adaptive_time_microseconds|connect|isostring|microseconds|nanoseconds|"
 	 "structured",

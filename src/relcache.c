@@ -203,6 +203,19 @@ set_route(NovaRelCache *cache, NovaRelEntry *entry, const NovaPlan *old)
 	route->table = plan->table;
 }
 
+/* What a plan costs is known, and rare; counted apart from the changes. */
+static NovaPlan *
+build(NovaRelCache *cache, NovaRelEntry *entry, Relation rel)
+{
+	bool timed = cache->options->stats_interval > 0;
+	uint64 begun = timed ? nova_clock_ns() : 0;
+	NovaPlan *plan = nova_plan_build(cache->context, rel, cache->options);
+
+	if (timed)
+		entry->cost.ns += nova_clock_ns() - begun;
+	return plan;
+}
+
 /* Build the entry's plan anew; marks that arrive meanwhile stay. */
 static void
 rebuild(NovaRelCache *cache, NovaRelEntry *entry, Relation rel)
@@ -211,7 +224,7 @@ rebuild(NovaRelCache *cache, NovaRelEntry *entry, Relation rel)
 
 	entry->valid = true;
 	entry->plan = NULL;
-	entry->plan = nova_plan_build(cache->context, rel, cache->options);
+	entry->plan = build(cache, entry, rel);
 	cache->have_dependent |=
 		entry->plan->root != RelationGetRelid(rel) || entry->plan->relids != NIL;
 	set_route(cache, entry, old);
@@ -233,6 +246,8 @@ nova_relcache_get(NovaRelCache *cache, Relation rel)
 	{
 		memset((char *) entry + sizeof(Oid), 0, sizeof(NovaRelEntry) - sizeof(Oid));
 		entry->route.id = NOVA_NO_ROUTE;
+		if (cache->options->stats_interval > 0)
+			nova_cost_start(&entry->cost);
 	}
 	if (!entry->valid)
 	{
@@ -315,14 +330,20 @@ nova_relcache_beside(MemoryContext parent, const NovaOptions *options)
  * Entries of dropped relations would stay for ever.  Those that are marked go
  * once they are the majority; the ones still alive come back when asked for.
  */
+bool
+nova_relcache_sweeps(const NovaRelCache *cache)
+{
+	return unlikely(cache->ninvalid >= SWEEP_MIN) &&
+		   cache->ninvalid >= hash_get_num_entries(cache->relations) / 2;
+}
+
 void
 nova_relcache_sweep(NovaRelCache *cache)
 {
 	HASH_SEQ_STATUS seq;
 	NovaRelEntry *entry;
 
-	if (likely(cache->ninvalid < SWEEP_MIN) ||
-		cache->ninvalid < hash_get_num_entries(cache->relations) / 2)
+	if (!nova_relcache_sweeps(cache))
 		return;
 	hash_seq_init(&seq, cache->relations);
 	while ((entry = hash_seq_search(&seq)) != NULL)
@@ -337,4 +358,46 @@ nova_relcache_sweep(NovaRelCache *cache)
 	}
 	cache->last = NULL;
 	cache->ninvalid = 0;
+}
+
+static NovaBytes
+utf8_name(const char *name)
+{
+	return (NovaBytes){name, (uint32) strlen(name)};
+}
+
+bool
+nova_relcache_tell(NovaRelCache *cache, NovaBatch *batch, uint64 now)
+{
+	HASH_SEQ_STATUS seq;
+	NovaRelEntry *entry;
+	NovaStats others = {.schema = {"", 0}, .table = {"", 0}};
+	bool told = false;
+
+	hash_seq_init(&seq, cache->relations);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		const NovaPlan *plan = entry->plan;
+		NovaStats stats = others;
+
+		if (!nova_cost_settle(&entry->cost, now))
+			continue;
+		stats.changes = entry->cost.changes;
+		stats.ns = entry->cost.ns;
+		nova_cost_told(&entry->cost);
+		told = true;
+		if (plan == NULL || !plan->captured)
+		{
+			others.changes += stats.changes;
+			others.ns += stats.ns;
+			continue;
+		}
+		stats.schema = utf8_name(plan->schema);
+		stats.table = utf8_name(plan->table);
+		nova_batch_stats(batch, &stats);
+	}
+	if (others.changes > 0 || others.ns > 0)
+		nova_batch_stats(batch, &others);
+	nova_batch_flush(batch);
+	return told;
 }

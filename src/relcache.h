@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "batch.h"
+#include "cost.h"
 #include "plan.h"
 
 typedef struct NovaRelCache NovaRelCache;
@@ -32,6 +33,7 @@ typedef struct NovaRelEntry
 	Oid relid; /* hash key */
 	bool valid;
 	NovaPlan *plan;
+	NovaCost cost; /* outlives the plan */
 	NovaRouteState route;
 } NovaRelEntry;
 
@@ -52,7 +54,17 @@ extern NovaRelEntry *nova_relcache_get(NovaRelCache *cache, Relation rel);
  */
 extern NovaRouteState *nova_relcache_topic(NovaRelCache *cache, NovaBytes topic);
 
-/* Forget relations that are gone; call between transactions. */
+/*
+ * Forget relations that are gone; call between transactions.  What they have cost
+ * goes with them: is there something to forget?
+ */
+extern bool nova_relcache_sweeps(const NovaRelCache *cache);
 extern void nova_relcache_sweep(NovaRelCache *cache);
+
+/*
+ * Send what is known of each relation's cost; those not captured are one.  False if
+ * that is nothing.
+ */
+extern bool nova_relcache_tell(NovaRelCache *cache, NovaBatch *batch, uint64 now);
 
 #endif /* NOVA_RELCACHE_H */

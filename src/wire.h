@@ -60,6 +60,17 @@
  *			asked to be told (the option guarded.lsns); op is that of the change.
  *			Topic, schema and table may be empty: not known.
  *
+ *	STATS	'N' bytes16 schema  bytes16 table  u64 changes  u64 nanoseconds
+ *			What a relation has cost the plugin since it was last told: so many
+ *			inserts, updates and deletes, and the time spent on their frames and on
+ *			the relation's plan, estimated; not what reading WAL, reordering and
+ *			sending take.  Schema and table as in ROUTE: a partition that goes by
+ *			its root is the root, and several frames may be of one name.  Both are
+ *			empty for all relations together that are not captured.  Only where the
+ *			relay has asked for it (the option stats.interval.ms), only between
+ *			transactions, behind COMMIT, and in no count and no checksum.  The
+ *			numbers are of a clock: no two streams have the same.
+ *
  * The headers of a record are u16 count, then count times (bytes16 name,
  * nbytes value).
  *
@@ -89,6 +100,7 @@
 #define NOVA_FRAME_SIGNAL     'S'
 #define NOVA_FRAME_CHUNK      'K'
 #define NOVA_FRAME_UNREADABLE 'U'
+#define NOVA_FRAME_STATS      'N'
 
 /* What happened to the row; printable, as Debezium's "op" has it. */
 #define NOVA_OP_CREATE    'c'
@@ -224,6 +236,14 @@ typedef struct NovaUnreadable
 	NovaBytes reason;
 } NovaUnreadable;
 
+typedef struct NovaStats
+{
+	NovaBytes schema;
+	NovaBytes table;
+	uint64_t changes;
+	uint64_t ns;
+} NovaStats;
+
 /* One frame as read: type says which member is set. */
 typedef struct NovaFrame
 {
@@ -239,6 +259,7 @@ typedef struct NovaFrame
 		NovaSignal signal;
 		NovaChunk chunk;
 		NovaUnreadable unreadable;
+		NovaStats stats;
 	} u;
 } NovaFrame;
 
@@ -659,6 +680,30 @@ nova_read_unreadable(NovaCursor *c, NovaUnreadable *u)
 		   nova_get_bytes16(c, &u->table) && nova_get_bytes16(c, &u->reason);
 }
 
+/* STATS */
+static inline size_t
+nova_stats_size(const NovaStats *s)
+{
+	return 1 + 2 * 2 + (size_t) s->schema.len + s->table.len + 2 * 8;
+}
+
+static inline char *
+nova_write_stats(char *p, const NovaStats *s)
+{
+	p = nova_put_u8(p, NOVA_FRAME_STATS);
+	p = nova_put_bytes16(p, s->schema.data, (uint16_t) s->schema.len);
+	p = nova_put_bytes16(p, s->table.data, (uint16_t) s->table.len);
+	p = nova_put_u64(p, s->changes);
+	return nova_put_u64(p, s->ns);
+}
+
+static inline bool
+nova_read_stats(NovaCursor *c, NovaStats *s)
+{
+	return nova_get_bytes16(c, &s->schema) && nova_get_bytes16(c, &s->table) &&
+		   nova_get_u64(c, &s->changes) && nova_get_u64(c, &s->ns);
+}
+
 /*
  * One header of a record's block: call with a cursor over the block after
  * nova_get_u16() took the count, that many times.
@@ -732,6 +777,9 @@ nova_read_frame(NovaCursor *c, NovaFrame *f)
 			break;
 		case NOVA_FRAME_UNREADABLE:
 			ok = nova_read_unreadable(&n, &f->u.unreadable);
+			break;
+		case NOVA_FRAME_STATS:
+			ok = nova_read_stats(&n, &f->u.stats);
 			break;
 		default:
 			return "unknown frame type";

@@ -13,8 +13,9 @@ The one good transaction that comes first has a record for the topic of
 $E2E_TOPIC and ends at GOOD_LSN; what follows it is bad.  So a relay that
 confirms more than GOOD_LSN confirms what it never had.
 
-In the scenario "pings" nothing is bad: a walsender asks for a reply, with a
-position that may be behind what it holds, and asks again when it has the answer.
+In the scenario "good" its plugin is one that knows no stats.interval.ms.  In the
+scenario "pings" nothing is bad: a walsender asks for a reply, with a position that
+may be behind what it holds, and asks again when it has the answer.
 
 In the scenario "standby" it is one of version 16, has no slot, and makes none:
 it waits for its primary.
@@ -120,6 +121,7 @@ class Connection:
     def __init__(self, sock, scenario, log):
         self.sock = sock
         self.standby = scenario == "standby"
+        self.old = scenario == "good"
         self.file = sock.makefile("rb")
         self.pings = scenario == "pings"
         self.good, bad = SCENARIOS[scenario]
@@ -170,6 +172,11 @@ class Connection:
         elif "pg_replication_slots" in text:
             self.row(slot_type="logical", plugin="nova_decoder", database="fake", active_pid=None,
                      wal_status="reserved", confirmed_flush_lsn=f"0/{SLOT_LSN:X}")
+        elif text.startswith("START_REPLICATION") and self.old and "stats.interval.ms" in text:
+            self.log.write("refused stats.interval.ms\n")
+            self.log.flush()
+            self.send(b"E", b'SERROR\0C42601\0Munrecognized option "stats.interval.ms" for output plugin nova_decoder\0\0')
+            self.send(b"Z", b"I")
         elif text.startswith("START_REPLICATION"):
             self.send(b"W", b"\0\0\0")
             if self.good is not None:

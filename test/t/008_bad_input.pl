@@ -311,6 +311,8 @@ my ($server, $relay, $positions) = fake('good');
 $relay->wait_for_line(qr/plugin nova_decoder 9\.9\.9/);
 wait_until('the good transaction is confirmed', sub { highest($positions) == $good_lsn });
 is(scalar(read_topic($kafka, "$prefix.good")), 1, 'the fake server is one: a good transaction arrives');
+like(slurp_file($positions), qr/\Arefused stats\.interval\.ms\n(?!.*refused)/s, 'also from a plugin that cannot tell what tables cost');
+unlike($relay->log_text, qr/stats\.interval\.ms/, 'which is no trouble');
 is($relay->term, 0, 'and the relay stops in order');
 $server->finish;
 

@@ -94,6 +94,21 @@ is(metric('debezium_metrics_TotalNumberOfUpdateEventsSeen'), 10, 'updates');
 is(metric('debezium_metrics_TotalNumberOfDeleteEventsSeen'), 3, 'deletes');
 is(metric('debezium_metrics_NumberOfErroneousEvents'), 0, 'nothing was dropped');
 
+# What each table has cost the plugin: told at a commit, at most once a second.
+my $cost = sub { values_of('nova_plugin_changes_total') };
+my $unseen = 1;
+wait_until('the plugin has told of every change', sub {
+	sql(q{INSERT INTO unseen VALUES (1)});
+	$unseen++;
+	my $c = $cost->();
+	return ($c->{'table="public.a"'} // 0) == 17 && ($c->{'table="public.b"'} // 0) == 7 && ($c->{'table="(not captured)"'} // 0) >= 1;
+});
+is_deeply([ sort keys %{ $cost->() } ], [ map { qq{table="$_"} } '(not captured)', 'public.a', 'public.b' ], 'of each table, and of all others together');
+cmp_ok($cost->()->{'table="(not captured)"'}, '<=', $unseen, 'no more than there were');
+my $spent = values_of('nova_plugin_seconds_total');
+is_deeply([ sort keys %$spent ], [ sort keys %{ $cost->() } ], 'times of the same');
+is(scalar(grep { $_ > 0 && $_ < time - $^T } values %$spent), 3, 'which took some');
+
 # Latency: each transaction once, in one bucket.
 my $commits = metric('nova_transactions_verified_total');
 is(metric('debezium_metrics_NumberOfCommittedTransactions'), $commits, 'transactions, by both names');

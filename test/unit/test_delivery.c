@@ -411,7 +411,9 @@ what_cannot_be_read_counts(void **state)
 
 	d = open_delivery(&fake);
 	fake.sink.bad.policy = BAD_DLQ;
-	partly_unreadable(&p, "{\"a\":1,\"guarded.lsns\":\"0/1,0/2\",\"z\":1}");
+	/* of a newer plugin, which tells of itself */
+	partly_unreadable(&p,
+					  "{\"a\":1,\"guarded.lsns\":\"0/1,0/2\",\"stats.interval.ms\":1000,\"z\":1}");
 	record(&p, "{\"id\":4}");
 	delivery_begin(d, DELIVERY_STREAM);
 	delivery_resume(d, &at);
@@ -431,6 +433,40 @@ what_cannot_be_read_counts(void **state)
 	assert_int_equal(delivery_pump(d), DELIVERY_FAILED);
 	assert_non_null(strstr(delivery_error(d), "with other options of the plugin"));
 	delivery_free(d);
+
+	d = open_delivery(&fake);
+	partly_unreadable(&p, "{\"a\":1,\"guarded.lsns\":\"\",\"stats.interval.ms\":1,\"z\":2}");
+	delivery_begin(d, DELIVERY_STREAM);
+	delivery_resume(d, &at);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_FAILED);
+	delivery_free(d);
+}
+
+/* What tables cost is taken out of the stream, and nothing waits for it. */
+static void
+stats_are_no_records(void **state)
+{
+	const NovaStats stats = {{"s", 1}, {"t", 1}, 64, 40000};
+	FakeSink fake;
+	Delivery *d = open_delivery(&fake);
+	Payload p;
+
+	(void) state;
+	begin(&p);
+	hello_and_route(&p);
+	p.pos = nova_write_stats(p.pos, &stats);
+	delivery_begin(d, DELIVERY_STREAM);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_true(delivery_idle(d));
+	assert_false(delivery_in_transaction(d));
+	assert_int_equal(delivery_position(d).records, 0);
+	assert_int_equal(delivery_counts(d)->records, 0);
+	assert_int_equal(delivery_plugin_times(d)->n, 1);
+	assert_string_equal(delivery_plugin_times(d)->rows[0].table, "s.t");
+	assert_int_equal(delivery_plugin_times(d)->rows[0].ns, 40000);
+	delivery_free(d);
 }
 
 int
@@ -442,6 +478,7 @@ main(void)
 		cmocka_unit_test(damaged_chunks),
 		cmocka_unit_test(bytes_are_counted),
 		cmocka_unit_test(what_cannot_be_read_counts),
+		cmocka_unit_test(stats_are_no_records),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);

@@ -100,6 +100,15 @@ commit(Writer *w)
 	commit_with(w, w->records, CRC32C_FINAL(w->crc), 2000);
 }
 
+/* Of no transaction: it is not summed up. */
+static void
+stats(Writer *w)
+{
+	NovaStats s = {text("public"), text("t"), 64, 40000};
+
+	w->pos = nova_write_stats(w->pos, &s);
+}
+
 static void
 signal_frame(Writer *w)
 {
@@ -293,6 +302,63 @@ a_change_that_cannot_be_read(void **state)
 	commit(&w);
 	expect(&r, &w, "C.");
 	assert_false(r.in_transaction);
+	frame_free(&r);
+}
+
+static void
+stats_between_transactions(void **state)
+{
+	Writer w;
+	FrameReader r = {0};
+	NovaFrame f;
+	NovaCursor c;
+
+	(void) state;
+	begin(&w);
+	stats(&w);
+	for (size_t len = 0; len < (size_t) (w.pos - w.bytes); len++)
+	{
+		c = (NovaCursor){w.bytes, len};
+		assert_non_null(nova_read_frame(&c, &f));
+	}
+	c = (NovaCursor){w.bytes, (size_t) (w.pos - w.bytes)};
+	assert_null(nova_read_frame(&c, &f));
+	assert_int_equal(c.remaining, 0);
+	assert_memory_equal(f.u.stats.schema.data, "public", 6);
+	assert_memory_equal(f.u.stats.table.data, "t", 1);
+	assert_int_equal(f.u.stats.changes, 64);
+	assert_int_equal(f.u.stats.ns, 40000);
+	/* first of all, alone, and in a payload with others; in no count and no checksum */
+	frame_stream_begin(&r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	stats(&w);
+	expect(&r, &w, "HN.");
+	assert_false(r.in_transaction);
+	begin(&w);
+	stats(&w);
+	stats(&w);
+	expect(&r, &w, "NN.");
+	begin(&w);
+	route(&w, 0, "t");
+	record(&w, 0, 0, "k", "1");
+	commit(&w);
+	stats(&w);
+	record(&w, 0, 0, "k", "2");
+	commit(&w);
+	expect(&r, &w, "TRCNRC.");
+	/* the snapshot's way of it, and the middle of a transaction */
+	begin(&w);
+	record(&w, 0, 0, "k", "3");
+	stats(&w);
+	expect(&r, &w, "R!");
+	assert_non_null(strstr(r.error, "STATS within a transaction"));
+	frame_chunk_begin(&r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	stats(&w);
+	expect(&r, &w, "H!");
+	assert_non_null(strstr(r.error, "STATS in a snapshot"));
 	frame_free(&r);
 }
 
@@ -572,6 +638,7 @@ main(void)
 		cmocka_unit_test(placed_records),
 		cmocka_unit_test(a_transaction_over_payloads),
 		cmocka_unit_test(a_change_that_cannot_be_read),
+		cmocka_unit_test(stats_between_transactions),
 		cmocka_unit_test(values_that_go_on),
 		cmocka_unit_test(order_is_checked),
 		cmocka_unit_test(commits_are_checked),
