@@ -396,8 +396,8 @@ tell_stats(NovaState *state)
 	if (state->stats_told > 0 && now - state->stats_told < interval &&
 		!nova_relcache_sweeps(state->relcache))
 		return;
-	if (nova_relcache_tell(state->relcache, &state->batch, now))
-		state->stats_told = now;
+	state->stats_told = now;
+	nova_relcache_tell(state->relcache, &state->batch, now);
 }
 
 static void

@@ -366,7 +366,7 @@ utf8_name(const char *name)
 	return (NovaBytes){name, (uint32) strlen(name)};
 }
 
-bool
+void
 nova_relcache_tell(NovaRelCache *cache, NovaBatch *batch, uint64 now)
 {
 	HASH_SEQ_STATUS seq;
@@ -398,6 +398,6 @@ nova_relcache_tell(NovaRelCache *cache, NovaBatch *batch, uint64 now)
 	}
 	if (others.changes > 0 || others.ns > 0)
 		nova_batch_stats(batch, &others);
-	nova_batch_flush(batch);
-	return told;
+	if (told)
+		nova_batch_flush(batch);
 }
