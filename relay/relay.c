@@ -803,6 +803,7 @@ new_position(Relay *r)
 	DeliveryPosition at = {.lsn = pgstream_server(r->pg)->confirmed_lsn};
 
 	r->committed = (TxnPosition){.lsn = at.lsn};
+	r->position = at.lsn;
 	delivery_begin(r->delivery, DELIVERY_STREAM);
 	delivery_resume(r->delivery, &at);
 }
