@@ -567,7 +567,8 @@ nova_batch_commit(NovaBatch *batch, NovaCommit *commit)
 	if (!batch->text)
 	{
 		write_commit(batch, commit);
-		if (batch->hold_us == 0 || batch->out.buf->len >= batch->full_at)
+		/* a write that ends between transactions is of more use than a full one */
+		if (batch->hold_us == 0 || batch->out.buf->len >= batch->full_at - batch->full_at / 8)
 			send_write(batch);
 		else if (batch->held == 0)
 			batch->held = GetCurrentTimestamp();
