@@ -121,7 +121,7 @@ $relay->wait_for_line(qr/the spool is empty: Kafka has everything/);
 is(scalar spool_files(), 0, 'nothing is left of it');
 load_wait($load, 1);
 wait_confirmed($node, 'nova_spool');
-load_verify($node, $kafka, $prefix, 'killed while Kafka is away');
+my $repeats = load_verify($node, $kafka, $prefix, 'killed while Kafka is away')->{repeats};
 is($relay->term, 0, 'the relay stops in order');
 
 ###############################################################################
@@ -151,7 +151,7 @@ is($node->safe_psql('postgres',
 kafka_returns();
 $relay->wait_for_line(qr/the spool is empty/);
 wait_confirmed($node, 'nova_spool');
-load_verify($node, $kafka, $prefix, 'a full disk');
+is(load_verify($node, $kafka, $prefix, 'a full disk')->{repeats}, $repeats, 'and nothing comes twice');
 is($relay->term, 0, 'the relay stops in order');
 
 ###############################################################################
@@ -193,12 +193,19 @@ for my $case (
 	restore_files($kept);
 }
 
+# Another relay would leave out what only the spool has.
+kafka_returns();
+my $elsewhere = start_relay('elsewhere', $node, $kafka,
+	config('slot.name' => 'nova_spool', 'nova.spool.dir' => "$dir-elsewhere"));
+relay_fails($elsewhere,
+	qr/stopping: PostgreSQL: slot "nova_spool": everything up to LSN \S+ is delivered, but .* in its spool .*/,
+	'a relay of another host');
+
 # A crash may leave half an entry, which was never confirmed.
 append_to_file((spool_files())[-1], 'x' x 100);
 write_rows(3);
 $relay = start_relay('spool', $node, $kafka, config());
 $relay->wait_for_line(qr/its last 100 bytes are no whole transaction/);
-kafka_returns();
 $relay->wait_for_line(qr/the spool is empty/);
 wait_confirmed($node, 'nova_spool', write_rows());
 load_verify($node, $kafka, $prefix, 'torn at the end');
@@ -214,7 +221,7 @@ isnt(scalar spool_files(), 0, 'it is kept');
 unlink spool_files();
 $relay = start_relay('spool', $node, $kafka, config());
 wait_confirmed($node, 'nova_spool', write_rows());
-load_verify($node, $kafka, $prefix, 'by hand');
+pass('without it there is nothing to refuse');
 is($relay->term, 0, 'the relay stops in order');
 
 done_testing();
