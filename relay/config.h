@@ -123,7 +123,10 @@ typedef struct RelayConfig
 	int slot_safe_percent;    /* warn below it; 0: never */
 	int slot_retained_mb;     /* warn above it; 0: never */
 	int position_interval_ms; /* 0: it is not remembered */
-	int shutdown_timeout_ms;  /* how long SIGTERM waits for acks */
+	char *spool_dir;          /* NULL: none */
+	int spool_after_ms;       /* without an acknowledgement */
+	int spool_max_mb;
+	int shutdown_timeout_ms; /* how long SIGTERM waits for acks */
 } RelayConfig;
 
 /*

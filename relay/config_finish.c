@@ -727,6 +727,30 @@ finish_takeover(Ctx *ctx)
 	return true;
 }
 
+/* What is confirmed because of the spool must be known for it by other relays, and last. */
+static bool
+finish_spool(Ctx *ctx)
+{
+	RelayConfig *cfg = ctx->cfg;
+
+	if (cfg->spool_dir != NULL && cfg->spool_dir[0] == '\0')
+		cfg->spool_dir = NULL;
+	if (cfg->spool_dir == NULL)
+		return true;
+	if (cfg->exactly_once)
+		return config_fail(ctx, "nova.spool.dir: is not possible with exactly once, where Kafka "
+								"alone has the position; remove one of them");
+	if (cfg->position_interval_ms == 0)
+		return config_fail(ctx,
+						   "nova.spool.dir: needs nova.position.interval.ms above 0: without a "
+						   "position in Kafka another relay would not notice what only the spool "
+						   "has");
+	if (cfg->slot_drop_on_stop)
+		return config_fail(ctx, "nova.spool.dir: is not possible with slot.drop.on.stop=true: the "
+								"spool would have no slot to go on from; remove one of them");
+	return true;
+}
+
 bool
 config_finish(Ctx *ctx)
 {
@@ -741,5 +765,5 @@ config_finish(Ctx *ctx)
 	return finish_delivery(ctx) && finish_masks(ctx) && finish_schemas(ctx) &&
 		   finish_overrides(ctx) && config_finish_transforms(ctx) && finish_context_headers(ctx) &&
 		   finish_stores(ctx) && finish_jaas(ctx) && config_finish_groups(ctx) &&
-		   finish_hosts(ctx) && finish_takeover(ctx);
+		   finish_hosts(ctx) && finish_takeover(ctx) && finish_spool(ctx);
 }

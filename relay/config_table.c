@@ -264,6 +264,28 @@ const Option config_options[] = {
 	 .help = "How often at the most the position goes to nova.state.topic; no more than that is "
 			 "confirmed to PostgreSQL. 0: it is not remembered, and a slot that was made anew "
 			 "is not noticed."},
+	{.key = "nova.spool.dir",
+	 .flags = OPT_EMPTY_OK,
+	 FIELD(spool_dir),
+	 .help = "Directory of this relay alone where changes are kept, and then confirmed to "
+			 "PostgreSQL, while Kafka is away for long. Empty: none; the slot keeps the WAL. "
+			 "Weakens what is promised when a host is lost: docs/operations.md."},
+	{.key = "nova.spool.after.ms",
+	 .type = TYPE_INT,
+	 .deflt = "60000",
+	 .min = 100,
+	 .max = 86400000,
+	 FIELD(spool_after_ms),
+	 .help = "With nova.spool.dir: how long Kafka must have acknowledged nothing of what it was "
+			 "given before that begins."},
+	{.key = "nova.spool.max.mb",
+	 .type = TYPE_INT,
+	 .deflt = "10240",
+	 .min = 1,
+	 .max = INT_MAX,
+	 FIELD(spool_max_mb),
+	 .help = "With nova.spool.dir: how large it may become; then nothing more is read, as without "
+			 "it."},
 	{.key = "publication.name",
 	 .help = "Only what this publication publishes is captured: its tables, operations, rows and "
 			 "columns. nova needs none, so that it need not exist unless "

@@ -62,6 +62,7 @@ struct Delivery
 	DeliveryChannel *from; /* the payload's */
 	Buffer *payload;       /* being worked off; we hold one reference */
 	bool payload_end;      /* the reader is through with it */
+	DeliveryKept kept;     /* what it is, if it was kept */
 
 	NovaRecord run[RUN_RECORDS];
 	size_t run_next; /* records before it are accepted */
@@ -179,7 +180,8 @@ delivery_listen(Delivery *d, DeliveryListener listener)
 static void
 set_sifting(Delivery *d)
 {
-	d->sifting = d->watching || d->samples != NULL || d->left_to_skip > 0;
+	d->sifting =
+		d->watching || d->samples != NULL || d->left_to_skip > 0 || d->kept == DELIVERY_KEPT_HAD;
 }
 
 void
@@ -255,6 +257,13 @@ delivery_take(Delivery *d, unsigned channel, char *message, BufferFree free_fn, 
 	d->from->whole = false;
 	frame_payload_begin(&d->from->reader, payload, len, lsn);
 	return true;
+}
+
+void
+delivery_kept(Delivery *d, DeliveryKept what)
+{
+	d->kept = what;
+	set_sifting(d);
 }
 
 static bool
@@ -668,7 +677,7 @@ options_checksum(NovaBytes options)
 static bool
 take_hello(Delivery *d, const NovaHello *hello)
 {
-	if (d->from != &d->channels[DELIVERY_STREAM])
+	if (d->from != &d->channels[DELIVERY_STREAM] || d->kept == DELIVERY_KEPT_PREAMBLE)
 		return true;
 	d->options = options_checksum(hello->options);
 	if (d->left_to_skip > 0 && d->options != d->resumed.options)
@@ -690,6 +699,8 @@ take_hello(Delivery *d, const NovaHello *hello)
 static bool
 is_skipped(Delivery *d)
 {
+	if (d->kept == DELIVERY_KEPT_HAD)
+		return true;
 	if (d->left_to_skip == 0 || d->from != &d->channels[DELIVERY_STREAM])
 		return false;
 	d->left_to_skip--;
@@ -716,7 +727,8 @@ is_left_out(Delivery *d, const NovaRecord *r)
 static void
 take_signal(Delivery *d, const NovaSignal *signal)
 {
-	if (d->listener.signal != NULL && d->from == &d->channels[DELIVERY_STREAM])
+	if (d->listener.signal != NULL && d->kept != DELIVERY_KEPT_HAD &&
+		d->from == &d->channels[DELIVERY_STREAM])
 		d->listener.signal(d->listener.arg, signal, d->payload->lsn);
 }
 
@@ -819,6 +831,10 @@ end_payload(Delivery *d)
 	tracker_end(&d->tracker);
 	if (d->tracker.next == unit)
 		latency_fold(&d->latency, unit);
+	if (d->kept == DELIVERY_KEPT_PREAMBLE)
+		frame_transaction_begin(&d->from->reader);
+	if (d->kept != DELIVERY_KEPT_NEW)
+		delivery_kept(d, DELIVERY_KEPT_NEW);
 	buffer_drop(&d->pool, d->payload, 1);
 	d->payload = NULL;
 	d->run_buf = NULL;

@@ -155,6 +155,17 @@ extern void delivery_begin(Delivery *d, unsigned channel);
 extern bool delivery_take(Delivery *d, unsigned channel, char *message, BufferFree free_fn,
 						  const char *payload, size_t len, uint64_t lsn);
 
+/* Of a payload that was kept, and comes a second time. */
+typedef enum DeliveryKept
+{
+	DELIVERY_KEPT_NEW,
+	DELIVERY_KEPT_HAD,     /* the sink had its records before: they are left out */
+	DELIVERY_KEPT_PREAMBLE /* no part of the stream: HELLO, and the routes it has announced */
+} DeliveryKept;
+
+/* At once after delivery_take() of such a payload. */
+extern void delivery_kept(Delivery *d, DeliveryKept what);
+
 extern DeliveryStatus delivery_pump(Delivery *d);
 
 /* The server has nothing before lsn: confirm it too, if nothing is in flight. */

@@ -45,6 +45,13 @@ frame_payload_begin(FrameReader *r, const char *data, size_t len, uint64_t lsn)
 	r->crc_pos = data;
 }
 
+void
+frame_transaction_begin(FrameReader *r)
+{
+	r->crc = CRC32C_INIT;
+	r->summed = 0;
+}
+
 /* Words for the frame type in an error: the byte itself if it is printable. */
 static void
 describe_type(const NovaCursor *at, char out[16])

@@ -76,6 +76,12 @@ extern void frame_payload_begin(FrameReader *r, const char *data, size_t len, ui
 
 extern FrameStatus frame_next(FrameReader *r, NovaFrame *frame);
 
+/*
+ * At the end of a payload: what came so far is of no transaction, and under no
+ * checksum.  For routes that are told again, outside of their stream.
+ */
+extern void frame_transaction_begin(FrameReader *r);
+
 extern void frame_free(FrameReader *r);
 
 #endif /* NOVA_RELAY_FRAME_H */

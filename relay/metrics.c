@@ -225,6 +225,13 @@ static const Metric metrics[] = {
 	GAUGE("slot_wal_low", VALUE_BOOL, slot_wal_low,
 		  "Is there less than nova.slot.safe.percent of that left, or more kept than "
 		  "nova.slot.retained.mb?"),
+	GAUGE("spooling", VALUE_BOOL, spooling,
+		  "Does what is received go to nova.spool.dir, because Kafka is away or was?"),
+	GAUGE("spool_full", VALUE_BOOL, spool_full, "Does that take no more?"),
+	GAUGE("spool_bytes", VALUE_U64, spool_bytes, "Bytes of its files."),
+	GAUGE("spool_entries", VALUE_U64, spool_entries, "Payloads in these."),
+	GAUGE("spool_oldest_seconds", VALUE_MS, spool_oldest_ms,
+		  "Age of the oldest file; absent without one."),
 	GAUGE("snapshot_rows", VALUE_U64, snapshot_rows, "Rows of the snapshot read so far."),
 	GAUGE("snapshot_rows_expected", VALUE_KNOWN, snapshot_row_estimate,
 		  "Rows of all its tables, as their statistics have them; absent while that is not known."),

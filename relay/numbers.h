@@ -84,6 +84,12 @@ typedef struct Numbers
 	int64_t slot_safe_bytes;     /* that may still be written; -1: no limit, or not known */
 	bool slot_wal_low;
 
+	bool spooling; /* what is received goes to local disk */
+	bool spool_full;
+	uint64_t spool_bytes;
+	uint64_t spool_entries;
+	int64_t spool_oldest_ms; /* its age; -1: nothing is there */
+
 	bool snapshot_running;
 	bool snapshot_completed; /* by this process */
 	uint64_t snapshot_tables;

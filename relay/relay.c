@@ -38,6 +38,17 @@
  * (plan_cut).  An aborted transaction is a stream that broke off: what was
  * received is dropped, and comes again from the last committed position on.
  *
+ * Spool.  When Kafka acknowledges nothing for nova.spool.after.ms, the stream is
+ * ended and begun again (REOPEN), from what is safe on, and from there goes to local
+ * disk (spool.h) instead of to the delivery: so the spool has everything that Kafka
+ * has not, also what is in flight, and only transactions that are whole and on the
+ * disk are confirmed.  Once Kafka takes records again, the delivery is fed from its
+ * front while the stream goes on to its end, and when it has nothing left the stream
+ * goes to the delivery again.  Its files go when all of it is acknowledged and the
+ * state topic has its end for a position; until then neither that position nor what
+ * is confirmed passes its end.  So either one beyond it says that somebody else has
+ * gone on without what is in it, which is then not delivered any more.
+ *
  * Traps: back-pressure means that libpq's socket is not polled for reading, so
  * nothing but our own timer keeps the walsender from timing us out.  Memory is
  * bounded by the sink's queue and by LENT_BYTES_MAX, because one slow record
@@ -72,6 +83,7 @@
 #include "slot.h"
 #include "snapplan.h"
 #include "snapshot.h"
+#include "spool.h"
 #include "sqltext.h"
 #include "state.h"
 #include "stopsignal.h"
@@ -100,6 +112,10 @@
 #define LOST_WAIT_MS        1000  /* before producers that cannot go on are made anew */
 #define UNDO_MS             10000 /* for dropping the slot of a snapshot that is cut off */
 
+#define SPOOL_PER_TURN      256  /* more than is appended: it is to become empty */
+#define SPOOL_RETRY_MS      1000 /* when it is full */
+#define SPOOL_ADVANCE_MS    1000 /* between two entries of a quiet database */
+
 #define STANDBY_POLL_MIN_MS 50 /* doubles from look to look */
 #define STANDBY_POLL_MAX_MS 500
 
@@ -117,6 +133,7 @@ typedef enum RelayState
 	STATE_CREATE,
 	STATE_SNAPSHOT,
 	STATE_DONE,
+	STATE_REOPEN,
 	STATE_STREAM,
 	STATE_PAUSED,
 	STATE_DRAIN,
@@ -210,6 +227,21 @@ typedef struct Relay
 	uint64_t saving_position; /* in the record that is being written; 0: none */
 	int64_t next_position;
 	bool position_kept; /* there is one in the topic */
+
+	/* the spool */
+	Spool *spool;           /* NULL: none */
+	bool spooling;          /* what is received goes there */
+	int64_t quiet_since;    /* nothing was acknowledged since, though something was in flight */
+	uint64_t spool_until;   /* it is to have everything up to there: that comes again */
+	uint64_t spool_mark;    /* of the delivery, when the spool had nothing left */
+	uint64_t spool_floor;   /* confirmed because of a spool that is gone */
+	char *spool_message;    /* that there is no room for */
+	CopyDataMessage parsed; /* the same */
+	int64_t spool_retry;
+	bool spool_full_told;
+	int64_t next_advance;
+	int64_t spool_began;
+	uint64_t spool_sent; /* the delivery's count of records when that began */
 
 	bool readable; /* libpq's socket, this turn */
 	bool blocked;  /* back-pressure: do not read */
@@ -446,6 +478,112 @@ judge_snapshot(Relay *r, PgStatus status)
 }
 
 /*
+ * The spool
+ */
+
+static bool
+spool_holds(const Relay *r)
+{
+	return r->spool != NULL && spool_end(r->spool) != 0;
+}
+
+/* Acknowledges nothing of what it was given; a signal that is held is not its fault. */
+static bool
+kafka_is_away(const Relay *r)
+{
+	return delivery_in_flight(r->delivery) > delivery_held(r->delivery) &&
+		   r->now - r->quiet_since >= r->cfg->spool_after_ms;
+}
+
+static void
+fail_spool(Relay *r)
+{
+	fail(r, "%s", spool_error(r->spool));
+}
+
+/* In an order that is known, of which Kafka remembers the beginning. */
+static bool
+may_spool(const Relay *r)
+{
+	return r->spool != NULL && !r->spooling && r->loaded && r->remembers && r->position_kept &&
+		   kafka_is_away(r);
+}
+
+/* Nothing in flight is nothing to wait for.  And when is it to be asked again? */
+static void
+watch_kafka(Relay *r)
+{
+	if (delivery_in_flight(r->delivery) <= delivery_held(r->delivery))
+		r->quiet_since = r->now;
+	else if (r->spool != NULL && !r->spooling)
+		wake_by(r, r->quiet_since + r->cfg->spool_after_ms);
+}
+
+static void
+begin_spooling(Relay *r)
+{
+	log_warn("Kafka has acknowledged nothing for %" PRId64 " ms, and %" PRIu64
+			 " records wait for it: from LSN " LSN_FORMAT
+			 " on changes are kept in the spool %s, and confirmed to PostgreSQL once they are on "
+			 "this disk; up to %d MB",
+			 r->now - r->quiet_since, delivery_in_flight(r->delivery),
+			 LSN_ARGS(spool_holds(r) ? spool_end(r->spool) : delivery_safe_lsn(r->delivery)),
+			 r->cfg->spool_dir, r->cfg->spool_max_mb);
+	r->spooling = true;
+	r->spool_full_told = false;
+	r->spool_began = r->now;
+	r->spool_sent = delivery_counts(r->delivery)->records;
+	r->spool_until = delivery_received_lsn(r->delivery);
+	increment_interrupt(r->increment);
+}
+
+/* Once for each time that it fills up. */
+static void
+take_full_spool(Relay *r)
+{
+	r->blocked = true;
+	r->spool_retry = r->now + SPOOL_RETRY_MS;
+	if (r->spool_full_told)
+		return;
+	r->spool_full_told = true;
+	log_warn("%s; nothing more is read, and slot %s keeps the WAL from LSN " LSN_FORMAT
+			 " on, until Kafka takes records or there is room",
+			 spool_error(r->spool), r->cfg->slot_name, LSN_ARGS(r->confirmed_lsn));
+}
+
+/* The message that was received last, or again one that there was no room for. */
+static void
+append_to_spool(Relay *r)
+{
+	switch (spool_append(r->spool, r->parsed.payload, r->parsed.payload_len, r->parsed.lsn,
+						 delivery_received_lsn(r->delivery), r->now))
+	{
+		case SPOOL_OK:
+			pgstream_free_message(r->spool_message);
+			r->spool_message = NULL;
+			r->blocked = false;
+			break;
+		case SPOOL_FULL:
+			take_full_spool(r);
+			break;
+		default:
+			fail_spool(r);
+			break;
+	}
+}
+
+/* A quiet database, of which nothing waits to be appended. */
+static void
+advance_spool(Relay *r)
+{
+	if (r->now < r->next_advance || r->spool_message != NULL || !r->streaming)
+		return;
+	r->next_advance = r->now + SPOOL_ADVANCE_MS;
+	if (spool_advance(r->spool, r->ping_lsn, r->now) == SPOOL_FAILED)
+		fail_spool(r);
+}
+
+/*
  * Feedback
  */
 
@@ -457,24 +595,29 @@ judge_snapshot(Relay *r, PgStatus status)
 static void
 adopt_ping(Relay *r)
 {
-	if (r->ping_lsn != 0)
+	if (r->ping_lsn != 0 && r->spooling)
+		advance_spool(r);
+	else if (r->ping_lsn != 0)
 		(void) delivery_adopt(r->delivery, r->ping_lsn);
 }
 
 /*
- * What may be confirmed: safe in Kafka, and its position remembered there.  A slot behind
- * the beginning of a transaction of which Kafka has a part would be the end of it, even
+ * What may be confirmed: safe in Kafka, and its position remembered there; or on the
+ * disk, in a spool that is not delivered yet.  A slot behind the beginning of a
+ * transaction of which Kafka has a part (exactly once) would be the end of it, even
  * where that part is all of its records: a start could not tell.
  */
 static uint64_t
 confirmable(const Relay *r)
 {
-	uint64_t safe = delivery_safe_lsn(r->delivery);
+	uint64_t lsn = delivery_safe_lsn(r->delivery);
 	uint64_t limit = r->partial > r->position ? r->partial : r->position;
 
-	if (r->partial != 0)
-		return safe < limit ? safe : limit;
-	return !r->remembers || safe < r->position ? safe : r->position;
+	if ((r->remembers || r->partial != 0) && limit < lsn)
+		lsn = limit;
+	if (r->spool != NULL && spool_durable(r->spool) > 0)
+		lsn = spool_durable(r->spool);
+	return lsn > r->spool_floor ? lsn : r->spool_floor;
 }
 
 static void
@@ -528,6 +671,13 @@ take_data(Relay *r, char *message, const CopyDataMessage *m)
 	r->repeated_ping = 0;
 	if (m->lsn > r->written_lsn)
 		r->written_lsn = m->lsn;
+	if (r->spooling)
+	{
+		r->spool_message = message;
+		r->parsed = *m;
+		append_to_spool(r);
+		return;
+	}
 	if (!delivery_take(r->delivery, DELIVERY_STREAM, message, pgstream_free_message, m->payload,
 					   m->payload_len, m->lsn))
 	{
@@ -825,8 +975,9 @@ start_again(Relay *r)
 static void
 take_lost(Relay *r, const char *why)
 {
-	bool again = r->sink->lost && (r->state == STATE_STREAM || r->state == STATE_PAUSED ||
-								   (r->state == STATE_CONNECT && r->stream_began > 0));
+	bool again = r->sink->lost &&
+				 (r->state == STATE_STREAM || r->state == STATE_REOPEN ||
+				  r->state == STATE_PAUSED || (r->state == STATE_CONNECT && r->stream_began > 0));
 
 	if (r->state == STATE_FAILED || r->state == STATE_END)
 		return;
@@ -923,13 +1074,22 @@ turn_connect(Relay *r)
 
 	if (!r->connecting)
 	{
+		/* nobody waits for a Kafka that is away, once it can be done without */
+		if (may_spool(r))
+			begin_spooling(r);
 		/* it was asked for before the first stream: there is nothing to keep alive */
 		if (is_paused(r) && r->stream_began == 0)
 		{
 			enter(r, STATE_PAUSED);
 			return;
 		}
-		if (!pump(r) || !delivery_idle(r->delivery) || delivery_held(r->delivery) > 0)
+		if ((!pump(r) || !delivery_idle(r->delivery) || delivery_held(r->delivery) > 0) &&
+			!r->spooling)
+		{
+			watch_kafka(r);
+			return;
+		}
+		if (r->state != STATE_CONNECT)
 			return;
 		if (r->now < r->retry_at)
 		{
@@ -1030,10 +1190,155 @@ topics_ready(Relay *r)
 	return false;
 }
 
+/*
+ * The spool's front
+ */
+
+static void
+sync_spool(Relay *r)
+{
+	if (r->spool == NULL || r->state == STATE_FAILED || r->state == STATE_END)
+		return;
+	if (r->now >= spool_sync_due(r->spool) && !spool_sync(r->spool))
+		fail_spool(r);
+	wake_by(r, spool_sync_due(r->spool));
+}
+
+/* Everything of the stream that the delivery was given is on the disk, or safe. */
+static bool
+spool_covers(const Relay *r)
+{
+	return r->spooling && spool_durable(r->spool) >= delivery_received_lsn(r->delivery);
+}
+
+static bool
+mark_is_reached(void *arg, uint64_t mark)
+{
+	const Relay *r = arg;
+
+	return delivery_reached(r->delivery, mark);
+}
+
+static void
+clear_spool(Relay *r)
+{
+	const uint64_t end = spool_durable(r->spool);
+
+	if (end > r->spool_floor)
+		r->spool_floor = end;
+	if (!spool_clear(r->spool))
+		fail_spool(r);
+	else if (end > 0)
+		log_info("the spool is empty: Kafka has everything up to LSN " LSN_FORMAT, LSN_ARGS(end));
+}
+
+/* Files that Kafka has go, and all of them once the state topic has the position, too. */
+static void
+clean_spool(Relay *r)
+{
+	if (r->spool == NULL || spool_numbers(r->spool).bytes == 0 || r->state == STATE_FAILED ||
+		r->state == STATE_END)
+		return;
+	if (spool_drop_done(r->spool, mark_is_reached, r) > 0 && r->spool_message != NULL)
+	{
+		r->spool_retry = r->now;
+		wake_by(r, r->now);
+	}
+	if (r->spooling)
+		return;
+	/* of what has no commit nothing was confirmed */
+	if (!spool_holds(r) || (delivery_reached(r->delivery, r->spool_mark) &&
+							(!r->remembers || r->position >= spool_end(r->spool))))
+		clear_spool(r);
+}
+
+/* The spool has nothing left: what is received goes to the delivery again. */
+static void
+end_spooling(Relay *r)
+{
+	r->spooling = false;
+	r->blocked = false;
+	r->spool_mark = delivery_mark(r->delivery);
+	log_info("the spool is delivered: %" PRIu64 " records in %.1f s; what is received goes to "
+			 "Kafka again",
+			 delivery_counts(r->delivery)->records - r->spool_sent,
+			 (double) (r->now - r->spool_began) / 1000.0);
+	if (!spool_streams(r->spool))
+		delivery_begin(r->delivery, DELIVERY_STREAM);
+	if (r->spool_message != NULL)
+	{
+		char *message = r->spool_message;
+
+		r->spool_message = NULL;
+		take_data(r, message, &r->parsed);
+	}
+}
+
+static void
+give_from_spool(Relay *r, const SpoolItem *item)
+{
+	if (item->begins)
+		delivery_begin(r->delivery, DELIVERY_STREAM);
+	if (!delivery_take(r->delivery, DELIVERY_STREAM, item->data, free, item->data, item->len,
+					   item->lsn))
+	{
+		free(item->data);
+		fail(r, "out of memory at LSN " LSN_FORMAT "; nothing behind it is confirmed",
+			 LSN_ARGS(item->lsn));
+		return;
+	}
+	delivery_kept(r->delivery, item->preamble ? DELIVERY_KEPT_PREAMBLE
+							   : item->had    ? DELIVERY_KEPT_HAD
+											  : DELIVERY_KEPT_NEW);
+}
+
+/* From the front to Kafka, if it takes records. */
+static void
+drain_spool(Relay *r)
+{
+	/* what is remembered may say that somebody else has gone on */
+	if (!pump(r) || r->state != STATE_STREAM || !r->loaded || kafka_is_away(r) || !topics_ready(r))
+		return;
+	for (int i = 0; i < SPOOL_PER_TURN && r->state == STATE_STREAM; i++)
+	{
+		SpoolItem item;
+
+		if (!pump(r) || r->state != STATE_STREAM)
+			return;
+		if (increment_emit(r->increment))
+			continue;
+		switch (spool_next(r->spool, delivery_mark(r->delivery), &item))
+		{
+			case SPOOL_READ:
+				give_from_spool(r, &item);
+				break;
+			case SPOOL_EMPTY:
+				if (spool_end(r->spool) >= r->spool_until || r->spool_message != NULL)
+					end_spooling(r);
+				return;
+			default:
+				fail_spool(r);
+				return;
+		}
+	}
+	wake_by(r, r->now);
+}
+
+/*
+ * The state topic
+ */
+
 /* What the runs before left in the state topic; what this one did it knows itself. */
 static void
 turn_recall(Relay *r)
 {
+	/* the spool says what is needed for reading on: advance_load() sees to the rest */
+	if (r->spooling)
+	{
+		r->recalled = true;
+		enter(r, STATE_DECIDE);
+		return;
+	}
 	if (r->saving || !topics_ready(r))
 		return;
 	if (r->store != NULL && !r->recalled && recalls(r))
@@ -1077,6 +1382,9 @@ begin_save(Relay *r, char **text, char *fresh, const char **member)
 static SlotMemory
 memory(const Relay *r)
 {
+	if (spool_holds(r))
+		return (SlotMemory){spool_owner(r->spool)->system_id, spool_owner(r->spool)->timeline,
+							spool_end(r->spool)};
 	if (r->store != NULL && r->remembers)
 		return (SlotMemory){r->remembered.system_id, r->remembered.timeline,
 							r->remembered.position};
@@ -1125,6 +1433,25 @@ position_allows(Relay *r)
 	}
 }
 
+/* Nobody else has delivered anything behind the spool: the state topic would have it. */
+static bool
+spool_follows(Relay *r)
+{
+	r->position = r->remembered.position;
+	if (r->remembered.position <= spool_end(r->spool))
+		return true;
+	fail(
+		r,
+		"spool %s: it ends at LSN " LSN_FORMAT
+		", but by state topic %s everything up to " LSN_FORMAT
+		" is delivered: another relay has gone on without it; nothing of it is delivered, for that "
+		"could put old states behind newer ones; see docs/operations.md, \"A spool that is "
+		"refused\"",
+		r->cfg->spool_dir, LSN_ARGS(spool_end(r->spool)), r->cfg->state_topic,
+		LSN_ARGS(r->remembered.position));
+	return false;
+}
+
 /*
  * Without an initial snapshot the stream waits for nothing that is remembered: the
  * state topic need not be there, nor a broker that answers.
@@ -1133,8 +1460,9 @@ static void
 advance_load(Relay *r)
 {
 	/* else RECALL has it, or will */
-	if (r->loaded || r->store == NULL || r->cfg->snapshot_mode != SNAPSHOT_NO_DATA ||
-		r->cfg->exactly_once || (!r->loading && !r->streaming))
+	if (r->loaded || r->store == NULL ||
+		(r->cfg->snapshot_mode != SNAPSHOT_NO_DATA && !r->spooling) || r->cfg->exactly_once ||
+		(!r->loading && !r->streaming))
 		return;
 	if (!r->loading)
 		state_read(r->store, false);
@@ -1143,7 +1471,15 @@ advance_load(Relay *r)
 		return;
 	take_record(r);
 	state_close(r->store);
+	if (spool_holds(r) && !spool_follows(r))
+		return;
 	load_jobs(r);
+	/* that the slot is where the spool ends was seen before the stream began */
+	if (spool_holds(r))
+	{
+		wake_by(r, r->now);
+		return;
+	}
 	/* the slot may have been dropped by now, as it was asked */
 	if (r->streaming && !r->draining_stream)
 		(void) position_allows(r);
@@ -1223,14 +1559,30 @@ position_is_foreign(const Relay *r)
 		   strcmp(r->remembered.timeline, server->timeline) != 0;
 }
 
+/* Everything before it is in Kafka.  It does not pass the end of a spool that is there. */
+static uint64_t
+rememberable(const Relay *r)
+{
+	uint64_t safe = delivery_safe_lsn(r->delivery);
+
+	if (!spool_holds(r))
+		return safe;
+	if (!r->spooling && delivery_reached(r->delivery, r->spool_mark))
+		return spool_end(r->spool);
+	return safe < spool_end(r->spool) ? safe : spool_end(r->spool);
+}
+
 /* Nothing is confirmed that is not remembered, so this may not lag for long. */
 static void
 save_position(Relay *r)
 {
 	const PgServer *server = pgstream_server(r->pg);
-	uint64_t safe = delivery_safe_lsn(r->delivery);
+	uint64_t safe = rememberable(r);
 
 	if (!r->loaded || !r->streaming || r->saving)
+		return;
+	/* from the spool comes what was safe before, too */
+	if (spool_holds(r) && safe <= r->remembered.position)
 		return;
 	if (!r->remembers && r->position_kept)
 	{
@@ -1265,7 +1617,10 @@ position_is_saved(const Relay *r)
 	/* a broker that is away holds up no relay that has nothing to tell */
 	if (!r->loaded && delivery_counts(r->delivery)->acked == 0)
 		return true;
-	return !r->saving && delivery_safe_lsn(r->delivery) <= r->position;
+	/* the disk has what it cannot be told */
+	if (spool_covers(r) && kafka_is_away(r))
+		return true;
+	return !r->saving && rememberable(r) <= r->position;
 }
 
 /*
@@ -1378,6 +1733,17 @@ same_cluster(Relay *r)
 	return true;
 }
 
+/* Where the stream begins. */
+static uint64_t
+stream_start(const Relay *r)
+{
+	uint64_t safe = delivery_safe_lsn(r->delivery);
+
+	if (spool_holds(r) && (r->spooling || spool_end(r->spool) > safe))
+		return spool_end(r->spool);
+	return safe;
+}
+
 static void
 log_new_slot(const Relay *r)
 {
@@ -1408,6 +1774,32 @@ log_publication(const Relay *r)
 			r->cfg->publication);
 }
 
+/* What the spool does not have, behind what it has; the delivery goes on with its own. */
+static void
+start_spooling(Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	SpoolOwner owner = {0};
+	uint64_t lsn = stream_start(r);
+
+	snprintf(owner.system_id, sizeof(owner.system_id), "%s", server->system_id);
+	snprintf(owner.timeline, sizeof(owner.timeline), "%s", server->timeline);
+	snprintf(owner.slot, sizeof(owner.slot), "%s", r->cfg->slot_name);
+	snprintf(owner.database, sizeof(owner.database), "%s", server->database);
+	pgstream_free_message(r->spool_message);
+	r->spool_message = NULL;
+	r->blocked = false;
+	if (!spool_begin(r->spool, &owner, lsn))
+	{
+		fail_spool(r);
+		return;
+	}
+	r->confirmed_lsn = server->confirmed_lsn;
+	increment_begin(r->increment, server->publication);
+	pgstream_start(r->pg, lsn, r->now);
+	enter(r, STATE_STREAM);
+}
+
 /* From where the slot stands, or from what is safe if that is later. */
 static void
 start_stream(Relay *r)
@@ -1419,6 +1811,11 @@ start_stream(Relay *r)
 	snapshot_close(r->snapshot);
 	r->locked = false;
 	log_publication(r);
+	if (r->spooling)
+	{
+		start_spooling(r);
+		return;
+	}
 	if (r->cfg->exactly_once)
 	{
 		if (!settle_position(r))
@@ -1432,9 +1829,11 @@ start_stream(Relay *r)
 			(void) delivery_adopt(r->delivery, pgstream_server(r->pg)->confirmed_lsn);
 	}
 	r->confirmed_lsn = pgstream_server(r->pg)->confirmed_lsn;
-	r->position = r->confirmed_lsn;
+	/* with a spool more was confirmed than the state topic has */
+	if (!spool_holds(r))
+		r->position = r->confirmed_lsn;
 	increment_begin(r->increment, pgstream_server(r->pg)->publication);
-	pgstream_start(r->pg, delivery_safe_lsn(r->delivery), r->now);
+	pgstream_start(r->pg, stream_start(r), r->now);
 	enter(r, STATE_STREAM);
 }
 
@@ -1554,6 +1953,48 @@ act(Relay *r)
 	}
 }
 
+/* May what the spool has be delivered to where this slot's changes went? */
+static bool
+spool_fits(Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+	const SpoolOwner *owner = spool_owner(r->spool);
+	PositionFault fault;
+	char text[512];
+
+	if (strcmp(owner->system_id, server->system_id) != 0 ||
+		strcmp(owner->slot, r->cfg->slot_name) != 0 ||
+		strcmp(owner->database, server->database) != 0)
+	{
+		fail(r,
+			 "spool %s: it has changes of slot %s, database %s, system %s, and this is slot %s, "
+			 "database %s, system %s; nothing of it is delivered; give each relay a directory of "
+			 "its own",
+			 r->cfg->spool_dir, owner->slot, owner->database, owner->system_id, r->cfg->slot_name,
+			 server->database, server->system_id);
+		return false;
+	}
+	fault = judge_position(r, text, sizeof(text));
+	if (fault == POSITION_SOUND || fault == POSITION_NEW_TIMELINE)
+		return true;
+	if (fault == POSITION_GAP)
+		fail(r,
+			 "spool %s: it ends at LSN " LSN_FORMAT ", but slot %s was confirmed up to " LSN_FORMAT
+			 ": the end of the spool is missing%s, or another relay has gone on without it; "
+			 "nothing of it is delivered, for that could put old states behind newer ones; see "
+			 "docs/operations.md, \"A spool that is refused\"",
+			 r->cfg->spool_dir, LSN_ARGS(spool_end(r->spool)), r->cfg->slot_name,
+			 LSN_ARGS(server->confirmed_lsn),
+			 spool_torn(r->spool) > 0 ? " or damaged (what is behind that is no whole transaction)"
+									  : "");
+	else
+		fail(r,
+			 "spool %s: slot %s: %s; nothing of the spool is delivered; see docs/operations.md, "
+			 "\"A spool that is refused\"",
+			 r->cfg->spool_dir, r->cfg->slot_name, text);
+	return false;
+}
+
 static void
 turn_decide(Relay *r)
 {
@@ -1561,8 +2002,9 @@ turn_decide(Relay *r)
 	PositionFault fault;
 	SnapDecision d;
 
-	if (!same_cluster(r))
+	if (!same_cluster(r) || (spool_holds(r) && !spool_fits(r)))
 		return;
+	r->slot_known = r->slot_known || spool_holds(r);
 	fault = judge_position(r, text, sizeof(text));
 	/* another relay may have come in between: what it remembered counts */
 	if (fault == POSITION_GAP && r->stream_began != 0 && r->store != NULL)
@@ -1579,7 +2021,13 @@ turn_decide(Relay *r)
 		fail(r, "PostgreSQL: slot \"%s\": %s%s%s", r->cfg->slot_name, d.reason, *text ? "; " : "",
 			 text);
 	else if (needs_slot(d.action) && pgstream_server(r->pg)->row.holder.pid != 0)
-		enter(r, STATE_STANDBY);
+	{
+		/* most likely the walsender of our own stream; what is in flight is not given up */
+		if (r->spooling && r->stream_began != 0)
+			reconnect_later(r, "PostgreSQL", "another process uses the slot, it may be our last");
+		else
+			enter(r, STATE_STANDBY);
+	}
 	else
 	{
 		log_decision(r, &d, text);
@@ -2092,9 +2540,44 @@ begin_stream(Relay *r)
 	r->next_heartbeat = r->now;
 	log_info("streaming from slot %s at LSN " LSN_FORMAT
 			 ", database %s, server %d%s, system %s, timeline %s, replication protocol of nova %d",
-			 r->cfg->slot_name, LSN_ARGS(delivery_safe_lsn(r->delivery)), server->database,
-			 server->version_num, server->standby ? " (a standby)" : "", server->system_id,
-			 server->timeline, NOVA_PROTOCOL_VERSION);
+			 r->cfg->slot_name, LSN_ARGS(stream_start(r)), server->database, server->version_num,
+			 server->standby ? " (a standby)" : "", server->system_id, server->timeline,
+			 NOVA_PROTOCOL_VERSION);
+}
+
+/* To the end of the spool, while Kafka is given what is at its front. */
+static void
+read_to_spool(Relay *r)
+{
+	drain_spool(r);
+	/* libpq may have what its socket does not tell of any more */
+	if (!r->spooling)
+		wake_by(r, r->now);
+	if (r->state != STATE_STREAM || !r->spooling)
+		return;
+	if (r->spool_message != NULL && r->now >= r->spool_retry)
+		append_to_spool(r);
+	for (int i = 0; i < MESSAGES_PER_TURN && r->state == STATE_STREAM; i++)
+	{
+		PgStatus status;
+		char *message;
+		size_t len;
+
+		if (r->spool_message != NULL)
+		{
+			wake_by(r, r->spool_retry);
+			return;
+		}
+		status = pgstream_receive(r->pg, &message, &len);
+		if (status == PG_AGAIN)
+			return;
+		if (status == PG_READY)
+			take_message(r, message, len);
+		else
+			judge(r, status);
+		/* it is at the front, perhaps */
+		wake_by(r, r->now);
+	}
 }
 
 /* Take messages until there are none, the sink is full or the turn is over. */
@@ -2103,6 +2586,11 @@ read_stream(Relay *r)
 {
 	if (r->readable)
 		judge(r, pgstream_consume(r->pg));
+	if (r->spooling && r->state == STATE_STREAM)
+	{
+		read_to_spool(r);
+		return;
+	}
 	for (int i = 0; i < MESSAGES_PER_TURN && r->state == STATE_STREAM; i++)
 	{
 		PgStatus status;
@@ -2123,6 +2611,40 @@ read_stream(Relay *r)
 			judge(r, status);
 	}
 	wake_by(r, r->now);
+}
+
+/*
+ * From here on all that the spool is to have comes on a stream of its own; and that on
+ * a connection of its own, for a server takes no second stream on one.  In order, so
+ * that the slot is free.
+ */
+static void
+begin_reopen(Relay *r)
+{
+	begin_spooling(r);
+	r->streaming = false;
+	pgstream_stop(r->pg, false, r->now);
+	enter(r, STATE_REOPEN);
+}
+
+static void
+turn_reopen(Relay *r)
+{
+	PgStatus status = pgstream_advance(r->pg, r->now);
+
+	(void) pump(r);
+	if (r->state != STATE_REOPEN)
+		return;
+	if (status == PG_READY)
+	{
+		r->connecting = false;
+		r->retry_at = r->now;
+		enter(r, STATE_CONNECT);
+	}
+	else if (status == PG_AGAIN)
+		wake_by(r, pgstream_deadline(r->pg));
+	else
+		judge(r, status);
 }
 
 /*
@@ -2172,8 +2694,14 @@ turn_stream(Relay *r)
 		begin_pause(r);
 		return;
 	}
+	if (may_spool(r))
+	{
+		begin_reopen(r);
+		return;
+	}
+	watch_kafka(r);
 	/* signals are about what is remembered; but a broker that is away holds up nothing */
-	if (r->loaded || r->now >= r->stream_began + LOAD_PATIENCE_MS)
+	if (r->loaded || r->spooling || r->now >= r->stream_began + LOAD_PATIENCE_MS)
 		read_stream(r);
 	else
 		wake_by(r, r->stream_began + LOAD_PATIENCE_MS);
@@ -2292,6 +2820,9 @@ turn_drain(Relay *r)
 
 	if (r->state != STATE_DRAIN)
 		return;
+	/* what Kafka does not take is on the disk, and comes from there */
+	if (!idle && spool_covers(r) && kafka_is_away(r))
+		idle = true;
 	if (r->undo_slot)
 	{
 		wake_by(r, r->drain_until);
@@ -2376,10 +2907,14 @@ static const RelayStateRow states[] = {
 		 "read the rows, wait until all are safe; → DONE, → CONNECT from zero, → FAILED"},
 	[STATE_DONE] = {"DONE", turn_done, false,
 					"write to the state topic that it is complete; → STREAM, → END, → FAILED"},
+	[STATE_REOPEN] =
+		{"REOPEN", turn_reopen, true,
+		 "Kafka is away: end the stream, so that it begins again for the spool; → CONNECT, → "
+		 "FAILED"},
 	[STATE_STREAM] =
 		{"STREAM", turn_stream, true,
-		 "receive, deliver, confirm, beat; → CONNECT when the stream ends, → DRAIN on a "
-		 "signal, → PAUSED, → FAILED"},
+		 "receive, deliver, confirm, beat; → REOPEN when Kafka is away for long and there is a "
+		 "spool, → CONNECT when the stream ends, → DRAIN on a signal, → PAUSED, → FAILED"},
 	[STATE_PAUSED] =
 		{"PAUSED", turn_paused, true,
 		 "as asked over HTTP: read no more, deliver what is here, go on sending status; "
@@ -2497,6 +3032,8 @@ serve_sink(Relay *r)
 
 	SinkStatus status = sink_poll(r->sink, &acks);
 
+	if (acks > 0)
+		r->quiet_since = r->now;
 	note_commits(r);
 	switch (status)
 	{
@@ -2601,6 +3138,18 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->in_flight_payloads = delivery_payloads_in_flight(r->delivery);
 	n->lent_bytes = delivery_lent_bytes(r->delivery);
 	n->lent_bytes_max = LENT_BYTES_MAX;
+	n->spooling = r->spooling;
+	n->spool_full = r->spooling && r->blocked;
+	n->spool_oldest_ms = -1;
+	if (r->spool != NULL)
+	{
+		SpoolNumbers spool = spool_numbers(r->spool);
+
+		n->spool_bytes = spool.bytes;
+		n->spool_entries = spool.entries;
+		if (spool.since != 0)
+			n->spool_oldest_ms = at > spool.since ? at - spool.since : 0;
+	}
 	n->kafka_commits = r->commits;
 	n->kafka_aborts = r->aborts;
 	n->received_lsn = r->written_lsn;
@@ -2803,6 +3352,8 @@ relay_turn(Relay *r)
 		save_position(r);
 	}
 	plan_cut(r);
+	sync_spool(r);
+	clean_spool(r);
 	watch_slot(r);
 	if (r->state != STATE_END)
 		log_progress(r);
@@ -2858,6 +3409,43 @@ cannot_start(Relay *r, const char *why)
 }
 
 static bool
+open_spool(Relay *r)
+{
+	char err[1024];
+	SpoolNumbers n;
+
+	if (r->store == NULL)
+	{
+		log_warn("nova.spool.dir has no effect with this sink: nothing is spooled");
+		return true;
+	}
+	r->spool = spool_open(r->cfg->spool_dir, (uint64_t) r->cfg->spool_max_mb * 1024 * 1024, err,
+						  sizeof(err));
+	if (r->spool == NULL)
+	{
+		cannot_start(r, err);
+		return false;
+	}
+	n = spool_numbers(r->spool);
+	if (spool_torn(r->spool) > 0)
+		log_info("spool %s: its last %" PRIu64 " bytes are no whole transaction: they were not "
+				 "confirmed, and come again",
+				 r->cfg->spool_dir, spool_torn(r->spool));
+	r->spooling = spool_holds(r);
+	r->spool_began = r->now;
+	if (r->spooling)
+		log_warn("spool %s: %" PRIu64 " bytes from before, up to LSN " LSN_FORMAT
+				 ", are confirmed to PostgreSQL and not yet delivered: they go first",
+				 r->cfg->spool_dir, n.bytes, LSN_ARGS(spool_end(r->spool)));
+	else
+		log_info("spool %s: changes go there when Kafka acknowledges nothing for %d ms, and are "
+				 "confirmed to PostgreSQL: with this host they would be lost, and no other relay "
+				 "takes over before they are delivered",
+				 r->cfg->spool_dir, r->cfg->spool_after_ms);
+	return true;
+}
+
+static bool
 relay_open(Relay *r)
 {
 	char err[512] = "out of memory";
@@ -2899,6 +3487,8 @@ relay_open(Relay *r)
 		cannot_start(r, "out of memory");
 		return false;
 	}
+	if (r->cfg->spool_dir != NULL && !open_spool(r))
+		return false;
 	/* exactly once, the position is in the transactions, and confirmed after them */
 	r->remembers = r->store != NULL && r->cfg->position_interval_ms > 0 && !r->cfg->exactly_once;
 	return true;
@@ -2908,6 +3498,8 @@ static void
 relay_close(Relay *r)
 {
 	free(r->tables);
+	pgstream_free_message(r->spool_message);
+	spool_free(r->spool);
 	/* it may use the sink's broker */
 	state_free(r->store);
 	/* the producer first: it may hold on to buffers of the delivery */
@@ -2953,7 +3545,8 @@ relay_like(const Relay *old)
 						   .snapshot_left_ms = -1,
 						   .snapshot_ms = -1,
 						   .slot_retained_bytes = -1,
-						   .slot_safe_bytes = -1}};
+						   .slot_safe_bytes = -1,
+						   .spool_oldest_ms = -1}};
 
 	memcpy(r.system_id, old->system_id, sizeof(r.system_id));
 	r.now = r.wake = clock_ms(CLOCK_MONOTONIC);
@@ -2972,6 +3565,10 @@ relay_once(Relay *r)
 		warn_of_slot(r);
 		if (!r->again)
 		{
+			if (spool_holds(r))
+				log_warn("the spool %s keeps %" PRIu64 " bytes, which are confirmed to PostgreSQL; "
+						 "the next start delivers them first",
+						 r->cfg->spool_dir, spool_numbers(r->spool).bytes);
 			log_transactions(r);
 			log_summary(r);
 		}

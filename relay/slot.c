@@ -188,11 +188,12 @@ position_explain(PositionFault fault, const SlotMemory *memory, const SlotPlace 
 				 "had the rest is not on this server (timeline %s)",
 				 LSN_ARGS(memory->position), memory->timeline, place->timeline);
 	else if (fault == POSITION_GAP)
-		snprintf(out, size,
-				 "everything up to LSN " LSN_FORMAT
-				 " is delivered, but the slot begins at " LSN_FORMAT
-				 ": what is between is lost to it; somebody made it anew or advanced it",
-				 LSN_ARGS(memory->position), LSN_ARGS(place->confirmed_lsn));
+		snprintf(
+			out, size,
+			"everything up to LSN " LSN_FORMAT " is delivered, but the slot begins at " LSN_FORMAT
+			": what is between is lost to it; somebody made it anew or advanced it, or a relay on "
+			"another host has it in its spool (nova.spool.dir)",
+			LSN_ARGS(memory->position), LSN_ARGS(place->confirmed_lsn));
 	else if (fault == POSITION_OLD_TIMELINE)
 		snprintf(out, size,
 				 "this server is on timeline %s, but timeline %s was delivered from already: it is "

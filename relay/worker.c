@@ -476,6 +476,7 @@ publish_rest(Worker *w)
 				   : w->target == TARGET_STOPPED ? CONNECTOR_STOPPED
 												 : CONNECTOR_RUNNING;
 	n->streaming = n->blocked = n->snapshot_running = n->increment_running = false;
+	n->spooling = n->spool_full = false;
 	/* one that waits for its connector waits for HTTP, and can be sent it */
 	n->ready = w->cfg == NULL;
 	snprintf(n->state, sizeof(n->state), "%s",

@@ -207,6 +207,28 @@ test_takeover(void **state)
 }
 
 static void
+test_spool(void **state)
+{
+	RelayConfig *cfg = parse_with("\"nova.spool.dir\":\"/var/spool/nova\"");
+
+	(void) state;
+	assert_non_null(cfg);
+	assert_string_equal(cfg->spool_dir, "/var/spool/nova");
+	assert_int_equal(cfg->spool_after_ms, 60000);
+	assert_int_equal(cfg->spool_max_mb, 10240);
+	config_free(cfg);
+	cfg = parse_with("\"nova.spool.dir\":\"\",\"slot.drop.on.stop\":true");
+	assert_non_null(cfg);
+	assert_null(cfg->spool_dir);
+	config_free(cfg);
+	expect_refused("\"nova.spool.dir\":\"/s\",\"exactly.once.support\":\"required\"",
+				   "nova.spool.dir: is not possible with exactly once");
+	expect_refused("\"nova.spool.dir\":\"/s\",\"nova.position.interval.ms\":0",
+				   "needs nova.position.interval.ms above 0");
+	expect_refused("\"nova.spool.dir\":\"/s\",\"slot.drop.on.stop\":true", "slot.drop.on.stop");
+}
+
+static void
 test_value_kinds(void **state)
 {
 	RelayConfig *cfg =
@@ -1438,6 +1460,7 @@ main(void)
 		cmocka_unit_test(test_both_shapes),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_takeover),
+		cmocka_unit_test(test_spool),
 		cmocka_unit_test(test_value_kinds),
 		cmocka_unit_test(test_snapshot_options),
 		cmocka_unit_test(test_snapshot_modes),

@@ -469,10 +469,50 @@ stats_are_no_records(void **state)
 	delivery_free(d);
 }
 
+/* From the spool: a stream that is told its routes again, and what the sink has had. */
+static void
+kept_payloads(void **state)
+{
+	FakeSink fake;
+	Delivery *d = open_delivery(&fake);
+	Payload p;
+
+	(void) state;
+	delivery_begin(d, DELIVERY_STREAM);
+	begin(&p);
+	hello_and_route(&p);
+	hand_over(d, DELIVERY_STREAM, &p);
+	delivery_kept(d, DELIVERY_KEPT_PREAMBLE);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	/* its checksum is not that of the routes */
+	begin(&p);
+	record(&p, "{\"id\":1}");
+	commit(&p, 1, CRC32C_FINAL(p.crc), GOOD_END);
+	hand_over(d, DELIVERY_STREAM, &p);
+	delivery_kept(d, DELIVERY_KEPT_HAD);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_int_equal(fake.records, 0);
+	assert_int_equal(delivery_safe_lsn(d), GOOD_END);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_int_equal(fake.records, 1);
+	/* what is left out is checked all the same */
+	begin(&p);
+	record(&p, "{\"id\":2}");
+	commit(&p, 1, CRC32C_FINAL(p.crc) ^ 1, WRONG_END);
+	hand_over(d, DELIVERY_STREAM, &p);
+	delivery_kept(d, DELIVERY_KEPT_HAD);
+	expect_failure(d, "fails its checksum");
+	acknowledge_all(&fake);
+	assert_int_equal(delivery_safe_lsn(d), GOOD_END);
+	delivery_free(d);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kept_payloads),
 		cmocka_unit_test(damaged_transactions),
 		cmocka_unit_test(nothing_behind_the_damage),
 		cmocka_unit_test(damaged_chunks),
