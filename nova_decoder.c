@@ -396,8 +396,9 @@ tell_stats(NovaState *state)
 	if (state->stats_told > 0 && now - state->stats_told < interval &&
 		!nova_relcache_sweeps(state->relcache))
 		return;
-	state->stats_told = now;
-	nova_relcache_tell(state->relcache, &state->batch, now);
+	/* until there was something for the first time it is looked for at each commit */
+	if (nova_relcache_tell(state->relcache, &state->batch, now) || state->stats_told > 0)
+		state->stats_told = now;
 }
 
 static void

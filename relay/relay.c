@@ -161,7 +161,8 @@ typedef struct Relay
 	SideQuery *watch;     /* of the slot; NULL: off */
 	SideQuery *signal;    /* that was asked for over HTTP */
 	char *signal_sql;
-	Samples *samples; /* of records, while somebody looks at the page; NULL: nobody did */
+	Samples *samples; /* of records; NULL: nobody has looked at the page */
+	bool sampling;    /* somebody does */
 	Snapshot *snapshot;
 	Increment *increment;
 	TopicMaker *maker; /* NULL: topics are the brokers' business */
@@ -3171,22 +3172,29 @@ connector_state(const Relay *r)
 	return wished[r->wish];
 }
 
-/* Copying records costs something: only while somebody wants to see them. */
+/*
+ * Copying records costs something: only while somebody wants to see them.  Asked at
+ * the beginning of a turn, so that the first record behind the look is there, too.
+ */
+static void
+watch_lookers(Relay *r)
+{
+	bool wanted =
+		r->cfg->http_records && board_is_looked_at(r->host->board, clock_ms(CLOCK_REALTIME));
+
+	if (wanted && r->samples == NULL && (r->samples = calloc(1, sizeof(*r->samples))) != NULL)
+		samples_begin(r->samples);
+	r->sampling = wanted && r->samples != NULL;
+	delivery_sample(r->delivery, r->sampling ? r->samples : NULL);
+}
+
 static void
 publish_samples(Relay *r)
 {
-	if (!r->cfg->http_records || !board_is_looked_at(r->host->board, r->numbers.at))
-	{
-		delivery_sample(r->delivery, NULL);
-		return;
-	}
-	if (r->samples == NULL)
-		r->samples = calloc(1, sizeof(*r->samples));
-	if (r->samples == NULL)
+	if (!r->sampling)
 		return;
 	board_publish_samples(r->host->board, r->samples);
 	samples_begin(r->samples);
-	delivery_sample(r->delivery, r->samples);
 }
 
 /* Only when there is one more, or somebody had them forgotten. */
@@ -3312,6 +3320,7 @@ relay_turn(Relay *r)
 	r->now = clock_ms(CLOCK_MONOTONIC);
 	r->wake = r->now + LONGEST_WAIT_MS;
 	r->readable = (fds[FD_PG].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+	watch_lookers(r);
 	if (fds[FD_SIGNAL].revents != 0)
 		take_signal(r);
 	if (fds[FD_HOST].revents != 0)

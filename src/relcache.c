@@ -366,7 +366,7 @@ utf8_name(const char *name)
 	return (NovaBytes){name, (uint32) strlen(name)};
 }
 
-void
+bool
 nova_relcache_tell(NovaRelCache *cache, NovaBatch *batch, uint64 now)
 {
 	HASH_SEQ_STATUS seq;
@@ -400,4 +400,5 @@ nova_relcache_tell(NovaRelCache *cache, NovaBatch *batch, uint64 now)
 		nova_batch_stats(batch, &others);
 	if (told)
 		nova_batch_flush(batch);
+	return told;
 }

@@ -61,7 +61,10 @@ extern NovaRouteState *nova_relcache_topic(NovaRelCache *cache, NovaBytes topic)
 extern bool nova_relcache_sweeps(const NovaRelCache *cache);
 extern void nova_relcache_sweep(NovaRelCache *cache);
 
-/* Send what is new of each relation's cost; those not captured are one. */
-extern void nova_relcache_tell(NovaRelCache *cache, NovaBatch *batch, uint64 now);
+/*
+ * Send what is new of each relation's cost; those not captured are one.  False if
+ * that is nothing.
+ */
+extern bool nova_relcache_tell(NovaRelCache *cache, NovaBatch *batch, uint64 now);
 
 #endif /* NOVA_RELCACHE_H */

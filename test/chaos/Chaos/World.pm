@@ -369,8 +369,12 @@ sub ask
 {
 	my ($w, $sql) = @_;
 	my ($out, $err, $late);
-	my $status = $w->node->psql($w->{database} // 'postgres', $sql,
-		stdout => \$out, stderr => \$err, timeout => 20, timed_out => \$late);
+	# a psql that ends before it was told the query breaks the pipe: that is no answer either
+	my $status = eval {
+		$w->node->psql($w->{database} // 'postgres', $sql,
+			stdout => \$out, stderr => \$err, timeout => 20, timed_out => \$late);
+	};
+	die $@ if $@ && $@ !~ /Broken pipe/;
 	return !$late && defined $status && $status == 0 ? $out : undef;
 }
 
