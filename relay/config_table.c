@@ -647,14 +647,6 @@ const Option config_options[] = {
 	 PLUGIN("batch.bytes"),
 	 .help = "Bytes the plugin puts into one write (the plugin's default "
 			 "is 32768)."},
-	{.key = "nova.batch.hold.ms",
-	 .type = TYPE_INT,
-	 .min = 0,
-	 .max = 1000,
-	 .deflt = "10",
-	 PLUGIN("batch.hold.ms"),
-	 .help = "While it has more to decode, the plugin puts several transactions into one write, "
-			 "and sends it after so many milliseconds at the latest; 0: it sends at each commit."},
 	{.key = "nova.state.topic",
 	 .check = config_check_topic_prefix,
 	 FIELD(state_topic),

@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "replication/output_plugin.h"
-#include "utils/timestamp.h"
 
 #include "batch.h"
 #include "compat.h"
@@ -111,7 +110,6 @@ send_write(NovaBatch *batch)
 	if (!batch->text)
 		fold_crc(batch);
 	batch->open = false;
-	batch->held = 0;
 	batch->write(batch);
 }
 
@@ -119,13 +117,6 @@ void
 nova_batch_flush(NovaBatch *batch)
 {
 	if (batch->open)
-		send_write(batch);
-}
-
-void
-nova_batch_flush_old(NovaBatch *batch)
-{
-	if (batch->held != 0 && GetCurrentTimestamp() - batch->held >= batch->hold_us)
 		send_write(batch);
 }
 
@@ -542,36 +533,26 @@ nova_batch_chunk(NovaBatch *batch, NovaChunk *chunk)
 	batch->write(batch);
 }
 
-static void
-write_commit(NovaBatch *batch, NovaCommit *commit)
-{
-	char *p;
-
-	open_write(batch);
-	fold_crc(batch);
-	commit->records = batch->records;
-	FIN_CRC32C(batch->crc);
-	commit->crc = batch->crc;
-	p = nova_out_reserve(&batch->out, NOVA_COMMIT_SIZE);
-	nova_out_advance(&batch->out, nova_write_commit(p, commit));
-	batch->crc_from = batch->out.buf->len;
-	INIT_CRC32C(batch->crc);
-}
-
 bool
 nova_batch_commit(NovaBatch *batch, NovaCommit *commit)
 {
+	char *p;
+
 	if (!batch->in_txn)
 		return false;
 	flush_dropped(batch);
 	if (!batch->text)
 	{
-		write_commit(batch, commit);
-		/* a write that ends between transactions is of more use than a full one */
-		if (batch->hold_us == 0 || batch->out.buf->len >= batch->full_at - batch->full_at / 8)
-			send_write(batch);
-		else if (batch->held == 0)
-			batch->held = GetCurrentTimestamp();
+		open_write(batch);
+		fold_crc(batch);
+		commit->records = batch->records;
+		FIN_CRC32C(batch->crc);
+		commit->crc = batch->crc;
+		p = nova_out_reserve(&batch->out, NOVA_COMMIT_SIZE);
+		nova_out_advance(&batch->out, nova_write_commit(p, commit));
+		batch->open = false;
+		batch->write(batch);
+		INIT_CRC32C(batch->crc);
 	}
 	batch->records = 0;
 	batch->in_txn = false;

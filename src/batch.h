@@ -5,8 +5,7 @@
  *
  * Every OutputPluginWrite() is a message, a copy and a send().  The batch keeps
  * one write open over many rows, and sends it when it is longer than
- * batch.bytes and at commit, or for a client that allows it some time after
- * that (hold.h).  The caller opens a record, encodes the key,
+ * batch.bytes and at commit.  The caller opens a record, encodes the key,
  * closes it, encodes the value, closes that:
  *
  *		out = nova_batch_record(batch, route, op, 0, none);
@@ -66,10 +65,8 @@ struct NovaBatch
 	NovaBatchWrite write;   /* send what is in it */
 	void *sink;             /* whatever these two need */
 	const NovaOptions *options;
-	int full_at;      /* length at which a write is sent between records */
-	int64 hold_us;    /* keep a write open over commits for so long; 0: send at commit */
-	TimestampTz held; /* since when the open write has a whole transaction; 0: it has none */
-	bool open;        /* a write is */
+	int full_at; /* length at which a write is sent between records */
+	bool open;   /* a write is */
 	bool text;
 	bool timed; /* writes are: write_ns is the time spent on them */
 	bool hello_sent;
@@ -119,16 +116,10 @@ extern void nova_batch_stats(NovaBatch *batch, const NovaStats *stats);
 /* Send the open write, between records. */
 extern void nova_batch_flush(NovaBatch *batch);
 
-/* The same, if it has held a transaction for hold_us. */
-extern void nova_batch_flush_old(NovaBatch *batch);
-
 /* End of a snapshot's chunk: fills in records and crc, and sends. */
 extern void nova_batch_chunk(NovaBatch *batch, NovaChunk *chunk);
 
-/*
- * End of transaction; returns whether there was anything in it.  If so, it was
- * sent, or is held in the open write.
- */
+/* End of transaction; returns whether anything was sent for it. */
 extern bool nova_batch_commit(NovaBatch *batch, NovaCommit *commit);
 
 #endif /* NOVA_BATCH_H */

@@ -12,7 +12,6 @@
 #define NOVA_COMPAT_H
 
 #include "access/htup.h"
-#include "access/xlog.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
 #include "common/md5.h"
@@ -32,9 +31,6 @@
 #error "nova_decoder supports PostgreSQL 14 to 19"
 #endif
 
-#if PG_VERSION_NUM >= 150000
-#include "access/xlogrecovery.h"
-#endif
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -181,30 +177,6 @@ nova_update_progress(LogicalDecodingContext *ctx, bool skipped)
 	OutputPluginUpdateProgress(ctx, skipped);
 #else
 	OutputPluginUpdateProgress(ctx);
-#endif
-}
-
-/* Does the server wait for standbys before it decodes for this slot? */
-static inline bool
-nova_slot_has_failover(const ReplicationSlot *slot)
-{
-#if PG_VERSION_NUM >= 170000
-	return slot->data.failover;
-#else
-	return false;
-#endif
-}
-
-/* How far a walsender may read WAL. */
-static inline XLogRecPtr
-nova_readable_wal(void)
-{
-	if (RecoveryInProgress())
-		return GetXLogReplayRecPtr(NULL);
-#if PG_VERSION_NUM >= 150000
-	return GetFlushRecPtr(NULL);
-#else
-	return GetFlushRecPtr();
 #endif
 }
 

@@ -222,7 +222,6 @@ typedef struct NovaOptions
 	char *placeholder;
 	int unavailable; /* NovaUnavailable */
 	int batch_bytes;
-	int batch_hold_ms;
 	int time_mode;     /* NovaTimeMode */
 	int decimal_mode;  /* NovaDecimalMode */
 	int binary_mode;   /* NovaBinaryMode */
