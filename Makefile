@@ -19,12 +19,12 @@ REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast dd
                   transforms outbox snapshot signals guard seams
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
-SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard
+SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard bench-guard
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) valgrind test-chaos test-compat demo lint docs bench-decode \
                bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once bench-endtoend bench-latency \
                $(if $(filter docker,$(RUNTIME)),,start restart)
-group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$1)),$(if $(filter start restart,$1),dev),test)
+group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$(filter-out bench-guard,$1))),$(if $(filter start restart,$1),dev),test)
 # What deploy/dev does in the environment that "make start" made.
 DEV          = stop status logs topics deploy-connector delete-connector health test-cdc psql kafka-ui \
                $(if $(filter docker,$(RUNTIME)),start restart)
@@ -65,7 +65,7 @@ ifneq ($(origin with_llvm),command line)
 override with_llvm = no
 endif
 
-EXTRA_CLEAN = bench/nova_empty.so bench/nova_empty.o build/test-logs tmp_check tmp_check_iso results output_iso regression.diffs regression.out
+EXTRA_CLEAN = bench/nova_empty.so bench/nova_empty.o bench/relay_path build/test-logs tmp_check tmp_check_iso results output_iso regression.diffs regression.out
 
 include $(PGXS)
 
@@ -89,7 +89,10 @@ unit-clean:
 deps-test deps-demo deps-dev deps-lint deps-bench:
 	@test/lib/deps $(@:deps-%=%)
 
-test: deps-test all
+# What bench/guard needs beside the products.
+GUARDED = bench/nova_empty.so bench/relay_path
+
+test: deps-test all $(GUARDED)
 	@test/kafka/kafka fetch
 	@SECONDS_EACH=$${SECONDS_EACH:-10} test/run
 
@@ -129,6 +132,20 @@ endif
 # The plugin that emits nothing, found through dynamic_library_path.
 bench/nova_empty.so: bench/nova_empty.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+
+# Counted, so that flags are those of the relay's own build.
+bench/relay_path: bench/relay_path.c relay-all
+	$(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) -Irelay -o $@ $< relay/librelay.a -lcjson
+
+# The stage is a copy, so that the baseline comes back through a file.
+bench-guard: deps-test all $(GUARDED)
+ifdef RECORD
+	@mkdir -p build
+	@test/lib/stage bench/guard --record > build/baseline.json
+	@mv build/baseline.json bench/baseline.json
+else
+	@T='$(T)' test/run $@
+endif
 
 bench-decode: deps-bench all bench/nova_empty.so
 	@test/lib/stage bench/decode $(B)
@@ -221,6 +238,7 @@ help:
 	@echo 'tsan          the relay under ThreadSanitizer: some of tap; T=001_basic'
 	@echo 'asan_plugin   the plugin under ASan and UBSan: regress; T=types'
 	@echo 'discard       the plugin with all caches gone whenever it asks the catalogs: some of regress'
+	@echo 'bench-guard   instructions of a row against bench/baseline.json; RECORD=1 writes it; T="narrow relay-batched"'
 	@echo 'valgrind      the server under valgrind: some of regress; not part of test'
 	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once'
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat"'

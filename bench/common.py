@@ -1,16 +1,19 @@
-"""common: what the benches that run a relay share.
+"""common: what the benches share.
 
 A server, a real Kafka and their end, the processor time and the memory of a
-process.  They run inside a stage (test/lib/stage), which gives NOVA_STAGE,
-PG_CONFIG and NOVA_RELAY.
+process, what other benches define.  They run inside a stage (test/lib/stage), which
+gives NOVA_STAGE, PG_CONFIG and NOVA_RELAY.
 """
 
+import importlib.machinery
+import importlib.util
 import json
 import os
 import pathlib
 import re
 import socket
 import subprocess
+import sys
 
 STAGE = pathlib.Path(os.environ["NOVA_STAGE"])
 BIN = pathlib.Path(os.environ["PG_CONFIG"]).parent
@@ -35,8 +38,21 @@ def run(*cmd, **kw):
     return subprocess.run([str(c) for c in cmd], check=True, stdout=subprocess.PIPE, text=True, **kw).stdout
 
 
+def load(name):
+    """Another bench as a module: the same shapes of rows, the same way of measuring."""
+    loader = importlib.machinery.SourceFileLoader(name, str(pathlib.Path(__file__).with_name(name)))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
 def psql(*args):
-    return run(BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", SOCKET, "-p", PORT, "-d", "postgres", *args)
+    """What a plugin says while its slot is made (INFO) is for nobody."""
+    done = subprocess.run([str(a) for a in (BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", SOCKET, "-p", PORT, "-d", "postgres",
+                                            *args)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit("psql failed: " + done.stderr)
+    return done.stdout
 
 
 def sql(*statements):
@@ -53,7 +69,10 @@ def start_server(*more, plugins=()):
         settings.append(f"output_plugin_libraries = '{', '.join(('pgoutput', 'nova_decoder', *plugins))}'")
     with open(DATA / "postgresql.conf", "a", encoding="ascii") as f:
         f.write("\n".join(settings) + "\n")
-    run(BIN / "pg_ctl", "-D", DATA, "-l", DATA / "server.log", "-w", "start")
+    try:
+        run(BIN / "pg_ctl", "-D", DATA, "-l", DATA / "server.log", "-w", "start")
+    except subprocess.CalledProcessError:
+        sys.exit("PostgreSQL does not start:\n" + (DATA / "server.log").read_text(encoding="utf-8"))
     sql("CREATE EXTENSION nova_decoder")
 
 
