@@ -22,7 +22,7 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard bench-guard
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) valgrind test-chaos test-compat demo lint docs bench-decode \
-               bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once bench-endtoend bench-latency \
+               bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once bench-endtoend bench-latency bench-primary bench-scale \
                $(if $(filter docker,$(RUNTIME)),,start restart)
 group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$(filter-out bench-guard,$1))),$(if $(filter start restart,$1),dev),test)
 # What deploy/dev does in the environment that "make start" made.
@@ -171,6 +171,14 @@ bench-latency: deps-bench deps-test all
 	@test/compat/debezium fetch
 	@test/lib/stage bench/latency $(B)
 
+bench-primary: deps-bench deps-test all
+	@test/kafka/kafka fetch
+	@test/lib/stage bench/pgbench $(B)
+
+bench-scale: deps-bench deps-test all bench/nova_empty.so
+	@test/kafka/kafka fetch
+	@test/lib/stage bench/scale $(B)
+
 bench-exactly-once: deps-bench deps-test all
 	@test/kafka/kafka fetch
 	@test/lib/stage bench/exactly_once
@@ -250,5 +258,7 @@ help:
 	@echo 'bench-snapshot-decode  reading a table as frames beside a plain COPY of it'
 	@echo 'bench-endtoend  a backlog into a real Kafka, beside the real Debezium'
 	@echo 'bench-latency  from commit to a consumer, beside the real Debezium'
+	@echo 'bench-primary  pgbench without a slot, with pgoutput, with nova into a real Kafka'
+	@echo 'bench-scale   many tables, columns, large rows, large transactions, …: nothing worse than linear, memory flat'
 	@echo 'bench-exactly-once  what transactions cost, beside at least once, into a real Kafka'
 	@echo 'bench-snapshot  rows that exist into Kafka, beside a COPY of them into nothing'

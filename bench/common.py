@@ -1,19 +1,23 @@
 """common: what the benches share.
 
-A server, a real Kafka and their end, the processor time and the memory of a
-process, what other benches define.  They run inside a stage (test/lib/stage), which
+A server, a real Kafka, a relay and their end, the processor time and the memory of
+a process, what other benches define, and how figures are kept.  They run inside a stage (test/lib/stage), which
 gives NOVA_STAGE, PG_CONFIG and NOVA_RELAY.
 """
 
+import argparse
+import contextlib
 import importlib.machinery
 import importlib.util
 import json
 import os
 import pathlib
+import platform
 import re
 import socket
 import subprocess
 import sys
+import time
 
 STAGE = pathlib.Path(os.environ["NOVA_STAGE"])
 BIN = pathlib.Path(os.environ["PG_CONFIG"]).parent
@@ -110,3 +114,53 @@ def cpu_seconds(pid):
 
 def peak_megabytes(pid):
     return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")).group(1)) / 1024
+
+
+@contextlib.contextmanager
+def relay(config, slot):
+    """The process of a relay that streams from the slot, which goes with it."""
+    with open(STAGE / "bench.log", "w", encoding="utf-8") as log, subprocess.Popen([RELAY, "run", config], stderr=log) as process:
+        try:
+            while not walsender_of(slot):
+                if process.poll() is not None:
+                    sys.exit("the relay ended:\n" + (STAGE / "bench.log").read_text("utf-8"))
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+            drop_slot(slot)
+
+
+def walsender_of(slot):
+    """Its process, or 0."""
+    return int(sql(f"SELECT coalesce(max(active_pid), 0) FROM pg_replication_slots WHERE slot_name = '{slot}'"))
+
+
+def drop_slot(slot):
+    sql(f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{slot}' AND active",
+        f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{slot}'")
+
+
+def parser(doc):
+    """The arguments that every bench has."""
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--json", type=pathlib.Path, metavar="FILE", help="keep every figure; bench/results/… outlives the stage")
+    return made
+
+
+def machine():
+    """What figures are of; no names."""
+    memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text(encoding="utf-8")).group(1))
+    model = re.search(r"^model name\s*:\s*(.*)$", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+    return {"cores": len(os.sched_getaffinity(0)), "processor": model.group(1) if model else platform.machine(),
+            "memory_gb": round(memory / 1024 / 1024, 1), "kernel": platform.release(),
+            "server": run(BIN / "postgres", "--version").strip()}
+
+
+def keep(path, bench, **figures):
+    """Where --json says, if it does."""
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"bench": bench, "machine": machine(), **figures}, indent=1) + "\n", encoding="ascii")
