@@ -23,6 +23,7 @@ SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard bench-gua
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) valgrind test-chaos test-compat demo lint docs bench-decode \
                bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once bench-endtoend bench-latency bench-primary bench-scale \
+               bench bench-report \
                $(if $(filter docker,$(RUNTIME)),,start restart)
 group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$(filter-out bench-guard,$1))),$(if $(filter start restart,$1),dev),test)
 # What deploy/dev does in the environment that "make start" made.
@@ -147,8 +148,11 @@ else
 	@T='$(T)' test/run $@
 endif
 
+# $(call kept,NAME): with JSON=1, where the figures go.
+kept = $(if $(JSON),--json bench/results/$(1).json)
+
 bench-decode: deps-bench all bench/nova_empty.so
-	@test/lib/stage bench/decode $(B)
+	@test/lib/stage bench/decode $(call kept,decode) $(B)
 
 bench-instructions: deps-bench all bench/nova_empty.so
 	@test/lib/stage bench/instructions $(B)
@@ -158,30 +162,43 @@ bench-snapshot-decode: deps-bench all
 
 bench-snapshot: deps-bench deps-test all
 	@test/kafka/kafka fetch
-	@test/lib/stage bench/snapshot
-	@test/lib/stage bench/snapshot_relay
+	@rc=0; test/lib/stage bench/snapshot $(call kept,snapshot) || rc=$$?; \
+	test/lib/stage bench/snapshot_relay $(call kept,snapshot_relay) && exit $$rc
 
 bench-endtoend: deps-bench deps-test all bench/nova_empty.so
 	@test/kafka/kafka fetch
 	@test/compat/debezium fetch
-	@test/lib/stage bench/endtoend $(B)
+	@test/lib/stage bench/endtoend $(call kept,endtoend) $(B)
 
 bench-latency: deps-bench deps-test all
 	@test/kafka/kafka fetch
 	@test/compat/debezium fetch
-	@test/lib/stage bench/latency $(B)
+	@test/lib/stage bench/latency $(call kept,latency) $(B)
 
 bench-primary: deps-bench deps-test all
 	@test/kafka/kafka fetch
-	@test/lib/stage bench/pgbench $(B)
+	@test/lib/stage bench/pgbench $(call kept,primary) $(B)
 
 bench-scale: deps-bench deps-test all bench/nova_empty.so
 	@test/kafka/kafka fetch
-	@test/lib/stage bench/scale $(B)
+	@test/lib/stage bench/scale $(call kept,scale) $(B)
 
 bench-exactly-once: deps-bench deps-test all
 	@test/kafka/kafka fetch
-	@test/lib/stage bench/exactly_once
+	@test/lib/stage bench/exactly_once $(call kept,exactly_once)
+
+# One after the other, each to its end, whatever it says; then the report.
+BENCHES ?= decode endtoend latency primary scale snapshot exactly-once
+bench: deps-bench deps-test all
+	@failed=; for b in $(BENCHES); do \
+		echo "== bench-$$b"; \
+		$(MAKE) --no-print-directory "bench-$$b" JSON=1 B="$$([ $$b != decode ] || echo all)" || failed="$$failed $$b"; \
+	done; \
+	$(MAKE) --no-print-directory bench-report || failed="$$failed report"; \
+	[ -z "$$failed" ] || { echo "bench: a promise was broken, or something went wrong, in:$$failed" >&2; false; }
+
+bench-report: deps-bench
+	@bench/report
 
 lint: deps-lint
 	@test/lib/lint
@@ -253,6 +270,8 @@ help:
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'
+	@echo 'bench         all that follow but instructions, hours of it, and the report; BENCHES="decode latency" some of them'
+	@echo 'bench-report  plots, and the figures of docs/performance.md, from bench/results'
 	@echo 'bench-decode  decoding speed beside the plugins of the field; B="--at-most narrow/nova_empty=1.4 narrow"'
 	@echo 'bench-instructions  instructions of a decoded row, to compare two states of the tree'
 	@echo 'bench-snapshot-decode  reading a table as frames beside a plain COPY of it'
