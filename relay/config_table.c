@@ -647,6 +647,12 @@ const Option config_options[] = {
 	 PLUGIN("batch.bytes"),
 	 .help = "Bytes the plugin puts into one write (the plugin's default "
 			 "is 32768)."},
+	{.key = "nova.batch.hold",
+	 .type = TYPE_BOOL,
+	 .deflt = "true",
+	 PLUGIN("batch.hold"),
+	 .help = "While there is more to decode, the plugin puts small transactions into one write, up "
+			 "to the end of each page of WAL; false: it sends at each commit."},
 	{.key = "nova.state.topic",
 	 .check = config_check_topic_prefix,
 	 FIELD(state_topic),
