@@ -29,6 +29,7 @@
 #include "src/cost.h"
 #include "src/emit.h"
 #include "src/guard.h"
+#include "src/hold.h"
 #include "src/message.h"
 #include "src/options.h"
 #include "src/relcache.h"
@@ -44,6 +45,7 @@ typedef struct NovaState
 	NovaOptions *options;
 	NovaRelCache *relcache;
 	NovaBatch batch;
+	NovaHold hold; /* batch is NULL: each commit is sent */
 	NovaMeta meta;
 	NovaEmitter emitter;
 	uint64 stats_told;            /* when; 0: not yet */
@@ -156,6 +158,8 @@ report_progress(LogicalDecodingContext *ctx, NovaState *state)
 	if (NOVA_CORE_REPORTS_PROGRESS || ++state->unreported < CHANGES_PER_PROGRESS)
 		return;
 	state->unreported = 0;
+	if (state->batch.held)
+		nova_batch_flush(&state->batch);
 	nova_update_progress(ctx, false);
 }
 
@@ -361,6 +365,8 @@ nova_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 {
 	NovaState *state = ctx->output_plugin_private;
 
+	if (state->batch.held)
+		nova_hold_before_transaction(&state->hold, txn);
 	nova_meta_begin(&state->meta, txn->xid, unix_us(nova_commit_time(txn)), txn->final_lsn);
 	nova_headers_begin(&state->emitter.headers);
 }
@@ -412,7 +418,8 @@ nova_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr commi
 	tell_stats(state);
 	nova_relcache_sweep(state->relcache);
 	state->unreported = 0;
-	nova_update_progress(ctx, !sent);
+	/* for a skipped one a keepalive may go out, which must not overtake others */
+	nova_update_progress(ctx, !sent && !state->batch.held);
 }
 
 /*
@@ -608,6 +615,25 @@ guarded_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr m
 		commit_message(ctx, state, message_lsn);
 }
 
+static int
+held_page_read(XLogReaderState *reader, XLogRecPtr page, int len, XLogRecPtr target, char *buf)
+{
+	LogicalDecodingContext *ctx = reader->private_data;
+	NovaState *state = ctx->output_plugin_private;
+
+	return nova_hold_read(&state->hold, reader, page, len, target, buf);
+}
+
+/* Text, and SQL, where there is a transaction, do not hold. */
+static void
+hold_commits(LogicalDecodingContext *ctx, NovaState *state)
+{
+	if (!state->options->batch_hold || state->batch.text || !am_walsender || IsTransactionState())
+		return;
+	nova_hold_init(&state->hold, &state->batch, ctx);
+	ctx->reader->routine.page_read = held_page_read;
+}
+
 static void
 nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init)
 {
@@ -629,6 +655,7 @@ nova_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init
 	{
 		open_state(state, state->options);
 		nova_batch_init(&state->batch, ctx, state->options, as_text);
+		hold_commits(ctx, state);
 	}
 	if (state->options->nguarded > 0)
 	{

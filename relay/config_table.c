@@ -647,6 +647,12 @@ const Option config_options[] = {
 	 PLUGIN("batch.bytes"),
 	 .help = "Bytes the plugin puts into one write (the plugin's default "
 			 "is 32768)."},
+	{.key = "nova.batch.hold",
+	 .type = TYPE_BOOL,
+	 .deflt = "true",
+	 PLUGIN("batch.hold"),
+	 .help = "While there is more to decode, the plugin puts small transactions into one write, up "
+			 "to the end of each page of WAL; false: it sends at each commit."},
 	{.key = "nova.state.topic",
 	 .check = config_check_topic_prefix,
 	 FIELD(state_topic),
@@ -1146,7 +1152,10 @@ const Option config_options[] = {
 		   "a record that times out is lost; nova waits for ever, remove it"),
 	IGNORE("producer.override.retries", "nova retries for ever"),
 	IGNORE("producer.override.max.block.ms", "nova stops reading and waits for ever"),
-	PRODUCER_INT("linger.ms", "linger.ms", 0, 900000, "Wait for a fuller batch."),
+	PRODUCER_INT(
+		"linger.ms", "linger.ms", 0, 900000,
+		"Wait for a fuller batch. Without it: 5 while there is more to read, and not at all "
+		"when there is not."),
 	PRODUCER_INT("batch.size", "batch.size", 1, INT_MAX, "Bytes in a batch."),
 	{.key = "producer.override.compression.type",
 	 .type = TYPE_ENUM,

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "thread.h"
 
 #define CALL_MS      2000  /* then it is resumed; no less than librdkafka takes to begin one */
 #define SAY_MS       10000 /* between two lines about a call that does not get through */
@@ -231,8 +231,6 @@ KafkaTxn *
 kafkatxn_new(int wake_fd)
 {
 	KafkaTxn *t = calloc(1, sizeof(*t));
-	sigset_t all;
-	sigset_t before;
 	int failure;
 
 	if (t == NULL)
@@ -241,11 +239,7 @@ kafkatxn_new(int wake_fd)
 	t->outcome = KAFKATXN_DONE;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
-	/* signals are the loop's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failure = pthread_create(&t->thread, NULL, run, t);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	failure = thread_start(&t->thread, run, t);
 	if (failure == 0)
 		return t;
 	free(t);

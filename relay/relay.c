@@ -2605,7 +2605,12 @@ read_stream(Relay *r)
 			continue;
 		status = pgstream_receive(r->pg, &message, &len);
 		if (status == PG_AGAIN)
+		{
+			/* the server has said that it is at the end of its WAL */
+			if (r->ping_lsn != 0)
+				sink_push(r->sink);
 			return;
+		}
 		if (status == PG_READY)
 			take_message(r, message, len);
 		else

@@ -93,6 +93,7 @@ typedef struct SinkOps
 	void (*claim)(Sink *sink);
 	void (*commit)(Sink *sink, const char *key, const char *position);
 	SinkStatus (*poll)(Sink *sink, size_t *acks);
+	void (*push)(Sink *sink); /* NULL: it keeps nothing back */
 	struct pollfd (*pollfd)(const Sink *sink);
 	size_t (*max_record)(const Sink *sink);
 	void (*close)(Sink *sink);
@@ -180,6 +181,17 @@ static inline SinkStatus
 sink_poll(Sink *sink, size_t *acks)
 {
 	return sink->ops->poll(sink, acks);
+}
+
+/*
+ * Nothing more is coming for the moment: what was produced since need not wait for
+ * company.  Returns at once.
+ */
+static inline void
+sink_push(Sink *sink)
+{
+	if (sink->ops->push != NULL)
+		sink->ops->push(sink);
 }
 
 /* What to wait for; fd is -1 for nothing. */

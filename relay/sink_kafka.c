@@ -41,6 +41,7 @@
 #include "copydata.h"
 #include "kafkaadvice.h"
 #include "kafkastats.h"
+#include "kafkapush.h"
 #include "kafkatxn.h"
 #include "letterbox.h"
 #include "log.h"
@@ -116,9 +117,11 @@ typedef struct KafkaSink
 	KafkaRoute *routes;
 	size_t nroutes;
 	size_t max_record;
-	bool closing;  /* failures are wanted now */
-	int told;      /* trouble with TLS or SASL that was said since the last ack */
-	KafkaTxn *txn; /* NULL: at least once */
+	bool closing;    /* failures are wanted now */
+	int told;        /* trouble with TLS or SASL that was said since the last ack */
+	KafkaPush *push; /* NULL: nobody may cut linger.ms short */
+	bool unpushed;   /* something was produced since the last push */
+	KafkaTxn *txn;   /* NULL: at least once */
 	TxnStep step;
 	KafkaLane *ending; /* the one that commits */
 	char *key;         /* of its position, while it is not taken */
@@ -153,7 +156,7 @@ static const char *const defaults[][2] = {
 	{"acks", "all"},
 	{"message.timeout.ms", "0"}, /* never give up on a record */
 	{"partitioner", "murmur2_random"},
-	{"linger.ms", "5"},
+	{"linger.ms", "5"}, /* while there is more: see kafka_push() */
 	{"queue.buffering.max.kbytes", "32768"},
 	{"queue.buffering.max.messages", "100000"},
 	{"log.connection.close", "false"},
@@ -771,6 +774,14 @@ open_lanes(KafkaSink *k, char *err, size_t errsize)
 	while (k->nqueues < wanted)
 		if (!open_producer(k, err, errsize))
 			return false;
+	/* a commit pushes by itself; and who says how long to wait is to have that */
+	if (!k->cfg->exactly_once && config_pair(&k->cfg->kafka, "linger.ms") == NULL &&
+		config_pair(&k->cfg->kafka, "queue.buffering.max.ms") == NULL &&
+		(k->push = kafkapush_new(k->lane->rk)) == NULL)
+	{
+		snprintf(err, errsize, "cannot start a thread: %s", strerror(errno));
+		return false;
+	}
 	k->sink.shut = k->cfg->exactly_once;
 	k->sink.txn = k->cfg->exactly_once ? SINK_TXN_CLAIMING : SINK_TXN_NONE;
 	k->max_record = (size_t) number_of(k->lane, "message.max.bytes", 1000000);
@@ -1140,6 +1151,7 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 	*accepted = 0;
 	if (sink->shut || letterbox_full(&k->lane->letters))
 		return SINK_FULL;
+	k->unpushed = true;
 	while (status == SINK_OK && *accepted < n)
 	{
 		const NovaRecord *front = records + *accepted;
@@ -1156,6 +1168,17 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 		*accepted += taken;
 	}
 	return status;
+}
+
+static void
+kafka_push(Sink *sink)
+{
+	KafkaSink *k = kafka(sink);
+
+	if (k->push == NULL || !k->unpushed)
+		return;
+	k->unpushed = false;
+	kafkapush_now(k->push);
 }
 
 /* It fails every few seconds until somebody makes the topic: say it now and then. */
@@ -1894,6 +1917,7 @@ close_producers(KafkaSink *k)
 		abort_open(k);
 	if (!kafkatxn_free(k->txn))
 		return false;
+	kafkapush_free(k->push);
 	for (size_t i = 0; i < k->nroutes; i++)
 		close_route(&k->routes[i]);
 	for (unsigned i = 0; i < k->nqueues; i++)
@@ -1935,6 +1959,7 @@ static const SinkOps kafka_ops = {
 	.claim = kafka_claim,
 	.commit = kafka_commit,
 	.poll = kafka_poll,
+	.push = kafka_push,
 	.pollfd = kafka_pollfd,
 	.max_record = kafka_max_record,
 	.close = kafka_close,

@@ -16,6 +16,7 @@
 
 #include "kafkaadmin.h"
 #include "log.h"
+#include "thread.h"
 #include "topics.h"
 
 #define REQUEST_S 10 /* for one answer; several of them fit into the patience */
@@ -263,7 +264,7 @@ topicmaker_begin(TopicMaker *m, int64_t now)
 	if (m->begun)
 		return;
 	m->until = now + TOPICMAKER_PATIENCE_MS;
-	rc = pthread_create(&m->thread, NULL, work, m);
+	rc = thread_start(&m->thread, work, m);
 	m->begun = rc == 0;
 	if (rc == 0)
 		return;

@@ -110,6 +110,7 @@ send_write(NovaBatch *batch)
 	if (!batch->text)
 		fold_crc(batch);
 	batch->open = false;
+	batch->held = false;
 	batch->write(batch);
 }
 
@@ -533,26 +534,34 @@ nova_batch_chunk(NovaBatch *batch, NovaChunk *chunk)
 	batch->write(batch);
 }
 
-bool
-nova_batch_commit(NovaBatch *batch, NovaCommit *commit)
+static void
+write_commit(NovaBatch *batch, NovaCommit *commit)
 {
 	char *p;
 
+	open_write(batch);
+	fold_crc(batch);
+	commit->records = batch->records;
+	FIN_CRC32C(batch->crc);
+	commit->crc = batch->crc;
+	p = nova_out_reserve(&batch->out, NOVA_COMMIT_SIZE);
+	nova_out_advance(&batch->out, nova_write_commit(p, commit));
+	batch->crc_from = batch->out.buf->len;
+	INIT_CRC32C(batch->crc);
+}
+
+bool
+nova_batch_commit(NovaBatch *batch, NovaCommit *commit)
+{
 	if (!batch->in_txn)
 		return false;
 	flush_dropped(batch);
 	if (!batch->text)
 	{
-		open_write(batch);
-		fold_crc(batch);
-		commit->records = batch->records;
-		FIN_CRC32C(batch->crc);
-		commit->crc = batch->crc;
-		p = nova_out_reserve(&batch->out, NOVA_COMMIT_SIZE);
-		nova_out_advance(&batch->out, nova_write_commit(p, commit));
-		batch->open = false;
-		batch->write(batch);
-		INIT_CRC32C(batch->crc);
+		write_commit(batch, commit);
+		batch->held = batch->hold;
+		if (!batch->held)
+			send_write(batch);
 	}
 	batch->records = 0;
 	batch->in_txn = false;

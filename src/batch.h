@@ -5,8 +5,9 @@
  *
  * Every OutputPluginWrite() is a message, a copy and a send().  The batch keeps
  * one write open over many rows, and sends it when it is longer than
- * batch.bytes and at commit.  The caller opens a record, encodes the key,
- * closes it, encodes the value, closes that:
+ * batch.bytes and at commit, or for a client that allows it soon after (hold.h).
+ * The caller opens a record, encodes the key, closes it, encodes the value, closes
+ * that:
  *
  *		out = nova_batch_record(batch, route, op, 0, none);
  *		nova_encode_key(out, …);
@@ -66,6 +67,8 @@ struct NovaBatch
 	void *sink;             /* whatever these two need */
 	const NovaOptions *options;
 	int full_at; /* length at which a write is sent between records */
+	bool hold;   /* keep a write open over commits */
+	bool held;   /* the open write has a whole transaction */
 	bool open;   /* a write is */
 	bool text;
 	bool timed; /* writes are: write_ns is the time spent on them */
@@ -119,7 +122,10 @@ extern void nova_batch_flush(NovaBatch *batch);
 /* End of a snapshot's chunk: fills in records and crc, and sends. */
 extern void nova_batch_chunk(NovaBatch *batch, NovaChunk *chunk);
 
-/* End of transaction; returns whether anything was sent for it. */
+/*
+ * End of transaction; returns whether there was anything in it.  If so, it was
+ * sent, or is held in the open write.
+ */
 extern bool nova_batch_commit(NovaBatch *batch, NovaCommit *commit);
 
 #endif /* NOVA_BATCH_H */

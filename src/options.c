@@ -184,7 +184,11 @@ static const OptionRow option_table[] = {
 	{"unavailable.value.handling", OPTION_ENUM, "placeholder", NULL, 0, 0, "placeholder|omit",
 	 AT(unavailable), "Write the placeholder for such a value, or leave the field out."},
 	{"batch.bytes", OPTION_INT, "32768", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
-	 "Send what is pending when it is longer than this many bytes; it is always sent at commit."},
+	 "Send what is pending when it is longer than this many bytes."},
+	{"batch.hold", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(batch_hold),
+	 "Let small transactions share a write, up to the end of each page of WAL, rather than send "
+	 "what is pending at each commit. Only for a client on the replication protocol that takes a "
+	 "position from a keepalive that asks for a reply only when it comes twice."},
 	{"guarded.lsns", OPTION_STRING, "", NULL, 0, 0, NULL, AT(guarded_lsns),
 	 "Positions such as 0/16B3748, separated by commas, where decoding ended in an error: what is "
 	 "there is tried first, and reported in place of its records if it fails again."},

@@ -222,6 +222,7 @@ typedef struct NovaOptions
 	char *placeholder;
 	int unavailable; /* NovaUnavailable */
 	int batch_bytes;
+	bool batch_hold;
 	int time_mode;     /* NovaTimeMode */
 	int decimal_mode;  /* NovaDecimalMode */
 	int binary_mode;   /* NovaBinaryMode */

@@ -316,8 +316,8 @@ unlike($relay->log_text, qr/stats\.interval\.ms/, 'which is no trouble');
 is($relay->term, 0, 'and the relay stops in order');
 $server->finish;
 
-# A walsender asks for a reply at any time, also before it has written what is before
-# that position: only one that asks twice, and sent nothing, is at its end.
+# With batch.hold a walsender may ask for a reply while it still holds what is
+# before that position: only one that asks twice, and sent nothing, is at its end.
 ($server, $relay, $positions) = fake('pings', 'status.update.interval.ms' => 60000);
 wait_until('the second ping is confirmed', sub { highest($positions) == $bad_lsn });
 like(slurp_file($positions), qr/\A(?:flush \d+\n)*?(?:flush $good_lsn\n)+ping\n(?:flush $good_lsn\n)+ping\n(?:flush $good_lsn\n)*flush $bad_lsn\n/,

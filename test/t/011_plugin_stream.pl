@@ -26,7 +26,7 @@ sub slot
 	return;
 }
 
-# pg_recvlogical up to what is there now.
+# pg_recvlogical up to what is there now.  It reads at once: no keepalive has to ask.
 sub receive
 {
 	my ($slot, @options) = @_;
@@ -34,10 +34,36 @@ sub receive
 	my ($out, $err);
 
 	IPC::Run::run(
-		[ 'pg_recvlogical', '-d', $node->connstr('postgres'), '-S', $slot, '--start', '--no-loop',
+		[ 'pg_recvlogical', '-d', $node->connstr('postgres') . " options='-c wal_sender_timeout=0'", '-S', $slot, '--start', '--no-loop',
 			'--endpos', $end, '-f', '-', map { ('-o', $_) } @options ],
 		'>', \$out, '2>', \$err, IPC::Run::timeout(Nova::patience()));
 	return ($out, $err);
+}
+
+# What pg_recvlogical wrote: [frames, frames…], one list for each write.
+sub writes
+{
+	my ($bytes) = @_;
+	my $n16 = sub { my ($at) = @_; return 2 + unpack('n', substr($bytes, $at, 2)) };
+	my $n32 = sub { my ($at) = @_; my $n = unpack('N', substr($bytes, $at, 4)); return 4 + ($n == 0xFFFFFFFF ? 0 : $n) };
+	my %end = (
+		H => sub { my ($at) = @_; $at += 7; $at += $n16->($at); return $at + $n32->($at) },
+		T => sub { my ($at) = @_; $at += 5; $at += $n16->($at) for 1 .. 3; return $at },
+		R => sub { my ($at) = @_; $at += 8; $at += $n32->($at) for 1 .. 2; return $at },
+		C => sub { my ($at) = @_; return $at + 42 });
+	my @writes = ([]);
+
+	for (my $at = 0; $at < length $bytes;)
+	{
+		my $type = substr($bytes, $at, 1);
+		my $next = $type eq "\n" ? $at + 1 : ($end{$type} // die "frame $type at $at")->($at);
+
+		if ($type eq "\n") { push @writes, [] }
+		else { push @{ $writes[-1] }, substr($bytes, $at, $next - $at) }
+		$at = $next;
+	}
+	pop @writes if !@{ $writes[-1] };
+	return @writes;
 }
 
 $node->safe_psql('postgres', q{
@@ -70,6 +96,27 @@ like($errors, qr/ERROR:.*table\.include\.lst.*HINT:.*table\.include\.list/s, 'an
 (undef, $errors) = receive('bad', 'batch.bytes=7');
 like($errors, qr/ERROR:.*batch\.bytes.*1024/s, 'a bad value names its bounds');
 $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$_')") for qw(as_text as_frames bad);
+
+# Small transactions share a write, but for a client that did not ask for it.
+slot($_) for qw(each held);
+$node->safe_psql('postgres', q{
+	TRUNCATE kept;
+	DO $$ BEGIN FOR i IN 1 .. 200 LOOP INSERT INTO kept VALUES (i, 'small'); COMMIT; END LOOP; END $$;
+	INSERT INTO kept SELECT i, 'of a large one' FROM generate_series(1001, 21000) i;
+	INSERT INTO kept VALUES (300, 'last')});
+my @each = writes((receive('each', "topic.prefix=$prefix"))[0]);
+my @held = writes((receive('held', "topic.prefix=$prefix", 'batch.hold=true'))[0]);
+my $commits = sub { return scalar grep { /^C/ } map { @$_ } @_ };
+is($commits->(@each), 202, 'each commit has a COMMIT');
+is((grep { $commits->($_) > 1 } @each), 0, 'and is sent');
+is_deeply([ grep { !/^H/ } map { @$_ } @held ], [ grep { !/^H/ } map { @$_ } @each ], 'batch.hold: the same frames');
+my @small;
+push @small, shift @held while @held && !grep { /of a large one/ } @{ $held[0] };
+is($commits->(@small), 200, 'a large transaction waits for what is held');
+cmp_ok(scalar @small, '<=', 5, 'which are few writes');
+like($held[-1][-1], qr/^C/, 'and nothing is held back at the end');
+$node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$_')") for qw(each held);
+$node->safe_psql('postgres', 'TRUNCATE kept');
 
 # A transaction of which nothing is sent, longer than wal_sender_timeout; the
 # relay speaks only when it is spoken to.
