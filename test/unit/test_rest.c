@@ -225,9 +225,9 @@ test_metrics(void **state)
 								.started = 1500,
 								.server_lsn = 100,
 								.confirmed_lsn = 60,
-								.last_event = 499990,
+								.latency.ages = {.count = 1, .at = 499990},
 								.snapshot_left_ms = -1,
-								.snapshot_ms = 2500,
+								.snapshot_took_ms = 2500,
 								.snapshot_row_estimate = -1};
 	ask("GET", "/metrics", NULL, "nova_lag_bytes{connector=\"a \\\"b\\\"/c\"} 40\n");
 	ask("GET", "/metrics", NULL,
