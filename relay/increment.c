@@ -343,6 +343,19 @@ numbers_of(Increment *inc, const char *schema, const char *name)
 	return &inc->tables[i];
 }
 
+static void
+count_table(Increment *inc, bool complete)
+{
+	JobTable table;
+	TableNumbers *t =
+		jobs_table(inc->jobs, &table) ? numbers_of(inc, table.schema, table.name) : NULL;
+
+	if (t == NULL)
+		return;
+	t->rows = table.rows;
+	t->complete = complete;
+}
+
 /*
  * Queries
  */
@@ -579,6 +592,7 @@ answer_upto(Increment *inc, const PGresult *res)
 	}
 	if (jobs_table(inc->jobs, &table))
 		log_info("incremental snapshot: table %s.%s has no rows to read", table.schema, table.name);
+	count_table(inc, true);
 	end_table(inc);
 }
 
@@ -970,19 +984,6 @@ log_table_end(Increment *inc)
 				 " rows read, every record is acknowledged; %zu tables are left",
 				 jobs_id(inc->jobs), table.schema, table.name, table.rows,
 				 jobs_tables(inc->jobs) - 1);
-}
-
-static void
-count_table(Increment *inc, bool complete)
-{
-	JobTable table;
-	TableNumbers *t =
-		jobs_table(inc->jobs, &table) ? numbers_of(inc, table.schema, table.name) : NULL;
-
-	if (t == NULL)
-		return;
-	t->rows = table.rows;
-	t->complete = complete;
 }
 
 /* The last chunk sent: is it safe now? */
