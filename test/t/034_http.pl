@@ -53,7 +53,7 @@ my %config = ('topic.prefix' => $prefix, 'snapshot.mode' => 'initial', 'table.in
 	'listeners' => 'http://127.0.0.1:0', 'database.password' => 'hunter2', 'snapshot.max.threads' => 2,
 	'snapshot.select.statement.overrides' => 'public.held',
 	'snapshot.select.statement.overrides.public.held' => 'SELECT * FROM held WHERE gate()',
-	'kafka.sasl.password' => '${env:NOVA_NOT_SAID}');
+	'kafka.statistics.interval.ms' => 200, 'kafka.sasl.password' => '${env:NOVA_NOT_SAID}');
 $ENV{NOVA_NOT_SAID} = 'hunter3';
 my $relay = start_relay('http', $node, $kafka, \%config);
 $base = base_of($relay);
@@ -106,7 +106,7 @@ is(json('/connector-plugins')->[0]{class}, 'io.debezium.connector.postgresql.Pos
 is(json('/connectors/http/tasks')->[0]{config}{'task.class'}, 'io.debezium.connector.postgresql.PostgresConnectorTask', 'its class');
 is_deeply(json('/connectors/other/topics'), { other => { topics => [] } }, 'topics of nobody');
 ok((grep { $_->{name} eq 'slot.name' && $_->{type} eq 'STRING' } @{ json('/connector-plugins/PostgresConnector/config') }), 'what can be configured');
-like(json('/')->{kafka_cluster_id}, qr/^[\w-]{10,}$/, 'the cluster of Kafka');
+wait_until('the cluster of Kafka is known', sub { (json('/')->{kafka_cluster_id} // '') =~ /^[\w-]{10,}$/ });
 my $config = json('/connectors/http/config');
 is($config->{'topic.prefix'}, $prefix, 'the configuration as it was given');
 is($config->{'database.password'}, '********', 'a secret is masked');
