@@ -44,7 +44,9 @@ definitions_of(const char *infos)
 	cJSON *entry;
 
 	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(whole, "configs"))
+	{
 		cJSON_AddItemToArray(list, cJSON_DetachItemFromObjectCaseSensitive(entry, "definition"));
+	}
 	cJSON_Delete(whole);
 	return list;
 }
