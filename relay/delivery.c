@@ -408,7 +408,6 @@ take_commit(Delivery *d, const NovaCommit *commit)
 	latency_commit(&d->latency, d->payload->unit, commit->commit_time);
 	d->unreadable = 0;
 	d->counts.transactions++;
-	d->counts.commit_time = commit->commit_time;
 	d->counts.proved += commit->records;
 	d->counts.proved_bytes += d->from->reader.proved;
 	if (commit->end_lsn > d->received_lsn)

@@ -63,7 +63,6 @@ typedef struct DeliveryCounts
 							* an incremental snapshot leaves some out */
 	uint64_t proved_bytes; /* of frames, under their checksums */
 	uint64_t dropped;      /* changes the plugin could not make records of */
-	int64_t commit_time;   /* of the last commit; µs since 1970, 0: none yet */
 } DeliveryCounts;
 
 typedef struct Delivery Delivery;

@@ -118,6 +118,16 @@ struct Increment
 	size_t nholds;
 	size_t saving; /* of these, in what is being written */
 	bool urgent;
+
+	/* what is told of it */
+	IncrementPhase phase;
+	bool cut; /* of what there was to read, something was given up */
+	int64_t began;
+	int64_t ended;
+	int64_t paused_at;
+	int64_t paused_ms; /* without the pause that is */
+	TableNumbers tables[INCREMENT_TABLES_MAX];
+	size_t ntables;
 };
 
 /*
@@ -264,7 +274,10 @@ apply(Increment *inc, IncRemedy remedy)
 	if (remedy == REMEDY_TABLE)
 		end_table(inc);
 	else if (remedy == REMEDY_REQUEST)
+	{
+		inc->cut = true;
 		end_request(inc, "is given up");
+	}
 	if (remedy == REMEDY_TABLE || remedy == REMEDY_REQUEST)
 		inc->retry_at = 0;
 }
@@ -310,6 +323,37 @@ fail_result(Increment *inc, const PGresult *res)
 		fail_connection(inc);
 	else
 		fail_with(inc, sqlstate != NULL ? sqlstate : "", primary);
+}
+
+/* The row of a table; NULL: there is no room for it. */
+static TableNumbers *
+numbers_of(Increment *inc, const char *schema, const char *name)
+{
+	char whole[sizeof(inc->tables[0].name)];
+	size_t i = 0;
+
+	snprintf(whole, sizeof(whole), "%s.%s", schema, name);
+	while (i < inc->ntables && strcmp(inc->tables[i].name, whole) != 0)
+		i++;
+	if (i == INCREMENT_TABLES_MAX)
+		return NULL;
+	if (i == inc->ntables)
+		snprintf(inc->tables[inc->ntables++].name, sizeof(whole), "%s", whole);
+	inc->tables[i].row_estimate = -1;
+	return &inc->tables[i];
+}
+
+static void
+count_table(Increment *inc, bool complete)
+{
+	JobTable table;
+	TableNumbers *t =
+		jobs_table(inc->jobs, &table) ? numbers_of(inc, table.schema, table.name) : NULL;
+
+	if (t == NULL)
+		return;
+	t->rows = table.rows;
+	t->complete = complete;
 }
 
 /*
@@ -481,6 +525,7 @@ add_table(Increment *inc, const PGresult *res, int i)
 	const char *schema = PQgetvalue(res, i, 0);
 	const char *name = PQgetvalue(res, i, 1);
 	bool keyed = PQgetvalue(res, i, 2)[0] == 't';
+	TableNumbers *numbers;
 
 	if (PQgetvalue(res, i, 3)[0] != 't')
 	{
@@ -500,6 +545,12 @@ add_table(Increment *inc, const PGresult *res, int i)
 		log_warn("incremental snapshot: table %s.%s has no key to read it by: rows that are "
 				 "changed meanwhile may come twice",
 				 schema, name);
+	numbers = numbers_of(inc, schema, name);
+	if (numbers != NULL)
+	{
+		numbers->rows = 0;
+		numbers->complete = false;
+	}
 	return jobs_add_table(inc->jobs, schema, name,
 						  PQgetisnull(res, i, 5) ? NULL : PQgetvalue(res, i, 5), !keyed);
 }
@@ -541,6 +592,7 @@ answer_upto(Increment *inc, const PGresult *res)
 	}
 	if (jobs_table(inc->jobs, &table))
 		log_info("incremental snapshot: table %s.%s has no rows to read", table.schema, table.name);
+	count_table(inc, true);
 	end_table(inc);
 }
 
@@ -852,6 +904,7 @@ on_signal(void *arg, const NovaSignal *signal, uint64_t lsn)
 		case JOBS_SAME:
 			return;
 		case JOBS_STOPPED:
+			inc->cut = true;
 			begin_anew(inc);
 			break;
 		default:
@@ -945,6 +998,7 @@ settle_chunk(Increment *inc)
 		return; /* out of memory: the next time */
 	forget_unsafe(inc);
 	changed(inc);
+	count_table(inc, end);
 	if (!end)
 		return;
 	log_table_end(inc);
@@ -1092,12 +1146,47 @@ log_progress(Increment *inc)
 			 table.upto != NULL ? table.upto : "?", jobs_tables(inc->jobs));
 }
 
+static void
+enter_phase(Increment *inc, IncrementPhase phase)
+{
+	bool goes_on = inc->phase == INCREMENT_READS || inc->phase == INCREMENT_PAUSED;
+
+	if (inc->phase == INCREMENT_PAUSED)
+		inc->paused_ms += inc->now - inc->paused_at;
+	if (!goes_on)
+	{
+		inc->began = inc->now;
+		inc->paused_ms = 0;
+		inc->cut = false;
+	}
+	if (phase == INCREMENT_PAUSED)
+		inc->paused_at = inc->now;
+	inc->ended = inc->now;
+	inc->phase = phase;
+}
+
+/* Signals, failures and the last row change it. */
+static void
+see_phase(Increment *inc)
+{
+	bool goes_on = inc->phase == INCREMENT_READS || inc->phase == INCREMENT_PAUSED;
+	IncrementPhase phase = inc->phase;
+
+	if (!jobs_empty(inc->jobs))
+		phase = jobs_paused(inc->jobs) ? INCREMENT_PAUSED : INCREMENT_READS;
+	else if (goes_on)
+		phase = inc->cut ? INCREMENT_STOPPED : INCREMENT_COMPLETE;
+	if (phase != inc->phase)
+		enter_phase(inc, phase);
+}
+
 void
 increment_advance(Increment *inc, int64_t now)
 {
 	IncStep before;
 
 	inc->now = now;
+	see_phase(inc);
 	settle_chunk(inc);
 	if (inc->conn != NULL && inc->step != INC_CONNECT)
 	{
@@ -1112,6 +1201,7 @@ increment_advance(Increment *inc, int64_t now)
 		before = inc->step;
 		advance_step(inc);
 	} while (inc->step != before);
+	see_phase(inc);
 	log_progress(inc);
 }
 
@@ -1230,6 +1320,23 @@ bool
 increment_running(const Increment *inc)
 {
 	return !jobs_empty(inc->jobs) && !jobs_paused(inc->jobs);
+}
+
+IncrementProgress
+increment_progress(const Increment *inc)
+{
+	bool paused = inc->phase == INCREMENT_PAUSED;
+	int64_t until = paused || inc->phase == INCREMENT_READS ? inc->now : inc->ended;
+
+	return (IncrementProgress){inc->phase, inc->phase != INCREMENT_NONE ? until - inc->began : 0,
+							   inc->paused_ms + (paused ? inc->now - inc->paused_at : 0)};
+}
+
+const TableNumbers *
+increment_tables(const Increment *inc, size_t *n)
+{
+	*n = inc->ntables;
+	return inc->tables;
 }
 
 struct pollfd

@@ -44,6 +44,7 @@
 
 #include "config.h"
 #include "delivery.h"
+#include "numbers.h"
 
 typedef struct Increment Increment;
 
@@ -73,6 +74,30 @@ extern void increment_saved(Increment *inc, int64_t now);
 
 /* Is there anything left to read? */
 extern bool increment_running(const Increment *inc);
+
+/* Of the requests of this process, one after the other, how the last one is doing. */
+typedef enum IncrementPhase
+{
+	INCREMENT_NONE, /* there was none yet */
+	INCREMENT_READS,
+	INCREMENT_PAUSED,
+	INCREMENT_COMPLETE,
+	INCREMENT_STOPPED /* as asked, or given up */
+} IncrementPhase;
+
+typedef struct IncrementProgress
+{
+	IncrementPhase phase;
+	int64_t took_ms; /* pauses among it */
+	int64_t paused_ms;
+} IncrementProgress;
+
+extern IncrementProgress increment_progress(const Increment *inc);
+
+/* The tables that were read, in the order of their first rows; the array is the caller's to look at. */
+#define INCREMENT_TABLES_MAX 200
+
+extern const TableNumbers *increment_tables(const Increment *inc, size_t *n);
 
 extern struct pollfd increment_pollfd(const Increment *inc);
 extern void increment_polled(Increment *inc, const struct pollfd *fd);

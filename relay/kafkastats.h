@@ -68,6 +68,7 @@ typedef struct KafkaStats
 	size_t nbrokers;
 	TopicNumbers topics[STATS_TOPICS];
 	size_t ntopics;
+	char cluster[64]; /* its id, which is not among the statistics; "": not known yet */
 } KafkaStats;
 
 /* False if it is not what librdkafka writes, or memory is short: then nothing changes. */

@@ -26,6 +26,8 @@ latency_commit(Latency *l, uint64_t unit, int64_t commit_time)
 
 		last->unit = unit;
 		last->commits++;
+		if (l->aged == l->next)
+			l->unaged++;
 		return;
 	}
 	*entry_at(l, l->next++) = (LatencyEntry){unit, commit_time, 1};
@@ -56,11 +58,79 @@ observe(LatencyHistogram *h, int64_t us, uint64_t commits)
 	h->sum_us += (uint64_t) us * commits;
 }
 
+/* The bucket of an age: an octave has as many as another. */
+static size_t
+age_bucket(int64_t ms)
+{
+	uint64_t v = (uint64_t) ms;
+	int shift = 0;
+
+	while (v >> shift >= UINT64_C(2) * LATENCY_STEPS)
+		shift++;
+	if (shift >= LATENCY_OCTAVES)
+		return LATENCY_AGES - 1;
+	return (size_t) shift * LATENCY_STEPS + (v >> shift);
+}
+
+/* The age in the middle of a bucket. */
+static double
+bucket_age(size_t bucket)
+{
+	size_t shift = bucket < 2 * LATENCY_STEPS ? 0 : bucket / LATENCY_STEPS - 1;
+	uint64_t width = UINT64_C(1) << shift;
+
+	return (double) ((bucket - shift * LATENCY_STEPS) * width) + (double) (width - 1) / 2;
+}
+
+static double
+percentile(const Latency *l, unsigned percent)
+{
+	uint64_t rank = (l->numbers.ages.count - 1) * percent / 100;
+	uint64_t below = 0;
+	size_t i = 0;
+
+	while (i < LATENCY_AGES - 1 && (below += l->ages[i]) <= rank)
+		i++;
+	return bucket_age(i);
+}
+
+static void
+count_age(Latency *l, int64_t ms, uint64_t commits, int64_t now)
+{
+	LatencyAges *a = &l->numbers.ages;
+
+	if (a->count == 0 || ms < a->least)
+		a->least = ms;
+	if (ms > a->most)
+		a->most = ms;
+	a->last = ms;
+	a->at = now / 1000;
+	a->count += commits;
+	a->sum += (uint64_t) ms * commits;
+	l->ages[age_bucket(ms)] += commits;
+}
+
+/* What came since the last turn. */
+static void
+count_ages(Latency *l, int64_t now)
+{
+	if (l->unaged > 0)
+		count_age(l, age(entry_at(l, l->aged - 1)->time, now) / 1000, l->unaged, now);
+	l->unaged = 0;
+	for (; l->aged < l->next; l->aged++)
+	{
+		const LatencyEntry *e = entry_at(l, l->aged);
+
+		count_age(l, age(e->time, now) / 1000, e->commits, now);
+	}
+}
+
 void
 latency_turn(Latency *l, uint64_t first_unit, bool open, int64_t now)
 {
 	LatencyNumbers *n = &l->numbers;
 
+	count_ages(l, now);
 	for (; l->first < l->next && entry_at(l, l->first)->unit < first_unit; l->first++)
 	{
 		const LatencyEntry *e = entry_at(l, l->first);
@@ -80,7 +150,8 @@ latency_turn(Latency *l, uint64_t first_unit, bool open, int64_t now)
 void
 latency_forget(Latency *l)
 {
-	l->first = l->next;
+	l->first = l->aged = l->next;
+	l->unaged = 0;
 	l->numbers.waiting = 0;
 	l->numbers.open_since = 0;
 }
@@ -91,6 +162,12 @@ latency_numbers(const Latency *l)
 	LatencyNumbers n = l->numbers;
 
 	n.oldest = l->first < l->next ? l->queue[l->first & (LATENCY_COMMITS - 1)].time : 0;
+	if (n.ages.count > 0)
+	{
+		n.ages.p50 = percentile(l, 50);
+		n.ages.p95 = percentile(l, 95);
+		n.ages.p99 = percentile(l, 99);
+	}
 	return n;
 }
 

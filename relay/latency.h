@@ -9,8 +9,11 @@
  *
  *	latency_commit(&l, unit, commit_time);	at each COMMIT
  *	latency_fold(&l, unit);					the tracker put the unit to the one before
- *	latency_turn(&l, first_unit, open, now);	now and then: what is safe leaves the queue
+ *	latency_turn(&l, first_unit, open, now);	in every turn: what is safe leaves the queue
  *	latency_lag_us(&numbers, now);			of latency_numbers(&l), at any time
+ *
+ * And how old commits are when they get here, before Kafka: what came since the last
+ * turn counts as received in this one.
  *
  * Pure; costs nothing for a row.  Times are microseconds since 1970: those of
  * commits by the server's clock, the others by ours.  Where these disagree, a
@@ -32,6 +35,11 @@
 #define LATENCY_BUCKETS 14   /* with a bound; the last one is without */
 #define LATENCY_COMMITS 4096 /* a power of two */
 
+/* Ages are counted to within 1/LATENCY_STEPS of themselves; below 2 * that many ms exactly. */
+#define LATENCY_STEPS   32
+#define LATENCY_OCTAVES 36 /* of ms: to a thousand years */
+#define LATENCY_AGES    (LATENCY_STEPS * (LATENCY_OCTAVES + 1))
+
 /* For so long the last latency says how late the stream is, after that it is not. */
 #define LATENCY_FRESH_US INT64_C(1000000)
 
@@ -45,10 +53,27 @@ typedef struct LatencyHistogram
 /* Upper bounds of the buckets. */
 extern const double latency_bounds[LATENCY_BUCKETS]; /* seconds */
 
+/* Ages of commits when they were received, in ms. */
+typedef struct LatencyAges
+{
+	uint64_t count;
+	uint64_t sum;
+	int64_t last;
+	int64_t least;
+	int64_t most;
+	int64_t at; /* when the last one came, ms since 1970; 0: none yet */
+
+	/* percentiles, which latency_numbers() fills in */
+	double p50;
+	double p95;
+	double p99;
+} LatencyAges;
+
 /* What there is to be told of it. */
 typedef struct LatencyNumbers
 {
 	LatencyHistogram histogram;
+	LatencyAges ages;
 	uint64_t waiting;   /* commits in the queue */
 	int64_t oldest;     /* of these; 0: none */
 	int64_t last_us;    /* the last latency, and when it was known */
@@ -67,8 +92,11 @@ typedef struct Latency
 {
 	LatencyEntry queue[LATENCY_COMMITS];
 	uint64_t first; /* positions that only grow */
+	uint64_t aged;  /* before it, ages are counted */
 	uint64_t next;
-	LatencyNumbers numbers; /* oldest is told by latency_numbers() */
+	uint64_t unaged; /* commits that share the last entry since it was counted */
+	uint64_t ages[LATENCY_AGES];
+	LatencyNumbers numbers; /* oldest and percentiles are told by latency_numbers() */
 } Latency;
 
 /* All zero is a valid new one. */

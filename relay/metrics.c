@@ -18,11 +18,15 @@ typedef enum Source
 {
 	OF_NUMBERS,
 	OF_PROCESS,
-	OF_TABLES,   /* of the snapshot */
-	OF_TIMES,    /* of the plugin, by table */
-	OF_ROUTES,   /* a member of OpNumbers, of each operation */
-	OF_OPS,      /* records of the operations that ops names, of all routes */
-	OF_PRODUCER, /* of librdkafka, as the next two */
+	OF_TABLES,    /* of the snapshot */
+	OF_TIMES,     /* of the plugin, by table */
+	OF_ROUTES,    /* a member of OpNumbers, of each operation */
+	OF_OPS,       /* records of the operations that ops names, of all routes */
+	OF_READS,     /* the same, and rows of tables that were read beside the stream */
+	OF_FILTERED,  /* changes that the plugin saw of tables that are not captured */
+	OF_UNCHANGED, /* -1 while none are left out */
+	OF_NOTHING,   /* always 0 */
+	OF_PRODUCER,  /* of librdkafka, as the next two */
 	OF_BROKERS,
 	OF_TOPICS,
 	OF_LATENCY, /* a histogram */
@@ -42,7 +46,12 @@ typedef enum ValueKind
 	VALUE_MS,    /* an I64 of milliseconds, in seconds, left out while it is negative */
 	VALUE_US,    /* a U64 of microseconds, in seconds */
 	VALUE_NS,    /* a U64 of nanoseconds, in seconds */
-	VALUE_SINCE, /* ms since the time in an I64; left out while that is 0 */
+	VALUE_SINCE, /* ms since the time in an I64; -1 while that is 0, as Debezium says it */
+	VALUE_AGE,   /* of a commit when it was received; -1 before there was one */
+	VALUE_AGES,  /* the same of all of them; left out before */
+	VALUE_MEAN,  /* of these */
+	VALUE_SHARE, /* a percentile of these */
+	VALUE_TOOK,  /* an I64 of milliseconds, in seconds; 0 while it is negative */
 	VALUE_ROOM,  /* what may still be in flight; left out while no limit is known */
 	VALUE_LAG,   /* server_lsn less the LSN there; left out while either is 0 */
 	VALUE_LATE   /* of LatencyNumbers, in seconds; left out while nothing streams */
@@ -77,9 +86,9 @@ typedef struct Metric
 	DEBEZIUM(name, type, LABELS_STREAMING, kind, member, help)
 #define SNAPSHOT(name, kind, member, help)                                                         \
 	DEBEZIUM(name, "gauge", LABELS_SNAPSHOT, kind, member, help)
-#define EVENTS(name, labels, ops, help)                                                            \
+#define EVENTS(name, labels, source, ops, help)                                                    \
 	{                                                                                              \
-		"debezium_metrics_" name, "counter", labels, OF_OPS, VALUE_U64, 0, ops, help               \
+		"debezium_metrics_" name, "counter", labels, source, VALUE_U64, 0, ops, help               \
 	}
 #define NOVA(name, type, source, kind, offset, help)                                               \
 	{                                                                                              \
@@ -110,42 +119,94 @@ typedef struct Metric
 static const Metric metrics[] = {
 	STREAMING("Connected", "gauge", VALUE_BOOL, streaming,
 			  "Is the stream from PostgreSQL running?"),
-	STREAMING("MilliSecondsBehindSource", "gauge", VALUE_I64, behind_ms,
-			  "Age of the last transaction when it was received."),
-	STREAMING("MilliSecondsSinceLastEvent", "gauge", VALUE_SINCE, last_event,
-			  "Time since the last transaction was received."),
-	EVENTS("TotalNumberOfEventsSeen", LABELS_STREAMING, "cudtm",
-		   "Records handed to Kafka: of the stream without tombstones; of snapshots, incremental "
-		   "ones too."),
-	EVENTS("TotalNumberOfEventsSeen", LABELS_SNAPSHOT, "r", NULL),
-	EVENTS("TotalNumberOfCreateEventsSeen", LABELS_STREAMING, "c", "Records of inserted rows."),
-	EVENTS("TotalNumberOfUpdateEventsSeen", LABELS_STREAMING, "u", "Records of updated rows."),
-	EVENTS("TotalNumberOfDeleteEventsSeen", LABELS_STREAMING, "d",
+	STREAMING("MilliSecondsBehindSource", "gauge", VALUE_AGE, latency.ages.last,
+			  "Age of the last transaction when it was received; -1 before there was one."),
+	STREAMING("MilliSecondsBehindSourceMinValue", "gauge", VALUE_AGES, latency.ages.least,
+			  "The least of these ages since the relay began; this and the next five absent before "
+			  "there was one."),
+	STREAMING("MilliSecondsBehindSourceMaxValue", "gauge", VALUE_AGES, latency.ages.most,
+			  "The most."),
+	STREAMING("MilliSecondsBehindSourceAverageValue", "gauge", VALUE_MEAN, latency.ages.sum,
+			  "The mean."),
+	STREAMING("MilliSecondsBehindSourceP50", "gauge", VALUE_SHARE, latency.ages.p50,
+			  "The median, to within 2 %."),
+	STREAMING("MilliSecondsBehindSourceP95", "gauge", VALUE_SHARE, latency.ages.p95,
+			  "The same for 95 in 100."),
+	STREAMING("MilliSecondsBehindSourceP99", "gauge", VALUE_SHARE, latency.ages.p99,
+			  "The same for 99 in 100."),
+	STREAMING(
+		"MilliSecondsSinceLastEvent", "gauge", VALUE_SINCE, latency.ages.at,
+		"Time since the last transaction was received; of snapshots, since rows were handed to "
+		"Kafka. -1 before."),
+	SNAPSHOT("MilliSecondsSinceLastEvent", VALUE_SINCE, last_read, NULL),
+	EVENTS("TotalNumberOfEventsSeen", LABELS_STREAMING, OF_READS, "cudtm",
+		   "Records handed to Kafka, without tombstones: of the stream, with rows that an "
+		   "incremental snapshot read; of snapshots, these again."),
+	EVENTS("TotalNumberOfEventsSeen", LABELS_SNAPSHOT, OF_OPS, "r", NULL),
+	EVENTS("TotalNumberOfCreateEventsSeen", LABELS_STREAMING, OF_OPS, "c",
+		   "Records of inserted rows; of snapshots 0, as of the next two."),
+	EVENTS("TotalNumberOfCreateEventsSeen", LABELS_SNAPSHOT, OF_NOTHING, NULL, NULL),
+	EVENTS("TotalNumberOfUpdateEventsSeen", LABELS_STREAMING, OF_OPS, "u",
+		   "Records of updated rows."),
+	EVENTS("TotalNumberOfUpdateEventsSeen", LABELS_SNAPSHOT, OF_NOTHING, NULL, NULL),
+	EVENTS("TotalNumberOfDeleteEventsSeen", LABELS_STREAMING, OF_OPS, "d",
 		   "Records of deleted rows, without tombstones."),
+	EVENTS("TotalNumberOfDeleteEventsSeen", LABELS_SNAPSHOT, OF_NOTHING, NULL, NULL),
+	EVENTS("TotalNumberOfReadEventsSeen", LABELS_STREAMING, OF_READS, "",
+		   "Records of rows that were read: of the stream, by incremental snapshots; of snapshots, "
+		   "by all."),
+	EVENTS("TotalNumberOfReadEventsSeen", LABELS_SNAPSHOT, OF_OPS, "r", NULL),
+	EVENTS("TotalNumberOfLogicalMessageEventsSeen", LABELS_STREAMING, OF_OPS, "m",
+		   "Records of logical messages."),
+	EVENTS("NumberOfEventsFiltered", LABELS_STREAMING, OF_FILTERED, NULL,
+		   "Inserts, updates and deletes of tables that are not captured: those of "
+		   "nova_plugin_changes_total, which tells at a commit, at most once a second. They never "
+		   "leave the server, and are not among the events seen."),
+	EVENTS("NumberOfEventsFiltered", LABELS_SNAPSHOT, OF_NOTHING, NULL, NULL),
+	{"debezium_metrics_NumberOfUnchangedEventsSkipped", "gauge", LABELS_STREAMING, OF_UNCHANGED,
+	 VALUE_I64, 0, NULL,
+	 "-1 without skip.messages.without.change; absent with it, for the plugin does not count "
+	 "them."},
 	STREAMING("NumberOfCommittedTransactions", "counter", VALUE_U64, transactions,
 			  "Transactions received."),
 	STREAMING("NumberOfErroneousEvents", "counter", VALUE_U64, dropped,
 			  "Changes that could not become records."),
-	STREAMING("QueueTotalCapacity", "gauge", VALUE_LIMIT, in_flight_max,
-			  "Records that may be handed to Kafka and not be acknowledged."),
-	{"debezium_metrics_QueueRemainingCapacity", "gauge", LABELS_STREAMING, OF_NUMBERS, VALUE_ROOM,
-	 0, NULL, "Of these, how many more."},
+	EVENTS("NumberOfErroneousEvents", LABELS_SNAPSHOT, OF_NOTHING, NULL, NULL),
+	STREAMING(
+		"QueueTotalCapacity", "gauge", VALUE_LIMIT, in_flight_max,
+		"Records that may be handed to Kafka and not be acknowledged. This and the next three "
+		"are of one queue, for both contexts."),
+	SNAPSHOT("QueueTotalCapacity", VALUE_LIMIT, in_flight_max, NULL),
+	STREAMING("QueueRemainingCapacity", "gauge", VALUE_ROOM, in_flight, "Of these, how many more."),
+	SNAPSHOT("QueueRemainingCapacity", VALUE_ROOM, in_flight, NULL),
 	STREAMING(
 		"MaxQueueSizeInBytes", "gauge", VALUE_U64, lent_bytes_max,
 		"Memory that may be taken by what Kafka has not acknowledged; above it nothing is read."),
+	SNAPSHOT("MaxQueueSizeInBytes", VALUE_U64, lent_bytes_max, NULL),
 	STREAMING("CurrentQueueSizeInBytes", "gauge", VALUE_U64, lent_bytes,
 			  "Memory of what Kafka has not acknowledged."),
-	SNAPSHOT("SnapshotRunning", VALUE_BOOL, snapshot_running,
-			 "Is an initial snapshot being taken?"),
-	SNAPSHOT("SnapshotCompleted", VALUE_BOOL, snapshot_completed,
-			 "Has this process taken one to its end?"),
-	SNAPSHOT("TotalTableCount", VALUE_U64, snapshot_tables, "Tables of the snapshot."),
+	SNAPSHOT("CurrentQueueSizeInBytes", VALUE_U64, lent_bytes, NULL),
+	SNAPSHOT("SnapshotRunning", VALUE_BOOL, snapshot_now,
+			 "Is a snapshot being taken, an initial or an incremental one? Of several the last one "
+			 "of this process counts, in all of Snapshot."),
+	SNAPSHOT("SnapshotPaused", VALUE_BOOL, snapshot_paused,
+			 "Does an incremental one wait for the signal resume-snapshot?"),
+	SNAPSHOT("SnapshotCompleted", VALUE_BOOL, snapshot_completed, "Was it taken to its end?"),
+	SNAPSHOT("SnapshotAborted", VALUE_BOOL, snapshot_aborted,
+			 "Did it end otherwise: cut off, stopped by a signal, or given up?"),
+	SNAPSHOT("SnapshotSkipped", VALUE_BOOL, snapshot_skipped,
+			 "Did this process begin to stream without one?"),
+	SNAPSHOT("TotalTableCount", VALUE_U64, snapshot_tables,
+			 "Tables of the initial snapshot, and those that an incremental one has read rows of."),
 	SNAPSHOT("RemainingTableCount", VALUE_U64, snapshot_tables_left,
 			 "Of these, how many are not read yet."),
-	SNAPSHOT("SnapshotDurationInSeconds", VALUE_MS, snapshot_ms,
+	SNAPSHOT("SnapshotDurationInSeconds", VALUE_TOOK, snapshot_took_ms,
 			 "How long it has taken so far, or took."),
+	SNAPSHOT("SnapshotPausedDurationInSeconds", VALUE_TOOK, snapshot_paused_ms,
+			 "Of this, how long it was paused."),
 	{"debezium_metrics_RowsScanned", "gauge", LABELS_SNAPSHOT, OF_TABLES, VALUE_U64,
-	 offsetof(TableNumbers, rows), NULL, "Rows read of each table of the snapshot."},
+	 offsetof(TableNumbers, rows), NULL,
+	 "Rows read of each table, by the snapshot that read it last."},
 	GAUGE("up", VALUE_BOOL, ready, "Is it streaming or taking a snapshot?"),
 	NOVA("state", "gauge", OF_STATE, VALUE_U64, 0, "The state that the relay is in; always 1."),
 	NOVA("connector_state", "gauge", OF_CONNECTOR, VALUE_U64, 0,
@@ -398,8 +459,10 @@ has_value(const Printer *p, const Metric *m, const void *base)
 		case VALUE_KNOWN:
 		case VALUE_MS:
 			return i64_at(base, m->offset) >= 0;
-		case VALUE_SINCE:
-			return i64_at(base, m->offset) > 0;
+		case VALUE_AGES:
+		case VALUE_MEAN:
+		case VALUE_SHARE:
+			return n->latency.ages.count > 0;
 		case VALUE_LIMIT:
 			return u64_at(base, m->offset) > 0;
 		case VALUE_ROOM:
@@ -421,6 +484,14 @@ less(uint64_t a, uint64_t b)
 }
 
 static void
+print_since(const Printer *p, int64_t time)
+{
+	int64_t since = p->process->now - time;
+
+	fprintf(p->out, "%" PRId64 "\n", time == 0 ? -1 : since > 0 ? since : 0);
+}
+
+static void
 print_value(const Printer *p, const Metric *m, const void *base)
 {
 	const Numbers *n = &p->reading->numbers;
@@ -433,6 +504,7 @@ print_value(const Printer *p, const Metric *m, const void *base)
 			fprintf(out, "%" PRIu64 "\n", u64_at(base, m->offset));
 			break;
 		case VALUE_I64:
+		case VALUE_AGES:
 		case VALUE_KNOWN:
 			fprintf(out, "%" PRId64 "\n", i64_at(base, m->offset));
 			break;
@@ -452,7 +524,21 @@ print_value(const Printer *p, const Metric *m, const void *base)
 			fprintf(out, "%.9f\n", (double) u64_at(base, m->offset) / 1e9);
 			break;
 		case VALUE_SINCE:
-			fprintf(out, "%" PRId64 "\n", p->process->now - i64_at(base, m->offset));
+			print_since(p, i64_at(base, m->offset));
+			break;
+		case VALUE_AGE:
+			fprintf(out, "%" PRId64 "\n", n->latency.ages.count > 0 ? i64_at(base, m->offset) : -1);
+			break;
+		case VALUE_MEAN:
+			fprintf(out, "%.3f\n",
+					(double) u64_at(base, m->offset) / (double) n->latency.ages.count);
+			break;
+		case VALUE_SHARE:
+			fprintf(out, "%.3f\n", double_at(base, m->offset));
+			break;
+		case VALUE_TOOK:
+			fprintf(out, "%.3f\n",
+					i64_at(base, m->offset) > 0 ? (double) i64_at(base, m->offset) / 1e3 : 0);
 			break;
 		case VALUE_ROOM:
 			fprintf(out, "%" PRIu64 "\n", less(n->in_flight_max, n->in_flight));
@@ -518,16 +604,52 @@ print_routes(const Printer *p, const Metric *m)
 		}
 }
 
-static void
-print_ops(const Printer *p, const Metric *m)
+static uint64_t
+records_of(const Printer *p, const char *ops)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < p->reading->nroutes; i++)
 		for (size_t k = 0; k < OP_COUNT; k++)
-			if (strchr(m->ops, COUNTED_OPS[k]) != NULL)
+			if (strchr(ops, COUNTED_OPS[k]) != NULL)
 				sum += p->reading->routes[i].ops[k].records;
+	return sum;
+}
+
+/* Those of an initial snapshot were before the stream. */
+static uint64_t
+reads_of_stream(const Printer *p)
+{
+	return less(records_of(p, "r"), p->reading->numbers.snapshot_reads);
+}
+
+static uint64_t
+changes_filtered(const Printer *p)
+{
+	for (size_t i = 0; i < p->reading->ntimes; i++)
+		if (strcmp(p->reading->times[i].table, PLUGINTIME_UNCAPTURED) == 0)
+			return p->reading->times[i].changes;
+	return 0;
+}
+
+static void
+print_sum(const Printer *p, const Metric *m, uint64_t sum)
+{
 	print_sample(p, m, NULL, &sum);
+}
+
+/* What Debezium says while it does not look for them; how many there are nobody counts. */
+static void
+print_unchanged(const Printer *p, const Metric *m)
+{
+	const ConfigPairs *options = &p->cfg->plugin;
+	const int64_t off = -1;
+
+	for (size_t i = 0; i < options->count; i++)
+		if (strcmp(options->items[i].name, "skip.messages.without.change") == 0 &&
+			strcmp(options->items[i].value, "true") == 0)
+			return;
+	print_sample(p, m, NULL, &off);
 }
 
 /* The number of a producer, as a label. */
@@ -631,7 +753,19 @@ print_samples(const Printer *p, const Metric *m)
 			print_routes(p, m);
 			break;
 		case OF_OPS:
-			print_ops(p, m);
+			print_sum(p, m, records_of(p, m->ops));
+			break;
+		case OF_READS:
+			print_sum(p, m, records_of(p, m->ops) + reads_of_stream(p));
+			break;
+		case OF_FILTERED:
+			print_sum(p, m, changes_filtered(p));
+			break;
+		case OF_UNCHANGED:
+			print_unchanged(p, m);
+			break;
+		case OF_NOTHING:
+			print_sum(p, m, 0);
 			break;
 		case OF_PRODUCER:
 			print_producers(p, m);

@@ -76,9 +76,9 @@ typedef struct Numbers
 	uint64_t server_lsn; /* the last that the server spoke of */
 	uint64_t received_lsn;
 	uint64_t confirmed_lsn;
-	int64_t last_event; /* when the last commit was received */
-	int64_t behind_ms;  /* its age then */
 	LatencyNumbers latency;
+	int64_t last_read;       /* when the last row of a snapshot was handed over */
+	uint64_t snapshot_reads; /* of such rows, those of the initial one */
 
 	int64_t slot_retained_bytes; /* of WAL; -1: not known */
 	int64_t slot_safe_bytes;     /* that may still be written; -1: no limit, or not known */
@@ -90,8 +90,16 @@ typedef struct Numbers
 	uint64_t spool_entries;
 	int64_t spool_oldest_ms; /* its age; -1: nothing is there */
 
-	bool snapshot_running;
-	bool snapshot_completed; /* by this process */
+	/* of all snapshots of this process, the last one: initial, or beside the stream */
+	bool snapshot_now;
+	bool snapshot_paused;
+	bool snapshot_completed;
+	bool snapshot_aborted;
+	bool snapshot_skipped; /* it began to stream without one */
+	int64_t snapshot_took_ms;
+	int64_t snapshot_paused_ms;
+
+	bool snapshot_running; /* an initial one */
 	uint64_t snapshot_tables;
 	uint64_t snapshot_tables_left;
 	uint64_t snapshot_rows;

@@ -221,6 +221,8 @@ typedef struct Relay
 	int64_t next_wait_line;  /* of a slot that takes its time */
 	uint64_t snapshot_bytes; /* the delivery's count at the beginning */
 	int64_t stream_not_before;
+	uint64_t reads;    /* rows of snapshots that were handed over */
+	uint64_t measured; /* transactions whose age is known */
 
 	/* the position in the state topic */
 	bool remembers;           /* else it is not kept there */
@@ -3122,11 +3124,6 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 {
 	const DeliveryCounts *counts = delivery_counts(r->delivery);
 
-	if (counts->transactions > n->transactions)
-	{
-		n->last_event = at;
-		n->behind_ms = at - counts->commit_time / 1000;
-	}
 	n->records = counts->records;
 	n->acked = counts->acked;
 	n->bytes = counts->bytes;
@@ -3161,6 +3158,86 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->received_lsn = r->written_lsn;
 	n->confirmed_lsn = r->confirmed_lsn;
 	n->server_lsn = r->server_lsn > r->written_lsn ? r->server_lsn : r->written_lsn;
+}
+
+/* Rows of tables that were read, those of an incremental snapshot among them. */
+static uint64_t
+count_reads(const Relay *r)
+{
+	const RouteCounts *routes = delivery_routes(r->delivery);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < routes->n; i++)
+		sum += routes->rows[i].ops[routecounts_ops[NOVA_OP_READ]].records;
+	return sum;
+}
+
+/* Where a table was read again, the rows of that count. */
+static void
+merge_table(Relay *r, const TableNumbers *table)
+{
+	size_t i = 0;
+
+	while (i < r->ntables && strcmp(r->tables[i].name, table->name) != 0)
+		i++;
+	if (i == TABLES_MAX)
+		return;
+	if (i == r->ntables)
+	{
+		r->tables[r->ntables++] = *table;
+		r->numbers.snapshot_tables++;
+	}
+	r->tables[i].rows = table->rows;
+	r->tables[i].complete = table->complete;
+}
+
+static void
+count_increment_tables(Relay *r)
+{
+	size_t n;
+	const TableNumbers *tables = increment_tables(r->increment, &n);
+
+	if (r->tables == NULL)
+		r->tables = malloc(TABLES_MAX * sizeof(*r->tables));
+	if (r->tables == NULL)
+		return;
+	for (size_t i = 0; i < n; i++)
+		merge_table(r, &tables[i]);
+	r->numbers.snapshot_tables_left = 0;
+	for (size_t i = 0; i < r->ntables; i++)
+		r->numbers.snapshot_tables_left += !r->tables[i].complete;
+}
+
+/* An initial snapshot was begun, and is not going on. */
+static bool
+is_cut_off(const Relay *r)
+{
+	return r->snapshot_began != 0 && !r->snapshot_taken && !r->numbers.snapshot_running &&
+		   r->state != STATE_DONE;
+}
+
+/* Of the snapshots that there were, initial and incremental, the last one counts. */
+static void
+count_snapshots(Relay *r, Numbers *n, int64_t at)
+{
+	IncrementProgress p = increment_progress(r->increment);
+	uint64_t reads = count_reads(r);
+	bool initial = p.phase == INCREMENT_NONE;
+
+	if (reads != r->reads)
+		n->last_read = at;
+	r->reads = reads;
+	if (initial)
+		n->snapshot_reads = reads;
+	n->snapshot_now = n->snapshot_running || p.phase == INCREMENT_READS;
+	n->snapshot_paused = p.phase == INCREMENT_PAUSED;
+	n->snapshot_completed = initial ? r->snapshot_taken : p.phase == INCREMENT_COMPLETE;
+	n->snapshot_aborted = initial ? is_cut_off(r) : p.phase == INCREMENT_STOPPED;
+	n->snapshot_skipped = initial && !r->snapshot_taken && r->stream_began != 0;
+	n->snapshot_took_ms = initial ? n->snapshot_ms : p.took_ms;
+	n->snapshot_paused_ms = p.paused_ms;
+	if (!initial)
+		count_increment_tables(r);
 }
 
 /* What Kafka Connect would call it. */
@@ -3236,13 +3313,13 @@ publish(Relay *r, bool now)
 	n->ready = !is_paused(r) && (r->streaming || (r->state == STATE_SNAPSHOT && r->working));
 	n->blocked = r->blocked;
 	n->snapshot_running = r->state == STATE_SNAPSHOT && r->working;
-	n->snapshot_completed = r->snapshot_taken;
 	n->increment_running = increment_running(r->increment);
 	count_stream(r, n, n->at);
 	delivery_measure(r->delivery, now_us());
 	n->latency = latency_numbers(delivery_latency(r->delivery));
 	if (n->snapshot_running)
 		count_snapshot(r, n);
+	count_snapshots(r, n, n->at);
 	reading = (Reading){.numbers = *n,
 						.tables = r->tables,
 						.ntables = r->ntables,
@@ -3316,6 +3393,17 @@ wait_for_events(Relay *r, struct pollfd fds[FD_COUNT])
 	increment_polled(r->increment, &fds[FD_INCREMENT]);
 }
 
+/* Commits are as old as at the end of the turn in which they came. */
+static void
+measure_commits(Relay *r)
+{
+	uint64_t transactions = delivery_counts(r->delivery)->transactions;
+
+	if (transactions != r->measured)
+		delivery_measure(r->delivery, now_us());
+	r->measured = transactions;
+}
+
 static void
 relay_turn(Relay *r)
 {
@@ -3352,6 +3440,7 @@ relay_turn(Relay *r)
 	advance_save(r);
 	if (r->state != STATE_END)
 		states[r->state].turn(r);
+	measure_commits(r);
 	publish(r, r->state != r->told || r->wake - r->now > PUBLISH_MS);
 	/* what the turn gave to the sink may want a turn of its own */
 	if (r->sink->more)

@@ -25,7 +25,7 @@
 typedef struct Route
 {
 	const char *method;
-	const char *path; /* a '*' is the connector's name */
+	const char *path; /* a '*' is the connector's name, a '#' a task's number */
 	bool (*handler)(Call *call);
 	const char *missing; /* what the message for another name begins with; NULL: no name */
 	const char *behind;  /* and what it ends with */
@@ -86,6 +86,7 @@ add_state(const Call *call, ConnectorState state, cJSON *to)
 
 	cJSON_AddStringToObject(to, "state", connector_state_name(state));
 	cJSON_AddStringToObject(to, "worker_id", call->from->worker_id);
+	cJSON_AddStringToObject(to, "version", NOVA_VERSION);
 	if (state == CONNECTOR_FAILED && n->trace[0] != '\0')
 		cJSON_AddStringToObject(to, "trace", n->trace);
 }
@@ -106,11 +107,26 @@ state_now(const Call *call)
 	return call->from->reading->numbers.connector;
 }
 
+/* Does the call name the connector there is? */
+static bool
+is_ours(const Call *call)
+{
+	const RelayConfig *cfg = call->from->cfg;
+
+	return cfg != NULL && strcmp(call->name, cfg->name) == 0;
+}
+
 /* A stopped connector has no tasks. */
 static bool
 has_task(const Call *call)
 {
 	return state_now(call) != CONNECTOR_STOPPED;
+}
+
+bool
+has_that_task(const Call *call)
+{
+	return is_ours(call) && has_task(call) && strcmp(call->task, "0") == 0;
 }
 
 cJSON *
@@ -179,6 +195,7 @@ info_body(const Call *call, const RelayConfig *cfg)
 static bool
 get_root(Call *call)
 {
+	const KafkaStats *kafka = call->from->reading->kafka;
 	cJSON *body;
 
 	if (call->request->wants_html)
@@ -186,7 +203,10 @@ get_root(Call *call)
 	body = cJSON_CreateObject();
 	cJSON_AddStringToObject(body, "version", NOVA_VERSION);
 	cJSON_AddStringToObject(body, "commit", "nova-relay");
-	cJSON_AddNullToObject(body, "kafka_cluster_id");
+	if (kafka != NULL && kafka->cluster[0] != '\0')
+		cJSON_AddStringToObject(body, "kafka_cluster_id", kafka->cluster);
+	else
+		cJSON_AddNullToObject(body, "kafka_cluster_id");
 	return answer_json(call, 200, body);
 }
 
@@ -260,22 +280,26 @@ get_tasks(Call *call)
 {
 	cJSON *body = cJSON_CreateArray();
 	cJSON *task;
+	cJSON *config;
 
 	if (!has_task(call))
 		return answer_json(call, 200, body);
 	task = cJSON_CreateObject();
+	config = config_body(call->from->cfg);
+	cJSON_AddStringToObject(config, "task.class", CONNECTOR_CLASS "Task");
 	cJSON_AddItemToObject(task, "id", task_id(call));
-	cJSON_AddItemToObject(task, "config", config_body(call->from->cfg));
+	cJSON_AddItemToObject(task, "config", config);
 	cJSON_AddItemToArray(body, task);
 	return answer_json(call, 200, body);
 }
 
+/* Connect does not ask whether there is such a connector. */
 static bool
 get_topics(Call *call)
 {
-	char *topics = call->from->ops->topics(call->from->ops->arg);
+	char *topics = is_ours(call) ? call->from->ops->topics(call->from->ops->arg) : strdup("[]");
 	cJSON *body = cJSON_CreateObject();
-	cJSON *one = cJSON_AddObjectToObject(body, call->from->cfg->name);
+	cJSON *one = cJSON_AddObjectToObject(body, call->name);
 	bool ok = topics != NULL && cJSON_AddItemToObject(one, "topics", cJSON_Parse(topics));
 
 	free(topics);
@@ -311,7 +335,8 @@ get_offsets(Call *call)
 static bool
 put_topics_reset(Call *call)
 {
-	call->from->ops->forget_topics(call->from->ops->arg);
+	if (is_ours(call))
+		call->from->ops->forget_topics(call->from->ops->arg);
 	return answer_empty(call, 202);
 }
 
@@ -320,9 +345,9 @@ get_task_status(Call *call)
 {
 	char message[NAME_MAX_BYTES + 64];
 
-	if (has_task(call))
+	if (has_that_task(call))
 		return answer_json(call, 200, task_state(call, state_now(call)));
-	snprintf(message, sizeof(message), "No status found for task %s-0", call->name);
+	snprintf(message, sizeof(message), "No status found for task %s-%s", call->name, call->task);
 	return answer_error(call, 404, message);
 }
 
@@ -388,9 +413,8 @@ get_records(Call *call)
 #define NO_NAME           NULL, NULL
 #define NO_CONNECTOR      "Connector ", " not found"
 #define UNKNOWN_CONNECTOR "Unknown connector ", ""
+#define NOT_RESTARTED     "Unknown connector: ", ""
 #define NO_STATUS         "No status found for connector ", ""
-
-#define NO_TASK           "Unknown task: ", "-0"
 
 static const Route routes[] = {
 	{"GET", "/", get_root, NO_NAME},
@@ -405,16 +429,17 @@ static const Route routes[] = {
 	{"PUT", "/connectors/*/pause", put_pause, UNKNOWN_CONNECTOR},
 	{"PUT", "/connectors/*/resume", put_resume, UNKNOWN_CONNECTOR},
 	{"PUT", "/connectors/*/stop", put_stop, UNKNOWN_CONNECTOR},
-	{"POST", "/connectors/*/restart", post_restart, UNKNOWN_CONNECTOR},
+	{"POST", "/connectors/*/restart", post_restart, NOT_RESTARTED},
 	{"GET", "/connectors/*/tasks", get_tasks, NO_CONNECTOR},
-	{"GET", "/connectors/*/tasks/0/status", get_task_status, NO_STATUS},
-	{"POST", "/connectors/*/tasks/0/restart", post_task_restart, NO_TASK},
-	{"GET", "/connectors/*/topics", get_topics, NO_CONNECTOR},
+	{"GET", "/connectors/*/tasks/#/status", get_task_status, NO_NAME},
+	{"POST", "/connectors/*/tasks/#/restart", post_task_restart, NOT_RESTARTED},
+	{"GET", "/connectors/*/topics", get_topics, NO_NAME},
 	{"GET", "/connectors/*/offsets", get_offsets, NO_CONNECTOR},
 	{"PATCH", "/connectors/*/offsets", patch_offsets, NO_CONNECTOR},
 	{"DELETE", "/connectors/*/offsets", delete_offsets, NO_CONNECTOR},
-	{"PUT", "/connectors/*/topics/reset", put_topics_reset, NO_CONNECTOR},
+	{"PUT", "/connectors/*/topics/reset", put_topics_reset, NO_NAME},
 	{"GET", "/connector-plugins", get_plugins, NO_NAME},
+	{"GET", "/connector-plugins/*/config", get_plugin_config, NO_NAME},
 	{"PUT", "/connector-plugins/*/config/validate", put_validate, NO_NAME},
 	{"GET", "/admin/loggers", get_loggers, NO_NAME},
 	{"GET", "/admin/loggers/*", get_logger, NO_NAME},
@@ -463,22 +488,32 @@ decode(const char *from, size_t len, char *to, size_t size)
 	return from == end;
 }
 
-/* Does the path fit the route?  What its '*' stands for goes to name. */
+/* A segment that is a number. */
 static bool
-fits(const char *pattern, const char *path, char *name, size_t size)
+take_number(const char *from, size_t len, char *to, size_t size)
+{
+	if (strspn(from, "0123456789") != len)
+		return false;
+	return decode(from, len, to, size);
+}
+
+/* Does the path fit the route?  What its '*' and '#' stand for goes to the call. */
+static bool
+fits(const char *pattern, const char *path, Call *call)
 {
 	while (*pattern != '\0')
 	{
 		size_t len;
 
-		if (*pattern != '*')
+		if (*pattern != '*' && *pattern != '#')
 		{
 			if (*pattern++ != *path++)
 				return false;
 			continue;
 		}
 		len = strcspn(path, "/");
-		if (len == 0 || !decode(path, len, name, size))
+		if (len == 0 || !(*pattern == '*' ? decode(path, len, call->name, sizeof(call->name))
+										  : take_number(path, len, call->task, sizeof(call->task))))
 			return false;
 		pattern++;
 		path += len;
@@ -534,13 +569,12 @@ is_acceptable(Call *call, const Route *route, bool *ok)
 static bool
 dispatch(Call *call, const Route *route)
 {
-	const RelayConfig *cfg = call->from->cfg;
 	char message[NAME_MAX_BYTES + 64];
 	bool ok;
 
 	if (!is_acceptable(call, route, &ok))
 		return ok;
-	if (route->missing == NULL || (cfg != NULL && strcmp(call->name, cfg->name) == 0))
+	if (route->missing == NULL || is_ours(call))
 		return route->handler(call);
 	snprintf(message, sizeof(message), "%s%s%s", route->missing, call->name, route->behind);
 	return answer_error(call, 404, message);
@@ -555,7 +589,7 @@ rest_answer(const RestSources *sources, const RestRequest *request, RestResponse
 	*response = (RestResponse){0};
 	for (size_t i = 0; i < ROUTE_COUNT; i++)
 	{
-		if (!fits(routes[i].path, request->path, call.name, sizeof(call.name)))
+		if (!fits(routes[i].path, request->path, &call))
 			continue;
 		known = true;
 		if (strcmp(request->method, routes[i].method) == 0 ||

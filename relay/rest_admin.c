@@ -16,10 +16,6 @@
 #include "log.h"
 #include "rest_internal.h"
 
-/* What the class is called that a connector JSON names. */
-#define CONNECTOR_CLASS "io.debezium.connector.postgresql.PostgresConnector"
-#define CONNECTOR_SHORT "PostgresConnector"
-
 bool
 get_plugins(Call *call)
 {
@@ -31,6 +27,47 @@ get_plugins(Call *call)
 	cJSON_AddStringToObject(plugin, "version", NOVA_VERSION);
 	cJSON_AddItemToArray(body, plugin);
 	return answer_json(call, 200, body);
+}
+
+static bool
+is_plugin(const char *name)
+{
+	return strcmp(name, CONNECTOR_CLASS) == 0 || strcmp(name, CONNECTOR_SHORT) == 0;
+}
+
+/* The definitions of what validation has, alone. */
+static cJSON *
+definitions_of(const char *infos)
+{
+	cJSON *whole = infos != NULL ? cJSON_Parse(infos) : NULL;
+	cJSON *list = cJSON_CreateArray();
+	cJSON *entry;
+
+	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(whole, "configs"))
+	{
+		cJSON_AddItemToArray(list, cJSON_DetachItemFromObjectCaseSensitive(entry, "definition"));
+	}
+	cJSON_Delete(whole);
+	return list;
+}
+
+bool
+get_plugin_config(Call *call)
+{
+	static const ConfigFaults no_faults = {0};
+	char message[NAME_MAX_BYTES + 64];
+	char *infos;
+	bool ok;
+
+	if (!is_plugin(call->name))
+	{
+		snprintf(message, sizeof(message), "Unknown plugin %s.", call->name);
+		return answer_error(call, 404, message);
+	}
+	infos = config_infos(CONNECTOR_CLASS, "{}", &no_faults);
+	ok = infos != NULL && answer_json(call, 200, definitions_of(infos));
+	free(infos);
+	return ok;
 }
 
 /* All that the settings of the body, a flat object, come to. */
@@ -58,7 +95,7 @@ put_validate(Call *call)
 
 	if (!cJSON_IsObject(config))
 		ok = answer_error(call, 400, "The body is no JSON object");
-	else if (strcmp(call->name, CONNECTOR_CLASS) != 0 && strcmp(call->name, CONNECTOR_SHORT) != 0)
+	else if (!is_plugin(call->name))
 	{
 		snprintf(message, sizeof(message), "Failed to find any class that is named %s", call->name);
 		ok = answer_error(call, 404, message);
@@ -87,6 +124,9 @@ static const struct
 
 #define LEVELS (sizeof(levels) / sizeof(levels[0]))
 
+/* When somebody set it, ms since 1970; HTTP has one thread. */
+static int64_t modified;
+
 static cJSON *
 level_body(void)
 {
@@ -98,7 +138,10 @@ level_body(void)
 			cJSON_AddStringToObject(body, "level", levels[i].name);
 			break;
 		}
-	cJSON_AddNullToObject(body, "last_modified");
+	if (modified != 0)
+		cJSON_AddNumberToObject(body, "last_modified", (double) modified);
+	else
+		cJSON_AddNullToObject(body, "last_modified");
 	return body;
 }
 
@@ -138,12 +181,13 @@ get_logger(Call *call)
 }
 
 static bool
-set_level(const char *name)
+set_level(const char *name, int64_t now)
 {
 	for (size_t i = 0; i < LEVELS; i++)
 		if (strcasecmp(levels[i].name, name) == 0)
 		{
 			log_set_level(levels[i].level);
+			modified = now;
 			return true;
 		}
 	return false;
@@ -163,11 +207,13 @@ put_logger(Call *call)
 		ok = no_logger(call);
 	else if (!cJSON_IsString(level))
 		ok = answer_error(call, 400, "Desired 'level' parameter was not specified in request.");
-	else if (!set_level(level->valuestring))
+	else if (!set_level(level->valuestring, call->from->process.now))
 	{
 		snprintf(message, sizeof(message), "invalid log level '%.100s'.", level->valuestring);
 		ok = answer_error(call, 404, message);
 	}
+	else if (query_has(call, "scope", "cluster"))
+		ok = answer_empty(call, 204);
 	else
 	{
 		cJSON *loggers = cJSON_CreateArray();

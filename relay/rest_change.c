@@ -109,6 +109,11 @@ delete_connector(Call *call)
 bool
 post_task_restart(Call *call)
 {
+	char task[sizeof(call->task) + 1];
+
+	snprintf(task, sizeof(task), "-%s", call->task);
+	if (!has_that_task(call))
+		return answer_named(call, 404, "Unknown task: ", call->name, task);
 	return carry_out_verb(call, CONTROL_RESTART, 204);
 }
 
@@ -248,6 +253,18 @@ deployment_body(Call *call, bool *ok)
 	return NULL;
 }
 
+/* The one in the configuration is another than outside of it. */
+static bool
+answer_other_name(Call *call, const cJSON *name, const char *outside)
+{
+	char message[2 * NAME_MAX_BYTES + 128];
+
+	snprintf(message, sizeof(message),
+			 "Connector name configuration (%.*s) doesn't match connector name in the URL (%s)",
+			 NAME_MAX_BYTES, cJSON_IsString(name) ? name->valuestring : "no string", outside);
+	return answer_error(call, 400, message);
+}
+
 bool
 post_connectors(Call *call)
 {
@@ -255,16 +272,19 @@ post_connectors(Call *call)
 	cJSON *body = deployment_body(call, &ok);
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(body, "name");
 	cJSON *config = cJSON_GetObjectItemCaseSensitive(body, "config");
+	const cJSON *inner = cJSON_GetObjectItemCaseSensitive(config, "name");
 	ControlRequest q = {.verb = CONTROL_CREATE};
 
 	if (body == NULL)
 		return ok;
 	if (name == NULL)
-		name = cJSON_GetObjectItemCaseSensitive(config, "name");
+		name = inner;
 	if (!cJSON_IsObject(config))
 		ok = answer_error(call, 400, "\"config\" with the connector's settings is missing");
 	else if (!is_name(name))
 		ok = answer_error(call, 400, "\"name\" of the connector is missing, or too long");
+	else if (inner != NULL && !cJSON_Compare(inner, name, true))
+		ok = answer_other_name(call, inner, name->valuestring);
 	else if (!target_of(cJSON_GetObjectItemCaseSensitive(body, "initial_state"), &q.target))
 		ok = answer_error(call, 400, "\"initial_state\" must be RUNNING, PAUSED or STOPPED");
 	else
@@ -282,13 +302,13 @@ replace(Call *call, cJSON *config, const char *base)
 {
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(config, "name");
 	ControlRequest q = {.verb = CONTROL_REPLACE, .name = call->name, .base = base};
+	bool ok;
 
 	if (name == NULL || (cJSON_IsString(name) && strcmp(name->valuestring, call->name) == 0))
 		return deploy(call, &q, config);
+	ok = answer_other_name(call, name, call->name);
 	cJSON_Delete(config);
-	return answer_named(call, 400,
-						"The name in the configuration is not that of the connector in the URL, ",
-						call->name, "");
+	return ok;
 }
 
 bool

@@ -21,12 +21,17 @@
 
 #define NAME_MAX_BYTES 512
 
+/* What the class is called that a connector JSON names. */
+#define CONNECTOR_CLASS "io.debezium.connector.postgresql.PostgresConnector"
+#define CONNECTOR_SHORT "PostgresConnector"
+
 /* A call under way; handlers fill response. */
 typedef struct Call
 {
 	const RestSources *from;
 	const RestRequest *request;
 	char name[NAME_MAX_BYTES]; /* what the '*' of the route stands for, decoded */
+	char task[16];             /* the same for its '#' */
 	RestResponse *response;
 } Call;
 
@@ -54,6 +59,9 @@ extern bool carry_out(Call *call, ControlRequest *q, unsigned status, cJSON *bod
 /* Is it asked for, as in expand=status&expand=info? */
 extern bool query_has(const Call *call, const char *name, const char *value);
 
+/* Is there the task that the call names? */
+extern bool has_that_task(const Call *call);
+
 /* ConnectorStateInfo and ConnectorInfo of the connector there is. */
 extern cJSON *status_body(const Call *call, ConnectorState state);
 extern cJSON *info_body(const Call *call, const RelayConfig *cfg);
@@ -78,6 +86,7 @@ extern bool patch_offsets(Call *call);
 extern bool delete_offsets(Call *call);
 
 extern bool get_plugins(Call *call);
+extern bool get_plugin_config(Call *call);
 extern bool put_validate(Call *call);
 extern bool get_loggers(Call *call);
 extern bool get_logger(Call *call);

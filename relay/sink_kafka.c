@@ -1483,6 +1483,18 @@ take_error(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
 				 rd_kafka_event_error_string(event));
 }
 
+/* Known without asking, once there was metadata. */
+static void
+note_cluster(KafkaSink *k, const KafkaLane *lane)
+{
+	char *id = rd_kafka_clusterid(lane->rk, 0);
+
+	if (id == NULL)
+		return;
+	snprintf(k->stats.cluster, sizeof(k->stats.cluster), "%s", id);
+	rd_kafka_mem_free(lane->rk, id);
+}
+
 static void
 take_stats(KafkaSink *k, const KafkaLane *lane, rd_kafka_event_t *event)
 {
@@ -1491,6 +1503,8 @@ take_stats(KafkaSink *k, const KafkaLane *lane, rd_kafka_event_t *event)
 	if (json != NULL &&
 		!kafkastats_take(&k->stats, (unsigned) (lane - k->lanes), json, strlen(json)))
 		log_debug("kafka: statistics that cannot be read, of %zu bytes", strlen(json));
+	if (k->stats.cluster[0] == '\0')
+		note_cluster(k, lane);
 }
 
 /* Returns the number of records acked. */

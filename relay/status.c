@@ -295,6 +295,9 @@ print_row(View *v, size_t i)
 
 	if (!status_metric(v->metrics, rows[i].metric, &value) || (rows[i].rare && value == 0))
 		return;
+	/* there was nothing yet that it could be of */
+	if (rows[i].unit == UNIT_MS && value < 0)
+		return;
 	printf("  %-24s ", rows[i].label);
 	print_value(value, rows[i].unit);
 	if (rows[i].rate && v->asked_before != 0 && seconds > 0)

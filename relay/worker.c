@@ -475,7 +475,8 @@ publish_rest(Worker *w)
 	n->connector = n->failed                     ? CONNECTOR_FAILED
 				   : w->target == TARGET_STOPPED ? CONNECTOR_STOPPED
 												 : CONNECTOR_RUNNING;
-	n->streaming = n->blocked = n->snapshot_running = n->increment_running = false;
+	n->streaming = n->blocked = false;
+	n->snapshot_now = n->snapshot_running = n->increment_running = false;
 	n->spooling = n->spool_full = false;
 	/* one that waits for its connector waits for HTTP, and can be sent it */
 	n->ready = w->cfg == NULL;

@@ -9,6 +9,7 @@ rights that a test does not have; the page is our own.
 """
 
 import os
+import re
 import sys
 import tempfile
 
@@ -100,11 +101,14 @@ def shows_figures(tap, page, server, prefix):
     figures = page.text("#figures")
     tap.ok("53" in figures and "STREAM" in figures, "the figures", figures)
     tap.ok("/" in page.text("#slot"), "the slot's position", page.text("#slot"))
+    tap.ok(page.wait("WAL", lambda: re.search(r"WAL kept\s+\d", page.text("#slot")) and re.search(r"WAL until it is lost\s+\d", page.text("#slot"))), "and its WAL", page.text("#slot"))
+    tap.ok(page.wait("a line", lambda: "L" in page.js("return document.querySelector('#chart-lag path').getAttribute('d')")), "lag over time", page.text("#legend-lag"))
     tap.ok(page.wait("a line", lambda: "L" in page.js("return document.querySelector('#chart-rate path').getAttribute('d')")), "throughput over time")
     tap.ok(page.wait("latency", lambda: "p99:" in page.text("#legend-latency") and "at most" in page.text("#legend-latency")), "latency over time", page.text("#legend-latency"))
     page.js("document.querySelector('main > section:last-child details').open = true")
     config = page.text("#config")
     tap.ok(f'"topic.prefix": "{prefix}"' in config, "the configuration", config[:200])
+    tap.ok('"database.password": "********"' in config and "hunter2" not in page.driver.page_source, "with its secrets masked")
 
 
 def obeys(tap, page, server, prefix):
@@ -115,12 +119,17 @@ def obeys(tap, page, server, prefix):
     tap.ok(page.state_is("RUNNING"), "Resume resumes")
     topic = f"{prefix}.public.users"
     tap.ok(page.wait("the rest", lambda: page.cells(topic).get("c") == "60"), "and what was written meanwhile comes", str(page.cells(topic)))
+    held = server.hold("held")
     page.click("snapshot")
     alert = page.driver.switch_to.alert
     alert.send_keys("public.held")
     alert.accept()
+    tap.ok(page.wait("progress", lambda: "beside the stream" in page.text("#progress-text")), "a snapshot that takes its time is shown")
+    held.stdin.close()
+    held.wait()
     topic = f"{prefix}.public.held"
     tap.ok(page.wait("rows", lambda: page.cells(topic).get("r") == "40"), "Snapshot… has a table read again", str(page.cells(topic)))
+    tap.ok(page.wait("no progress", lambda: page.text("#progress") == ""), "and is not shown any more")
     before = page.js("return performance.now()")
     page.click("restart")
     page.driver.switch_to.alert.accept()

@@ -73,6 +73,15 @@ class Server:
             raise RuntimeError(done.stderr.decode("utf-8", "replace").strip() + "\n" + sql[:300])
         return done.stdout.decode("utf-8")
 
+    def hold(self, table):
+        """Lock it, until the stdin of what is returned is closed."""
+        holder = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        holder.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n".encode("utf-8"))
+        holder.stdin.flush()
+        if holder.stdout.readline() != b"held\n":
+            raise RuntimeError(f"{table} could not be locked")
+        return holder
+
     def texts(self, sql, before=""):
         """The values of a query's one column.  As digits: psql prints no noncharacters."""
         text = self.run(f"{before}SELECT encode(convert_to(x, 'UTF8'), 'hex') FROM ({sql}) q (x)")

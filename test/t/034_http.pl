@@ -53,7 +53,7 @@ my %config = ('topic.prefix' => $prefix, 'snapshot.mode' => 'initial', 'table.in
 	'listeners' => 'http://127.0.0.1:0', 'database.password' => 'hunter2', 'snapshot.max.threads' => 2,
 	'snapshot.select.statement.overrides' => 'public.held',
 	'snapshot.select.statement.overrides.public.held' => 'SELECT * FROM held WHERE gate()',
-	'kafka.sasl.password' => '${env:NOVA_NOT_SAID}');
+	'kafka.statistics.interval.ms' => 200, 'kafka.sasl.password' => '${env:NOVA_NOT_SAID}');
 $ENV{NOVA_NOT_SAID} = 'hunter3';
 my $relay = start_relay('http', $node, $kafka, \%config);
 $base = base_of($relay);
@@ -85,15 +85,16 @@ is(metric('nova_records_verified_total'), 520, 'every record was');
 cmp_ok(metric('nova_chunks_verified_total'), '>=', 2, 'in chunks, those of the snapshot');
 is(metric('nova_lag_records'), 0, 'nothing is on its way');
 cmp_ok(metric('debezium_metrics_MilliSecondsBehindSource'), '<', 60000, 'it was not late');
-cmp_ok(metric('debezium_metrics_MilliSecondsSinceLastEvent'), '<', 60000, 'and that is not long ago');
+cmp_ok(metric('debezium_metrics_MilliSecondsSinceLastEvent', 'streaming'), '<', 60000, 'and that is not long ago');
 like(scalar ask('/metrics'), qr/^process_resident_memory_bytes [1-9]\d{5,}$/m, 'memory of the process');
 
 # Kafka Connect's calls.  The first line is the team's health check.
 my $status = "$base/connectors/http/status";
 is(system("curl -s $status | python3 -c 'import json, sys; s = json.load(sys.stdin); sys.exit(not (s[\"connector\"][\"state\"] == \"RUNNING\" and s[\"tasks\"][0][\"state\"] == \"RUNNING\"))'"), 0, 'the health check passes');
+my $version = json('/')->{version};
 my ($worker) = $base =~ m{//(.*)};
-is_deeply(json('/connectors/http/status'), { name => 'http', connector => { state => 'RUNNING', worker_id => $worker },
-	tasks => [{ id => 0, state => 'RUNNING', worker_id => $worker }], type => 'source' }, 'status');
+is_deeply(json('/connectors/http/status'), { name => 'http', connector => { state => 'RUNNING', worker_id => $worker, version => $version },
+	tasks => [{ id => 0, state => 'RUNNING', worker_id => $worker, version => $version }], type => 'source' }, 'status');
 is_deeply(json('/connectors'), ['http'], 'connectors');
 my $both = json('/connectors?expand=status&expand=info');
 is_deeply([ sort keys %{ $both->{http} } ], [qw(info status)], 'expanded');
@@ -102,6 +103,10 @@ is_deeply(json('/connectors/http')->{tasks}, [{ connector => 'http', task => 0 }
 is_deeply(json('/connectors/http/tasks')->[0]{id}, { connector => 'http', task => 0 }, 'tasks');
 is(json('/connectors/http/tasks/0/status')->{state}, 'RUNNING', 'the status of the task');
 is(json('/connector-plugins')->[0]{class}, 'io.debezium.connector.postgresql.PostgresConnector', 'plugins');
+is(json('/connectors/http/tasks')->[0]{config}{'task.class'}, 'io.debezium.connector.postgresql.PostgresConnectorTask', 'its class');
+is_deeply(json('/connectors/other/topics'), { other => { topics => [] } }, 'topics of nobody');
+ok((grep { $_->{name} eq 'slot.name' && $_->{type} eq 'STRING' } @{ json('/connector-plugins/PostgresConnector/config') }), 'what can be configured');
+wait_until('the cluster of Kafka is known', sub { (json('/')->{kafka_cluster_id} // '') =~ /^[\w-]{10,}$/ });
 my $config = json('/connectors/http/config');
 is($config->{'topic.prefix'}, $prefix, 'the configuration as it was given');
 is($config->{'database.password'}, '********', 'a secret is masked');
@@ -111,6 +116,9 @@ unlike(scalar ask($_), qr/hunter/, "$_: no secret") for '/connectors/http', '/co
 # What is not there, and what comes from anywhere.
 my @asked = (
 	[ '/connectors/other/status', 'GET', 404, 'No status found for connector other' ],
+	[ '/connectors/other/tasks/0/status', 'GET', 404, 'No status found for task other-0' ],
+	[ '/connectors/http/tasks/1/status', 'GET', 404, 'No status found for task http-1' ],
+	[ '/connectors/http/tasks/1/restart', 'POST', 404, 'Unknown task: http-1' ],
 	[ '/connectors/other', 'GET', 404, 'Connector other not found' ],
 	[ '/connectors/%6fther', 'GET', 404, 'Connector other not found' ],
 	[ '/connectors/a%2Fb', 'GET', 404, 'Connector a/b not found' ],

@@ -46,6 +46,10 @@ sub metric
 	return @found == 1 ? $found[0] : undef;
 }
 
+# Of the two contexts.
+sub streaming { return values_of("debezium_metrics_$_[0]")->{streaming} }
+sub snapshot { return values_of("debezium_metrics_$_[0]")->{snapshot} }
+
 sub promtool
 {
 	my ($text) = @_;
@@ -62,37 +66,49 @@ sql(q{
 });
 my %config = ('topic.prefix' => $prefix, 'table.include.list' => 'public[.](a|b)', 'listeners' => 'http://127.0.0.1:0',
 	(map { ($_ => undef) } qw(transforms transforms.unwrap.type transforms.unwrap.drop.tombstones transforms.unwrap.add.fields)),
-	'skipped.operations' => 'none', 'nova.slot.watch.ms' => 100,
+	'skipped.operations' => 'none', 'nova.slot.watch.ms' => 100, 'incremental.snapshot.chunk.size' => 10,
 	'kafka.statistics.interval.ms' => 200);
 my $relay = start_relay('metrics', $node, $kafka, { %config, 'snapshot.mode' => 'initial' });
 $base = base_of($relay);
 $relay->wait_for_line(qr/streaming from slot/);
 
-# Ten transactions that are seen, and one that is not.
+# Before the first event: what Debezium's connector says then.
+wait_until('it is connected', sub { streaming('Connected') });
+is(streaming('MilliSecondsBehindSource'), -1, 'no event: as late as Debezium has it');
+is(streaming('MilliSecondsSinceLastEvent'), -1, 'no event: nor since when');
+is_deeply(values_of("debezium_metrics_MilliSecondsBehindSource$_"), {}, "no event: $_") for qw(MinValue MaxValue AverageValue P50 P95 P99);
+is(streaming($_), 0, "no event: $_") for qw(TotalNumberOfEventsSeen NumberOfCommittedTransactions NumberOfEventsFiltered);
+is(streaming('NumberOfUnchangedEventsSkipped'), -1, 'no event: unchanged ones are not looked for');
+is_deeply([ map { snapshot("Snapshot$_") } qw(Running Paused Completed Aborted Skipped) ], [ 0, 0, 1, 0, 0 ], 'the snapshot is complete');
+is_deeply([ map { snapshot($_) } qw(TotalTableCount RemainingTableCount TotalNumberOfReadEventsSeen) ], [ 2, 0, 5 ], 'and what it read');
+cmp_ok(snapshot('MilliSecondsSinceLastEvent'), '>=', 0, 'not long ago');
+
+# Ten transactions that are seen, one that is rolled back, and one that is not seen.
 sql("INSERT INTO a VALUES ($_, 'y')") for 1 .. 3;
 sql(q{INSERT INTO a SELECT g, 'y' FROM generate_series(4, 10) g});
 sql(q{UPDATE a SET v = 'z' WHERE id <= 4});
 sql(q{DELETE FROM a WHERE id <= 3});
 sql(q{BEGIN; INSERT INTO b VALUES (6, 'x'); UPDATE b SET v = 'y'; COMMIT});
 sql(q{TRUNCATE a});
+sql(q{BEGIN; INSERT INTO a VALUES (99, 'never'); ROLLBACK});
 sql("SELECT nova.publish('$prefix.said', 'k', 'v'::text)");
 sql("SELECT nova.publish('$prefix.said', 'k', 'v'::text)");
 sql(q{INSERT INTO unseen VALUES (1)});
 wait_confirmed($node, 'nova_metrics');
 wait_until('all of it is told', sub { my $m = metric('nova_records_acknowledged_total'); defined $m && $m == 5 + 10 + 4 + 6 + 7 + 1 + 2 });
-my ($of_a, $of_b, $said) = map { my ($t, $n) = @$_; qq{table="$t",topic="$prefix.$n"} } [ 'public.a', 'public.a' ], [ 'public.b', 'public.b' ], [ '', 'said' ];
+my ($of_a, $of_b, $of_m) = map { my ($t, $n) = @$_; qq{table="$t",topic="$prefix.$n"} } [ 'public.a', 'public.a' ], [ 'public.b', 'public.b' ], [ '', 'said' ];
 is_deeply(values_of('nova_table_records_total'), {
 	qq{$of_a,op="c"} => 10, qq{$of_a,op="u"} => 4, qq{$of_a,op="d"} => 3, qq{$of_a,op="x"} => 3, qq{$of_a,op="t"} => 1,
-	qq{$of_b,op="r"} => 5, qq{$of_b,op="c"} => 1, qq{$of_b,op="u"} => 6, qq{$said,op="m"} => 2 }, 'records by table, topic and operation');
+	qq{$of_b,op="r"} => 5, qq{$of_b,op="c"} => 1, qq{$of_b,op="u"} => 6, qq{$of_m,op="m"} => 2 }, 'records by table, topic and operation');
 my $bytes = values_of('nova_table_bytes_total');
 is_deeply([ sort keys %$bytes ], [ sort keys %{ values_of('nova_table_records_total') } ], 'bytes of the same');
-is($bytes->{qq{$said,op="m"}}, 4, 'bytes are those of keys and values');
+is($bytes->{qq{$of_m,op="m"}}, 4, 'bytes are those of keys and values');
 is(metric('nova_records_total'), 35, 'records of all');
 is_deeply(values_of('debezium_metrics_TotalNumberOfEventsSeen'), { streaming => 27, snapshot => 5 }, 'events, without tombstones');
-is(metric('debezium_metrics_TotalNumberOfCreateEventsSeen'), 11, 'inserts');
-is(metric('debezium_metrics_TotalNumberOfUpdateEventsSeen'), 10, 'updates');
-is(metric('debezium_metrics_TotalNumberOfDeleteEventsSeen'), 3, 'deletes');
-is(metric('debezium_metrics_NumberOfErroneousEvents'), 0, 'nothing was dropped');
+is_deeply(values_of("debezium_metrics_TotalNumberOf$_->[0]EventsSeen"), { streaming => $_->[1], snapshot => $_->[2] }, $_->[0])
+  for [ Create => 11, 0 ], [ Update => 10, 0 ], [ Delete => 3, 0 ], [ Read => 0, 5 ];
+is(streaming('TotalNumberOfLogicalMessageEventsSeen'), 2, 'messages');
+is_deeply(values_of('debezium_metrics_NumberOfErroneousEvents'), { streaming => 0, snapshot => 0 }, 'nothing was dropped');
 
 # What each table has cost the plugin: told at a commit, at most once a second.
 my $cost = sub { values_of('nova_plugin_changes_total') };
@@ -105,6 +121,8 @@ wait_until('the plugin has told of every change', sub {
 });
 is_deeply([ sort keys %{ $cost->() } ], [ map { qq{table="$_"} } '(not captured)', 'public.a', 'public.b' ], 'of each table, and of all others together');
 cmp_ok($cost->()->{'table="(not captured)"'}, '<=', $unseen, 'no more than there were');
+cmp_ok(streaming('NumberOfEventsFiltered'), '>=', 1, 'which are filtered events');
+cmp_ok(streaming('NumberOfEventsFiltered'), '<=', $unseen, 'as many');
 my $spent = values_of('nova_plugin_seconds_total');
 is_deeply([ sort keys %$spent ], [ sort keys %{ $cost->() } ], 'times of the same');
 is(scalar(grep { $_ > 0 && $_ < time - $^T } values %$spent), 3, 'which took some');
@@ -123,17 +141,42 @@ is($buckets->{'le="+Inf"'}, $commits, 'to all of them');
 cmp_ok(metric('nova_commit_latency_seconds_sum'), '>', 0, 'and took some time');
 wait_until('the lag is gone', sub { metric('nova_lag_seconds') == 0 });
 is(metric($_), 0, "$_ is 0") for qw(nova_lag_records nova_transactions_in_flight nova_payloads_in_flight nova_backpressure);
-is(metric('debezium_metrics_QueueRemainingCapacity'), metric('debezium_metrics_QueueTotalCapacity'), 'the queue is empty');
+is_deeply(values_of('debezium_metrics_QueueRemainingCapacity'), values_of('debezium_metrics_QueueTotalCapacity'), 'the queue is empty');
+is_deeply(values_of('debezium_metrics_CurrentQueueSizeInBytes'), { streaming => 0, snapshot => 0 }, 'in bytes, too');
+my @ages = map { streaming("MilliSecondsBehindSource$_") } qw(MinValue P50 P95 P99 MaxValue);
+is_deeply([ sort { $a <=> $b } @ages[ 0 .. 3 ] ], [ @ages[ 0 .. 3 ] ], 'ages of transactions when they came: the percentiles grow') or diag "@ages";
+cmp_ok(abs($_ - $ages[4]), '<=', $ages[4] / 50 + 1, 'and the last one is the greatest, to within 2 %') for $ages[3] > $ages[4] ? $ages[3] : $ages[4];
+cmp_ok(streaming('MilliSecondsBehindSourceAverageValue'), '<=', $ages[4], 'so is the mean');
+cmp_ok(streaming('MilliSecondsBehindSource'), '<=', $ages[4], 'and the last one');
+cmp_ok(streaming('MilliSecondsSinceLastEvent'), '>=', 0, 'since then');
 wait_until('the slot was looked at', sub { defined metric('nova_slot_retained_bytes') });
 cmp_ok(metric('nova_slot_safe_bytes'), '>', 500_000_000, 'WAL that may still be written');
 is(metric('nova_slot_wal_low'), 0, 'which is enough');
 cmp_ok(metric('nova_confirmed_lsn'), '>', 0, 'a position');
 cmp_ok(metric('nova_received_lsn'), '>', 0, 'and one that was received');
 
+# Rows are read beside the stream: a snapshot, and events of both contexts.
+sql(q{INSERT INTO a SELECT g, 'y' FROM generate_series(1, 25) g});
+my $incremental = q{'{"data-collections":["public.a","public.b"],"type":"incremental"}'};
+sql(qq{BEGIN; SELECT nova.signal('pause-snapshot', '{"type":"incremental"}'); SELECT nova.signal('execute-snapshot', $incremental); COMMIT});
+wait_until('it is paused', sub { snapshot('SnapshotPaused') });
+is_deeply([ map { snapshot("Snapshot$_") } qw(Running Completed Aborted) ], [ 0, 0, 0 ], 'paused: it is nothing else');
+sql(q{SELECT nova.signal('resume-snapshot', '{"type":"incremental"}')});
+wait_until('it is complete', sub { snapshot('SnapshotCompleted') });
+is_deeply([ map { snapshot($_) } qw(SnapshotRunning SnapshotPaused RemainingTableCount TotalTableCount) ], [ 0, 0, 0, 2 ], 'incremental: complete');
+cmp_ok(snapshot('SnapshotPausedDurationInSeconds'), '<', snapshot('SnapshotDurationInSeconds'), 'incremental: it was paused for some of its time');
+is_deeply(values_of('debezium_metrics_RowsScanned'), { 'snapshot,table="public.a"' => 25, 'snapshot,table="public.b"' => 6 }, 'incremental: rows of each table');
+is_deeply(values_of('debezium_metrics_TotalNumberOfReadEventsSeen'), { streaming => 31, snapshot => 36 }, 'incremental: events of the stream, too');
+is(streaming('TotalNumberOfEventsSeen'), 27 + 25 + 31, 'incremental: among all of them');
+sql(qq{BEGIN; SELECT nova.signal('pause-snapshot', '{"type":"incremental"}'); SELECT nova.signal('execute-snapshot', $incremental); COMMIT});
+wait_until('the next one is paused', sub { snapshot('SnapshotPaused') });
+sql(q{SELECT nova.signal('stop-snapshot', '{"type":"incremental"}')});
+wait_until('it is stopped', sub { snapshot('SnapshotAborted') });
+
 # librdkafka
 wait_until('librdkafka tells', sub { (grep { $_ > 0 } values %{ values_of('nova_kafka_broker_requests_total') }) && metric('nova_kafka_sent_records_total') >= 35 });
 is(metric('nova_kafka_queue_records'), 0, 'its queue is empty');
-is(metric('nova_kafka_queue_records_max'), metric('debezium_metrics_QueueTotalCapacity'), 'its limit');
+is(metric('nova_kafka_queue_records_max'), streaming('QueueTotalCapacity'), 'its limit');
 is_deeply([ grep { !/^producer="0",topic="/ } keys %{ values_of('nova_kafka_topic_batch_bytes') } ], [], 'topics');
 ok(exists values_of('nova_kafka_topic_batch_bytes')->{qq{producer="0",topic="$prefix.public.a"}}, 'those that were written to');
 
@@ -152,6 +195,16 @@ is(promtool(join '', grep { !/debezium_metrics_/ } map { "$_\n" } split /\n/, $t
 my %declared = map { $_ => 1 } $text =~ /^# TYPE (\S+)/mg;
 my $listed = `$ENV{NOVA_RELAY} metrics`;
 is_deeply([ sort keys %declared ], [ sort keys %{ { map { $_ => 1 } $listed =~ /^\| `(\w+)`/mg } } ], 'nova-relay metrics lists the same');
+# Dashboard and alerts: what they name is there, with the labels that they use.
+my $said = PostgreSQL::Test::Utils::tempdir('said') . '/metrics';
+PostgreSQL::Test::Utils::append_to_file($said, $text);
+is(join("\n", Nova::capture('test/lib/monitoring', $ENV{NOVA_RELAY}, $said)), '0', 'dashboard and alerts find what they name');
+
+# The server is away for a moment: nothing begins anew but the connection.
+my $seen = streaming('TotalNumberOfEventsSeen');
+sql(q{SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'nova_metrics'});
+wait_until('it is connected again', sub { metric('nova_reconnects_total') == 1 && streaming('Connected') });
+is(streaming('TotalNumberOfEventsSeen'), $seen, 'reconnected: events go on where they were');
 is($relay->term, 0, 'it stops in order');
 
 # Nobody takes the records: the lag is seen.
@@ -159,12 +212,14 @@ sql(q{SELECT pg_create_logical_replication_slot('nova_alone', 'nova_decoder')});
 my $alone = start_relay('alone', $node, undef, { %config, 'bootstrap.servers' => '127.0.0.1:1' });
 $base = base_of($alone);
 $alone->wait_for_line(qr/streaming from slot/);
+wait_until('it is connected', sub { streaming('Connected') });
+is_deeply([ map { snapshot("Snapshot$_") } qw(Completed Skipped) ], [ 0, 1 ], 'no snapshot was taken');
 sql(q{INSERT INTO b VALUES (100, 'x'), (101, 'x')});
 wait_until('a transaction is in flight', sub { (metric('nova_transactions_in_flight') // 0) == 1 });
 is(metric('nova_lag_records'), 2, 'its records are');
 wait_until('it waits longer and longer', sub { metric('nova_lag_seconds') > 1 });
 is(metric('nova_commit_latency_seconds_count'), 0, 'it has no latency yet');
-is(metric('debezium_metrics_QueueTotalCapacity') - metric('debezium_metrics_QueueRemainingCapacity'), 2, 'two places of the queue are taken');
+is(streaming('QueueTotalCapacity') - streaming('QueueRemainingCapacity'), 2, 'two places of the queue are taken');
 cmp_ok(metric('nova_lag_bytes'), '>', 0, 'WAL is not confirmed');
 $alone->kill9;
 

@@ -8,7 +8,7 @@ use Nova;
 use E2E;
 use Test::More;
 
-my $node = new_node('primary');
+my $node = new_node('primary', conf => "max_slot_wal_keep_size = 1GB\n");
 my $kafka = kafka_start();
 my $prefix = topic_prefix();
 
@@ -20,7 +20,7 @@ $node->safe_psql('postgres', <<'SQL');
 SQL
 my $relay = start_relay('page', $node, $kafka, {
 	'topic.prefix' => $prefix,
-	'listeners' => 'http://127.0.0.1:0',
+	'listeners' => 'http://127.0.0.1:0', 'database.password' => 'hunter2', 'nova.slot.watch.ms' => 100,
 	'table.include.list' => 'public.users,public.held' });
 my ($base) = $relay->wait_for_line(qr/serving HTTP on \S+/) =~ /HTTP on (\S+)/;
 $relay->wait_for_line(qr/streaming from slot/);

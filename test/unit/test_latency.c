@@ -138,6 +138,76 @@ test_full(void **state)
 	assert_int_equal(latency_numbers(&l).waiting, 0);
 }
 
+/* Ages when they got here, whatever Kafka does; by percentiles that are near enough. */
+static void
+test_ages(void **state)
+{
+	LatencyAges a = latency_numbers(&l).ages;
+
+	(void) state;
+	assert_int_equal(a.count, 0);
+	assert_int_equal(a.at, 0);
+	for (int i = 1; i <= 100; i++)
+		latency_commit(&l, (uint64_t) i, (1000 - i) * S);
+	latency_turn(&l, 0, false, 1000 * S);
+	latency_turn(&l, 0, false, 2000 * S);
+	a = latency_numbers(&l).ages;
+	assert_int_equal(a.count, 100);
+	assert_int_equal(a.at, 1000000);
+	assert_int_equal(a.least, 1000);
+	assert_int_equal(a.most, 100000);
+	assert_int_equal(a.last, 100000);
+	assert_int_equal(a.sum, 5050000);
+	assert_float_equal(a.p50, 50000, 1000);
+	assert_float_equal(a.p95, 95000, 1900);
+	assert_float_equal(a.p99, 99000, 1980);
+	latency_commit(&l, 101, 5000 * S);
+	latency_turn(&l, 102, false, 4000 * S);
+	a = latency_numbers(&l).ages;
+	assert_int_equal(a.last, 0);
+	assert_int_equal(a.least, 0);
+	assert_int_equal(l.numbers.histogram.count, 101);
+}
+
+/* Small ages are exact, great ones are in the last bucket, and none is out of bounds. */
+static void
+test_age_bounds(void **state)
+{
+	static const int64_t ms[] = {0, 1, 63, 64, 65, 127, 128, 4095, 4096, INT64_C(1) << 40};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++)
+	{
+		memset(&l, 0, sizeof(l));
+		latency_commit(&l, 0, 0);
+		latency_turn(&l, 0, false, ms[i] * 1000);
+		assert_float_equal(latency_numbers(&l).ages.p99, ms[i], (double) ms[i] / 64);
+	}
+	memset(&l, 0, sizeof(l));
+	latency_commit(&l, 0, 0);
+	latency_turn(&l, 0, false, INT64_MAX);
+	assert_int_equal(latency_numbers(&l).ages.count, 1);
+}
+
+/* Commits that share an entry count once each, however the turns fall. */
+static void
+test_ages_full(void **state)
+{
+	(void) state;
+	for (uint64_t i = 0; i < LATENCY_COMMITS + 10; i++)
+		latency_commit(&l, i, 1);
+	latency_turn(&l, 0, false, 5000);
+	for (uint64_t i = 0; i < 7; i++)
+		latency_commit(&l, LATENCY_COMMITS + 10 + i, 1);
+	latency_turn(&l, LATENCY_COMMITS + 20, false, 5000);
+	assert_int_equal(latency_numbers(&l).ages.count, LATENCY_COMMITS + 17);
+	assert_int_equal(l.numbers.histogram.count, LATENCY_COMMITS + 17);
+	latency_commit(&l, LATENCY_COMMITS + 20, 1);
+	latency_forget(&l);
+	latency_turn(&l, LATENCY_COMMITS + 30, false, 9000);
+	assert_int_equal(latency_numbers(&l).ages.count, LATENCY_COMMITS + 17);
+}
+
 static void
 test_forget(void **state)
 {
@@ -153,10 +223,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_in_order, reset),  cmocka_unit_test_setup(test_bounds, reset),
-		cmocka_unit_test_setup(test_caught_up, reset), cmocka_unit_test_setup(test_open, reset),
-		cmocka_unit_test_setup(test_fold, reset),      cmocka_unit_test_setup(test_full, reset),
+		cmocka_unit_test_setup(test_in_order, reset),
+		cmocka_unit_test_setup(test_bounds, reset),
+		cmocka_unit_test_setup(test_caught_up, reset),
+		cmocka_unit_test_setup(test_open, reset),
+		cmocka_unit_test_setup(test_fold, reset),
+		cmocka_unit_test_setup(test_full, reset),
 		cmocka_unit_test_setup(test_forget, reset),
+		cmocka_unit_test_setup(test_ages, reset),
+		cmocka_unit_test_setup(test_age_bounds, reset),
+		cmocka_unit_test_setup(test_ages_full, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,9 +208,9 @@ test_states(void **state)
 	assert_int_equal(ask("GET", "/healthz", NULL, "failed"), 503);
 	assert_int_equal(ask("GET", "/readyz", NULL, "FAILED"), 503);
 	assert_int_equal(ask("GET", "/connectors/a%20%22b%22%2Fc/status", NULL,
-						 "\"state\":\"FAILED\",\"worker_id\":\"127.0.0.1:8083\",\"trace\":\"why "
-						 "\\\"x\\\"\""),
+						 "\"state\":\"FAILED\",\"worker_id\":\"127.0.0.1:8083\",\"version\":\""),
 					 200);
+	ask("GET", "/connectors/a%20%22b%22%2Fc/status", NULL, "\",\"trace\":\"why \\\"x\\\"\"}");
 }
 
 static void
@@ -225,9 +225,9 @@ test_metrics(void **state)
 								.started = 1500,
 								.server_lsn = 100,
 								.confirmed_lsn = 60,
-								.last_event = 499990,
+								.latency.ages = {.count = 1, .at = 499990},
 								.snapshot_left_ms = -1,
-								.snapshot_ms = 2500,
+								.snapshot_took_ms = 2500,
 								.snapshot_row_estimate = -1};
 	ask("GET", "/metrics", NULL, "nova_lag_bytes{connector=\"a \\\"b\\\"/c\"} 40\n");
 	ask("GET", "/metrics", NULL,
@@ -277,7 +277,8 @@ test_changes(void **state)
 	assert_int_equal(ask("POST", NAME "/restart", "onlyFailed=true", "RUNNING"), 202);
 	assert_true(asked.only_failed);
 	assert_int_equal(ask("PUT", "/connectors/x/pause", NULL, "Unknown connector x"), 404);
-	assert_int_equal(ask("POST", "/connectors/x/tasks/0/restart", NULL, "Unknown task: x-0"), 404);
+	assert_int_equal(ask("POST", "/connectors/x/tasks/0/restart", NULL, "Unknown connector: x"),
+					 404);
 	assert_int_equal(ask("DELETE", "/connectors/x", NULL, "Connector x not found"), 404);
 	assert_int_equal(ask("GET", NAME "/offsets", NULL, "{\"offsets\":[]}"), 200);
 	reading.numbers.confirmed_lsn = 22817072;
@@ -285,14 +286,25 @@ test_changes(void **state)
 						 "{\"partition\":{\"server\":\"cdc\"},\"offset\":{\"lsn\":22817072,"),
 					 200);
 	assert_int_equal(ask("GET", NAME "/topics", NULL, ":{\"topics\":[\"cdc.\\\"t\\\"\"]}"), 200);
+	assert_int_equal(ask("GET", "/connectors/x/topics", NULL, "{\"x\":{\"topics\":[]}}"), 200);
+	assert_int_equal(ask("PUT", "/connectors/x/topics/reset", NULL, NULL), 202);
+	assert_false(topics_forgotten);
 	assert_int_equal(ask("PUT", NAME "/topics/reset", NULL, NULL), 202);
 	assert_true(topics_forgotten);
+	assert_int_equal(ask("GET", NAME "/tasks/1/status", NULL, "found for task a \\\"b\\\"/c-1\""),
+					 404);
+	assert_int_equal(ask("GET", "/connectors/x/tasks/0/status", NULL, "found for task x-0\""), 404);
+	assert_int_equal(ask("GET", NAME "/tasks/x/status", NULL, "HTTP 404 Not Found"), 404);
+	assert_int_equal(ask("GET", NAME "/tasks/11111111111111111111/status", NULL, "HTTP 404"), 404);
+	assert_int_equal(ask("POST", NAME "/tasks/7/restart", NULL, "Unknown task: a \\\"b\\\"/c-7"),
+					 404);
+	assert_int_equal(ask("POST", "/connectors/x/restart", NULL, "Unknown connector: x"), 404);
 	reading.numbers.connector = CONNECTOR_STOPPED;
-	assert_int_equal(ask("GET", NAME "/status", NULL,
-						 "STOPPED\",\"worker_id\":\"127.0.0.1:8083\"},\"tasks\":[]"),
-					 200);
+	assert_int_equal(ask("GET", NAME "/status", NULL, "\"},\"tasks\":[],\"type\""), 200);
 	assert_int_equal(ask("GET", NAME "/tasks", NULL, "[]"), 200);
 	assert_int_equal(ask("GET", NAME "/tasks/0/status", NULL, "No status found for task"), 404);
+	assert_int_equal(ask("POST", NAME "/tasks/0/restart", NULL, "Unknown task: a \\\"b\\\"/c-0"),
+					 404);
 	reading.numbers.connector = CONNECTOR_RUNNING;
 }
 
@@ -411,7 +423,9 @@ test_patch(void **state)
 	assert_int_equal(ask_with("{\"slot.name\":\"A\"}", "PATCH", NAME "/config", "1 error(s)"), 400);
 	assert_int_equal(ask_with("{\"topic.prefix\":null}", "PATCH", NAME "/config", "1 error(s)"),
 					 400);
-	assert_int_equal(ask_with("{\"name\":\"other\"}", "PATCH", NAME "/config", "not that of"), 400);
+	assert_int_equal(ask_with("{\"name\":\"other\"}", "PATCH", NAME "/config",
+							  "configuration (other) doesn't match"),
+					 400);
 	assert_int_equal(ask_with("[]", "PATCH", NAME "/config", "no JSON object"), 400);
 	assert_int_equal(ask_with("{}", "PATCH", "/connectors/other/config", "not found"), 404);
 	answer = (ControlRequest){.answer = CONTROL_CONFLICT, .message = "meanwhile"};
@@ -538,7 +552,8 @@ test_bad_deployments(void **state)
 		{"{\"name\":\"n\",\"config\":{" RIGHT ",\"slot.name\":\"A\",\"topc.prefix\":\"x\"}}",
 		 "POST", "/connectors", "2 error(s):\\nslot.name: \\\"A\\\" is not valid"},
 		{"{" RIGHT ",\"database.password\":\"********\"}", "PUT", NAME "/config", "shown as"},
-		{"{" RIGHT ",\"name\":\"other\"}", "PUT", NAME "/config", "not that of the connector"},
+		{"{" RIGHT ",\"name\":\"other\"}", "PUT", NAME "/config",
+		 "Connector name configuration (other) doesn't match connector name in the URL (a "},
 	};
 
 	(void) state;
@@ -566,6 +581,11 @@ test_validate(void **state)
 	assert_int_equal(ask_with("{}", "PUT", "/connector-plugins/Other/config/validate", "Other"),
 					 404);
 	assert_int_equal(ask_with("", "PUT", VALIDATE, "no JSON object"), 400);
+	assert_int_equal(ask("GET", "/connector-plugins/PostgresConnector/config", NULL,
+						 "{\"name\":\"slot.name\",\"type\":\"STRING\",\"required\":false,"),
+					 200);
+	assert_int_equal(ask("GET", "/connector-plugins/Nope/config", NULL, "Unknown plugin Nope."),
+					 404);
 }
 
 static void
@@ -578,7 +598,12 @@ test_loggers(void **state)
 		ask_with("{\"level\":\"ERROR\"}", "PUT", "/admin/loggers/io.debezium.x", "[\"root\"]"),
 		200);
 	assert_int_equal(log_level(), LOG_ERROR);
+	assert_int_equal(ask("GET", "/admin/loggers/root", NULL, "\"last_modified\":500000}"), 200);
 	assert_int_equal(ask("GET", "/admin/loggers/root", NULL, "ERROR"), 200);
+	sent = "{\"level\":\"WARN\"}";
+	assert_int_equal(ask("PUT", "/admin/loggers/root", "scope=cluster", NULL), 204);
+	sent = NULL;
+	assert_int_equal(log_level(), LOG_WARN);
 	assert_int_equal(
 		ask_with("{\"level\":\"X\"}", "PUT", "/admin/loggers/root", "invalid log level 'X'."), 404);
 	assert_int_equal(ask_with("{}", "PUT", "/admin/loggers/root", "not specified"), 400);
@@ -611,17 +636,23 @@ test_routes(void **state)
 		{.table = "", .topic = "ev\"ents", .ops = {[6] = {3, 30}}}};
 
 	(void) state;
-	reading.numbers = (Numbers){.state = "STREAM"};
+	reading.numbers = (Numbers){.state = "STREAM", .snapshot_reads = 1};
 	reading.routes = routes;
 	reading.nroutes = 2;
 	ask("GET", "/metrics", NULL, "table=\"public.a\",topic=\"cdc.a\",op=\"c\"} 5\n");
 	ask("GET", "/metrics", NULL, "table=\"\",topic=\"ev\\\"ents\",op=\"m\"} 30\n");
 	ask("GET", "/metrics", NULL,
-		"EventsSeen{context=\"streaming\",name=\"cdc\",plugin=\"postgres\"} 15\n"
+		"EventsSeen{context=\"streaming\",name=\"cdc\",plugin=\"postgres\"} 16\n"
 		"debezium_metrics_TotalNumberOfEventsSeen{context=\"snapshot\",name=\"cdc\",plugin="
 		"\"postgres\"} 2\n");
 	ask("GET", "/metrics", NULL,
 		"DeleteEventsSeen{context=\"streaming\",name=\"cdc\",plugin=\"postgres\"} 7\n");
+	ask("GET", "/metrics", NULL,
+		"ReadEventsSeen{context=\"streaming\",name=\"cdc\",plugin=\"postgres\"} 1\n"
+		"debezium_metrics_TotalNumberOfReadEventsSeen{context=\"snapshot\",name=\"cdc\",plugin="
+		"\"postgres\"} 2\n");
+	ask("GET", "/metrics", NULL,
+		"MessageEventsSeen{context=\"streaming\",name=\"cdc\",plugin=\"postgres\"} 3\n");
 	assert_int_equal(count_metrics("# TYPE debezium_metrics_TotalNumberOfEventsSeen "), 1);
 	assert_int_equal(count_metrics("op=\"c\"}"), 2);
 	assert_int_equal(count_metrics("op=\"u\"}"), 0);
