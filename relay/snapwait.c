@@ -20,7 +20,7 @@
 #include "meter.h"
 #include "pgwait.h"
 #include "relay.h"
-#include "state.h"
+#include "statewait.h"
 #include "verify_internal.h"
 
 #define LOOK_MS 300 /* between two looks at the state topic */
@@ -143,22 +143,6 @@ show(Wait *w, const Jobs *jobs, int64_t now)
 		meter_show(&w->meter, &w->progress, now);
 }
 
-/* What the state topic has now; false after a line. */
-static bool
-read_state(const Wait *w, StateStore *store)
-{
-	int64_t until = pgwait_now() + (int64_t) w->timeout_s * 1000;
-	StoreStatus status;
-
-	state_read(store, false);
-	while ((status = state_advance(store, pgwait_now())) == STORE_AGAIN && pgwait_now() < until)
-		(void) poll(NULL, 0, STATE_POLL_MS);
-	if (status != STORE_READY)
-		(void) fail(status == STORE_FAILED ? state_error(store)
-										   : "the state topic cannot be read in time");
-	return status == STORE_READY;
-}
-
 /* One look; *over: the request is not there any more. */
 static bool
 look(Wait *w, StateStore *store, bool *over)
@@ -166,8 +150,11 @@ look(Wait *w, StateStore *store, bool *over)
 	const char *text;
 	Jobs *jobs;
 
-	if (!read_state(w, store))
+	if (!statewait_read(store, pgwait_now() + (int64_t) w->timeout_s * 1000))
+	{
+		(void) fail(statewait_error(store));
 		return false;
+	}
 	text = state_record(store)->jobs;
 	jobs = jobs_new();
 	if (jobs == NULL || (text != NULL && !jobs_load(jobs, text)))
