@@ -38,6 +38,7 @@ typedef struct Wait
 	char table[300]; /* the one that is read */
 	uint64_t rows;   /* of it */
 	uint64_t before; /* of those before it */
+	JobsEnd end;     /* once it is over */
 } Wait;
 
 static int
@@ -164,7 +165,9 @@ look(Wait *w, StateStore *store, bool *over)
 		return false;
 	}
 	*over = !jobs_has(jobs, w->id);
-	if (!*over)
+	if (*over)
+		w->end = jobs_ended(jobs, w->id);
+	else
 		show(w, jobs, pgwait_now());
 	jobs_free(jobs);
 	return true;
@@ -186,11 +189,16 @@ follow(Wait *w)
 		(void) poll(NULL, 0, LOOK_MS);
 	meter_end();
 	state_free(store);
-	return ok ? EXIT_OK : EXIT_FAILED;
+	if (ok && w->end == JOBS_END_UNKNOWN)
+		return fail("it is over, but the state topic does not say how it has ended: the relay is "
+					"of an older release, or the topic's record was removed; see its log");
+	if (!ok)
+		return EXIT_FAILED;
+	return w->end == JOBS_END_COMPLETE ? EXIT_OK : EXIT_INCOMPLETE;
 }
 
 int
-snapwait(const RelayConfig *cfg, const char *id, int timeout_s)
+snapwait(const RelayConfig *cfg, const char *id, int timeout_s, JobsEnd *end)
 {
 	Wait w = {.cfg = cfg, .id = id, .timeout_s = timeout_s};
 	int status = await_signal(&w);
@@ -198,5 +206,6 @@ snapwait(const RelayConfig *cfg, const char *id, int timeout_s)
 	if (status == EXIT_OK)
 		status = follow(&w);
 	tables_free_list(w.list, w.nlist);
+	*end = w.end;
 	return status;
 }
