@@ -144,15 +144,12 @@ static void
 identify(Check *check, PGconn *conn)
 {
 	PGresult *res = PQexec(conn, "IDENTIFY_SYSTEM");
-	unsigned hi;
-	unsigned lo;
 
 	if (PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1)
 	{
 		snprintf(check->system_id, sizeof(check->system_id), "%s", PQgetvalue(res, 0, 0));
 		snprintf(check->timeline, sizeof(check->timeline), "%s", PQgetvalue(res, 0, 1));
-		if (sscanf(PQgetvalue(res, 0, 2), "%X/%X", &hi, &lo) == 2)
-			check->wal_end = (uint64_t) hi << 32 | lo;
+		(void) lsn_parse(PQgetvalue(res, 0, 2), &check->wal_end);
 	}
 	PQclear(res);
 }

@@ -69,6 +69,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "copydata.h"
 #include "delivery.h"
 #include "heartbeat.h"
@@ -288,15 +289,6 @@ typedef struct Relay
 	uint64_t remade; /* producers: so often */
 	unsigned seed;
 } Relay;
-
-static int64_t
-clock_ms(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* The time that commits are measured by. */
 static int64_t

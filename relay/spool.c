@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "copydata.h"
 
 /* What is delivered is removed by files: records repeat from the last one on. */
@@ -879,15 +880,6 @@ write_preamble(Spool *s, int fd, SpoolPart *part)
 	return put;
 }
 
-static int64_t
-wall_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static SpoolPut
 write_head(Spool *s, int fd, SpoolPart *part)
 {
@@ -907,7 +899,7 @@ write_head(Spool *s, int fd, SpoolPart *part)
 static SpoolPut
 begin_part(Spool *s)
 {
-	SpoolPart part = {.number = s->next_number, .created = wall_ms()};
+	SpoolPart part = {.number = s->next_number, .created = clock_ms(CLOCK_REALTIME)};
 	int fd;
 	SpoolPut put;
 

@@ -328,8 +328,6 @@ bool
 tables_moment(TableSide *t, uint64_t *lsn)
 {
 	PGresult *res;
-	unsigned hi;
-	unsigned lo;
 	bool ok;
 
 	if (!execute(t, "moment", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
@@ -340,11 +338,10 @@ tables_moment(TableSide *t, uint64_t *lsn)
 						   : "SELECT pg_catalog.pg_current_wal_insert_lsn()");
 	if (res == NULL)
 		return false;
-	ok = sscanf(PQgetvalue(res, 0, 0), "%X/%X", &hi, &lo) == 2;
+	ok = lsn_parse(PQgetvalue(res, 0, 0), lsn) > 0;
 	PQclear(res);
 	if (!ok)
 		return fail(t, "moment: the server says no LSN");
-	*lsn = (uint64_t) hi << 32 | lo;
 	/* the insert position steps over the next page's header, which may never be written */
 	if (*lsn % t->page_size == PAGE_HEADER_SHORT || *lsn % t->page_size == PAGE_HEADER_LONG)
 		*lsn -= *lsn % t->page_size;
