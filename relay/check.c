@@ -20,11 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
 
+#include "check_spool.h"
 #include "check_topics.h"
 #include "config.h"
 #include "copydata.h"
@@ -34,7 +34,7 @@
 #include "pgwait.h"
 #include "relay.h"
 #include "slot.h"
-#include "state.h"
+#include "statewait.h"
 
 #define CONNECT_TIMEOUT_MS    10000
 #define KAFKA_STEP_MS         1000
@@ -55,6 +55,8 @@ typedef struct Check
 	char timeline[16];
 	uint64_t wal_end;
 	TimelineHistory history;
+	char database[64];
+	CheckedSpool spool;
 	Findings findings;
 } Check;
 
@@ -142,15 +144,12 @@ static void
 identify(Check *check, PGconn *conn)
 {
 	PGresult *res = PQexec(conn, "IDENTIFY_SYSTEM");
-	unsigned hi;
-	unsigned lo;
 
 	if (PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1)
 	{
 		snprintf(check->system_id, sizeof(check->system_id), "%s", PQgetvalue(res, 0, 0));
 		snprintf(check->timeline, sizeof(check->timeline), "%s", PQgetvalue(res, 0, 1));
-		if (sscanf(PQgetvalue(res, 0, 2), "%X/%X", &hi, &lo) == 2)
-			check->wal_end = (uint64_t) hi << 32 | lo;
+		(void) lsn_parse(PQgetvalue(res, 0, 2), &check->wal_end);
 	}
 	PQclear(res);
 }
@@ -569,8 +568,27 @@ check_postgres(Check *check)
 		check_replication_connection(check);
 		ask_doctor(check);
 	}
+	if (check->conn != NULL && PQstatus(check->conn) == CONNECTION_OK)
+		snprintf(check->database, sizeof(check->database), "%s", PQdb(check->conn));
 	PQfinish(check->conn);
 	check->conn = NULL;
+}
+
+static SlotPlace
+place(const Check *check)
+{
+	return (SlotPlace){check->system_id,  check->timeline,           check->wal_end,
+					   check->slot.found, check->slot.confirmed_lsn, &check->history};
+}
+
+/* After PostgreSQL: a relay that runs adds to it what it is about to confirm. */
+static void
+look_at_spool(Check *check)
+{
+	const SlotPlace server = place(check);
+
+	check_spool(&check->findings, check->cfg, check->database,
+				check->system_id[0] != '\0' ? &server : NULL, &check->spool);
 }
 
 /* ------------------------------------------------------------------------
@@ -642,14 +660,15 @@ static void
 judge_remembered(Check *check, const StateRecord *record)
 {
 	const SlotMemory memory = {record->system_id, record->timeline, record->position};
-	const SlotPlace place = {check->system_id,  check->timeline,           check->wal_end,
-							 check->slot.found, check->slot.confirmed_lsn, &check->history};
-	PositionFault fault = position_judge(&memory, &place);
+	const SlotPlace server = place(check);
+	PositionFault fault = position_judge(&memory, &server);
 	char text[LINE_MAX_BYTES];
 
-	position_explain(fault, &memory, &place, text, sizeof(text));
+	position_explain(fault, &memory, &server, text, sizeof(text));
 	if (record->position == 0)
 		ok(check, "position", "none is remembered");
+	else if (check_spool_bridges(&check->findings, check->cfg, &check->spool, record, fault))
+		return;
 	else if (fault == POSITION_SOUND)
 		ok(check, "position", "everything up to LSN " LSN_FORMAT ", timeline %s, is delivered",
 		   LSN_ARGS(record->position), record->timeline);
@@ -657,8 +676,12 @@ judge_remembered(Check *check, const StateRecord *record)
 		warn(check, "position", "compare the tables with the topics", "%s", text);
 	else
 		failed(check, "position",
-			   "point the relay at the right server, or set snapshot.mode to when_needed for a new "
-			   "snapshot",
+			   fault == POSITION_GAP
+				   ? "start the relay that has the spool, if there is one (docs/operations.md, \"A "
+					 "spool that is refused\"); else set snapshot.mode to when_needed for a new "
+					 "snapshot"
+				   : "point the relay at the right server, or set snapshot.mode to when_needed for "
+					 "a new snapshot",
 			   "%s", text);
 }
 
@@ -680,28 +703,21 @@ look_again(Check *check, uint64_t position)
 static void
 check_position(Check *check)
 {
-	const struct timespec pause = {.tv_nsec = STATE_POLL_MS * 1000000L};
 	StateStore *store = state_new(check->cfg, NULL);
-	int64_t deadline = pgwait_now() + KAFKA_STEP_MS * KAFKA_STEPS;
-	StoreStatus status = STORE_FAILED;
 
 	if (check->system_id[0] == '\0' || check->cfg->position_interval_ms == 0 || store == NULL)
 	{
 		state_free(store);
 		return;
 	}
-	state_read(store, false);
-	while ((status = state_advance(store, pgwait_now())) == STORE_AGAIN && pgwait_now() < deadline)
-		nanosleep(&pause, NULL);
-	if (status == STORE_READY)
+	if (statewait_read(store, pgwait_now() + KAFKA_STEP_MS * KAFKA_STEPS))
 	{
 		look_again(check, state_record(store)->position);
 		judge_remembered(check, state_record(store));
 	}
 	else
 		warn(check, "position", "see the brokers' logs and the user's rights", "%s",
-			 status == STORE_FAILED ? state_error(store)
-									: "the state topic cannot be read in time");
+			 statewait_error(store));
 	state_free(store);
 }
 
@@ -755,6 +771,7 @@ run_checks(const RelayConfig *cfg, const RelayArgs *args, bool doctor, bool json
 	ok(check, "configuration", "connector %s, slot %s, topics %s.*, %zu topic group%s", cfg->name,
 	   cfg->slot_name, cfg->topic_prefix, cfg->ngroups, cfg->ngroups == 1 ? "" : "s");
 	check_postgres(check);
+	look_at_spool(check);
 	if (args->sink == SINK_STDOUT)
 		ok(check, "Kafka", "not used, records go to standard output");
 	else if (args->embedded_broker)

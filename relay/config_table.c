@@ -1045,7 +1045,7 @@ const Option config_options[] = {
 	{.key = "listeners.https.ssl.keystore.location",
 	 FIELD(https_keystore),
 	 .help = "For https: a PEM file with the certificate, those of its issuers behind it, and the "
-			 "key. It is read when the process starts."},
+			 "key. One that is renewed there is taken without a restart."},
 	{.key = "listeners.https.ssl.keystore.type",
 	 .type = TYPE_ENUM,
 	 .values = "PEM",

@@ -7,7 +7,22 @@
  */
 #include "copydata.h"
 
+#include <stdio.h>
+
 #include "../src/wire.h"
+
+size_t
+lsn_parse(const char *text, uint64_t *lsn)
+{
+	unsigned hi;
+	unsigned lo;
+	int used = 0;
+
+	if (sscanf(text, "%8X/%8X%n", &hi, &lo, &used) != 2)
+		return 0;
+	*lsn = (uint64_t) hi << 32 | lo;
+	return (size_t) used;
+}
 
 static CopyDataKind
 parse_data(NovaCursor *c, CopyDataMessage *m)

@@ -24,6 +24,9 @@
 #define LSN_FORMAT    "%X/%X"
 #define LSN_ARGS(lsn) ((unsigned) ((lsn) >> 32)), ((unsigned) (lsn))
 
+/* And back: how many characters of the text are one; 0: it does not begin with any. */
+extern size_t lsn_parse(const char *text, uint64_t *lsn);
+
 typedef enum CopyDataKind
 {
 	COPYDATA_DATA,       /* 'w': a payload of frames */

@@ -28,6 +28,7 @@
 
 #include <microhttpd.h>
 
+#include "clock.h"
 #include "httptls.h"
 #include "log.h"
 #include "rest.h"
@@ -69,15 +70,6 @@ struct HttpServer
 	HttpListener listeners[LISTENERS_MAX];
 	size_t n;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Pages of memory, by proc(5); 0 where that is not mounted. */
 static uint64_t
@@ -123,7 +115,7 @@ max_fds(void)
 static ProcessNumbers
 process_numbers(void)
 {
-	ProcessNumbers p = {.now = now_ms(),
+	ProcessNumbers p = {.now = clock_ms(CLOCK_REALTIME),
 						.resident_bytes = resident_bytes(),
 						.open_fds = open_fds(),
 						.max_fds = max_fds()};

@@ -8,13 +8,17 @@
 #include "httptls.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <gnutls/x509.h>
+
+#include "log.h"
 
 #define KEYSTORE   "listeners.https.ssl.keystore.location"
 #define PASSWORD   "listeners.https.ssl.key.password"
@@ -157,34 +161,165 @@ load_trust(HttpTls *tls, const RelayConfig *cfg, char *err, size_t errsize)
 		   check_trust(tls, path, err, errsize);
 }
 
+/*
+ * The certificate that is shown
+ */
+
+static HttpTls *served;
+static pthread_mutex_t served_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+free_certificate(HttpCertificate *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		gnutls_pcert_deinit(&c->chain[i]);
+	gnutls_privkey_deinit(c->key);
+	free(c);
+}
+
+static HttpCertificate *
+import_certificate(const gnutls_datum_t *keystore, const char *password)
+{
+	HttpCertificate *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->n = HTTPTLS_CHAIN_MAX;
+	if (gnutls_pcert_list_import_x509_raw(c->chain, &c->n, keystore, GNUTLS_X509_FMT_PEM, 0) < 0)
+		c->n = 0;
+	if (c->n > 0 && gnutls_privkey_init(&c->key) >= 0 &&
+		gnutls_privkey_import_x509_raw(c->key, keystore, GNUTLS_X509_FMT_PEM, password, 0) >= 0)
+		return c;
+	free_certificate(c);
+	return NULL;
+}
+
+/* It has the key. */
+static void
+wipe(gnutls_datum_t *keystore)
+{
+	if (keystore->data != NULL)
+		gnutls_memset(keystore->data, 0, keystore->size);
+	gnutls_free(keystore->data);
+	*keystore = (gnutls_datum_t){0};
+}
+
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+		   a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static bool
+same_text(const gnutls_datum_t *a, const gnutls_datum_t *b)
+{
+	return a->size == b->size && a->size > 0 && memcmp(a->data, b->data, a->size) == 0;
+}
+
+/* What is in the file is taken if all of it is sound, and other than before. */
+static bool
+load_keystore(HttpTls *tls, char *err, size_t errsize)
+{
+	HttpTls next = {.password = tls->password};
+	HttpCertificate *c;
+
+	if (!load_file(KEYSTORE, tls->path, &next.keystore, err, errsize) ||
+		!check_time(&next, tls->path, err, errsize) || !check_key(&next, tls->path, err, errsize))
+	{
+		wipe(&next.keystore);
+		return false;
+	}
+	if (same_text(&next.keystore, &tls->keystore))
+	{
+		wipe(&next.keystore);
+		return true;
+	}
+	c = import_certificate(&next.keystore, next.password);
+	if (c == NULL)
+	{
+		wipe(&next.keystore);
+		return fail(err, errsize, KEYSTORE ": %s has a chain of more than %d certificates",
+					tls->path, HTTPTLS_CHAIN_MAX);
+	}
+	wipe(&tls->keystore);
+	tls->keystore = next.keystore;
+	c->older = tls->certificate;
+	tls->certificate = c;
+	return true;
+}
+
+/* Is there another one by now?  One that is gone, or being replaced, may come yet. */
+static void
+look_again(HttpTls *tls)
+{
+	const HttpCertificate *before = tls->certificate;
+	struct stat now;
+	char err[512];
+
+	if (stat(tls->path, &now) != 0 || same_file(&now, &tls->seen))
+		return;
+	tls->seen = now;
+	if (!load_keystore(tls, err, sizeof(err)))
+		log_warn("https: %s; clients are shown the certificate of before", err);
+	else if (tls->certificate != before)
+		log_info("https: %s has changed: clients that connect are shown its certificate",
+				 tls->path);
+}
+
+/* For GnuTLS, which keeps what it points to until the end of the handshake. */
+static int
+show_certificate(gnutls_session_t session, const gnutls_datum_t *issuers, int nissuers,
+				 const gnutls_pk_algorithm_t *algorithms, int nalgorithms, gnutls_pcert_st **chain,
+				 unsigned *n, gnutls_privkey_t *key)
+{
+	(void) session;
+	(void) issuers;
+	(void) nissuers;
+	(void) algorithms;
+	(void) nalgorithms;
+	pthread_mutex_lock(&served_lock);
+	look_again(served);
+	*chain = served->certificate->chain;
+	*n = served->certificate->n;
+	*key = served->certificate->key;
+	pthread_mutex_unlock(&served_lock);
+	return 0;
+}
+
 bool
 httptls_load(HttpTls *tls, const RelayConfig *cfg, char *err, size_t errsize)
 {
-	const char *path = cfg->https_keystore;
-
-	*tls = (HttpTls){.password = cfg->https_key_password};
-	if (path == NULL)
+	*tls = (HttpTls){.path = cfg->https_keystore, .password = cfg->https_key_password};
+	if (tls->path == NULL)
 		return fail(err, errsize,
 					"listeners: https needs " KEYSTORE ", a PEM file with the certificate, those "
 					"of its issuers, and the key");
 	if (!MHD_is_feature_supported(MHD_FEATURE_TLS) ||
-		(tls->password != NULL && !MHD_is_feature_supported(MHD_FEATURE_HTTPS_KEY_PASSWORD)))
+		!MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK))
 		return fail(err, errsize,
-					"listeners: https: this libmicrohttpd (%s) was built without TLS, or does not "
-					"read encrypted keys: use another build of it, or http and a proxy",
+					"listeners: https: this libmicrohttpd (%s) was built without TLS, or without "
+					"certificates that change: use another build of it, or http and a proxy",
 					MHD_get_version());
-	return load_file(KEYSTORE, path, &tls->keystore, err, errsize) &&
-		   check_time(tls, path, err, errsize) && check_key(tls, path, err, errsize) &&
-		   load_trust(tls, cfg, err, errsize);
+	/* before it is read: if it changes meanwhile it is read again */
+	(void) stat(tls->path, &tls->seen);
+	if (!load_keystore(tls, err, errsize) || !load_trust(tls, cfg, err, errsize))
+		return false;
+	served = tls;
+	return true;
 }
 
 void
 httptls_free(HttpTls *tls)
 {
-	/* it has the key */
-	if (tls->keystore.data != NULL)
-		gnutls_memset(tls->keystore.data, 0, tls->keystore.size);
-	gnutls_free(tls->keystore.data);
+	if (served == tls)
+		served = NULL;
+	for (HttpCertificate *c = tls->certificate, *older; c != NULL; c = older)
+	{
+		older = c->older;
+		free_certificate(c);
+	}
+	wipe(&tls->keystore);
 	gnutls_free(tls->trust.data);
 	*tls = (HttpTls){0};
 }
@@ -194,13 +329,10 @@ httptls_options(const HttpTls *tls, struct MHD_OptionItem options[HTTPTLS_OPTION
 {
 	size_t n = 0;
 
-	options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, tls->keystore.data};
-	options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, tls->keystore.data};
+	options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
+										   (void *) (uintptr_t) show_certificate};
 	options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
 										   (void *) (uintptr_t) HTTPTLS_PRIORITIES};
-	if (tls->password != NULL)
-		options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_KEY_PASSWORD, 0,
-											   (void *) (uintptr_t) tls->password};
 	if (tls->trust.data != NULL)
 		options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, tls->trust.data};
 	options[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};

@@ -248,21 +248,28 @@ changed(Increment *inc)
 }
 
 static void
-end_request(Increment *inc, const char *how)
+end_request(Increment *inc, bool given_up)
 {
-	log_info("incremental snapshot \"%s\" %s", jobs_id(inc->jobs), how);
+	char id[256];
+	JobsEnd end;
+
+	snprintf(id, sizeof(id), "%s", jobs_id(inc->jobs));
 	forget_unsafe(inc);
-	jobs_end_request(inc->jobs);
+	end = jobs_end_request(inc->jobs, given_up);
+	if (end == JOBS_END_COMPLETE)
+		log_info("incremental snapshot \"%s\" %s", id, jobs_end_text(end));
+	else
+		log_warn("incremental snapshot \"%s\" %s", id, jobs_end_text(end));
 	set_after(inc, NULL);
 	changed(inc);
 	inc->urgent = true;
 }
 
 static void
-end_table(Increment *inc)
+end_table(Increment *inc, void (*end)(Jobs *))
 {
 	forget_unsafe(inc);
-	jobs_end_table(inc->jobs);
+	end(inc->jobs);
 	set_after(inc, NULL);
 	changed(inc);
 }
@@ -272,11 +279,11 @@ apply(Increment *inc, IncRemedy remedy)
 {
 	inc->retry_at = inc->now + (remedy == REMEDY_LATER ? RETRY_LATER_MS : RETRY_MS);
 	if (remedy == REMEDY_TABLE)
-		end_table(inc);
+		end_table(inc, jobs_leave_out_table);
 	else if (remedy == REMEDY_REQUEST)
 	{
 		inc->cut = true;
-		end_request(inc, "is given up");
+		end_request(inc, true);
 	}
 	if (remedy == REMEDY_TABLE || remedy == REMEDY_REQUEST)
 		inc->retry_at = 0;
@@ -567,10 +574,7 @@ answer_tables(Increment *inc, const PGresult *res)
 		fail_with(inc, "", "out of memory");
 		return;
 	}
-	if (jobs_tables(inc->jobs) == 0)
-		log_warn("incremental snapshot \"%s\": no captured table is one of its data-collections",
-				 jobs_id(inc->jobs));
-	else
+	if (jobs_tables(inc->jobs) > 0)
 		log_info("incremental snapshot \"%s\" begins: %zu tables", jobs_id(inc->jobs),
 				 jobs_tables(inc->jobs));
 	changed(inc);
@@ -593,7 +597,7 @@ answer_upto(Increment *inc, const PGresult *res)
 	if (jobs_table(inc->jobs, &table))
 		log_info("incremental snapshot: table %s.%s has no rows to read", table.schema, table.name);
 	count_table(inc, true);
-	end_table(inc);
+	end_table(inc, jobs_end_table);
 }
 
 static void
@@ -1002,7 +1006,7 @@ settle_chunk(Increment *inc)
 	if (!end)
 		return;
 	log_table_end(inc);
-	end_table(inc);
+	end_table(inc, jobs_end_table);
 	if (inc->step == INC_SAFE)
 		inc->step = INC_READY;
 }
@@ -1099,7 +1103,7 @@ choose(Increment *inc)
 	if (!jobs_resolved(inc->jobs))
 		send_query(inc, INC_TABLES);
 	else if (!jobs_table(inc->jobs, &table))
-		end_request(inc, "is complete");
+		end_request(inc, false);
 	else if (table.upto == NULL)
 		send_query(inc, INC_UPTO);
 	else
@@ -1297,7 +1301,7 @@ increment_text(Increment *inc)
 	inc->dirty = false;
 	inc->urgent = false;
 	inc->saving = inc->nholds;
-	if (jobs_empty(inc->jobs) && !jobs_paused(inc->jobs))
+	if (jobs_blank(inc->jobs))
 		return strdup("");
 	return jobs_text(inc->jobs);
 }

@@ -25,6 +25,25 @@
 /* The request by which an initial snapshot that was cut off is finished. */
 #define RESUMED_ID "initial"
 
+/* So many are remembered when they have ended: whoever waits looks every now and then. */
+#define ENDED_MAX 16
+
+/* Of a request, how it will end although its last table is done. */
+#define MARK "end"
+
+static const struct
+{
+	const char *word;
+	const char *text;
+} ends[] = {
+	[JOBS_END_UNKNOWN] = {"unknown", "has not ended, or that is forgotten"},
+	[JOBS_END_COMPLETE] = {"complete", "is complete"},
+	[JOBS_END_NOTHING] = {"nothing", "is over: no captured table is one of its data-collections"},
+	[JOBS_END_LEFT_OUT] = {"left out", "is over, but not complete: tables were left out"},
+	[JOBS_END_STOPPED] = {"stopped", "is over, but not complete: a signal stopped it"},
+	[JOBS_END_GIVEN_UP] = {"given up", "is given up"},
+};
+
 struct Jobs
 {
 	cJSON *root;
@@ -133,11 +152,18 @@ is_table(const cJSON *item)
 }
 
 static bool
+is_ended(const cJSON *item)
+{
+	return cJSON_IsString(member(item, "id")) && cJSON_IsString(member(item, "how"));
+}
+
+static bool
 is_request(const cJSON *item)
 {
 	const cJSON *tables = member(item, "tables");
 
-	return cJSON_IsString(member(item, "id")) && all_of(member(item, "collections"), is_text) &&
+	return cJSON_IsString(member(item, "id")) && is_absent_or_text(member(item, MARK)) &&
+		   all_of(member(item, "collections"), is_text) &&
 		   all_of(member(item, "conditions"), is_condition) &&
 		   (tables == NULL || all_of(tables, is_table));
 }
@@ -150,6 +176,84 @@ find_request(const cJSON *requests, const char *id)
 	cJSON_ArrayForEach(request,
 					   requests) if (strcmp(text_of(request, "id"), id) == 0) return request;
 	return NULL;
+}
+
+/*
+ * What has ended
+ */
+
+const char *
+jobs_end_word(JobsEnd end)
+{
+	return ends[end].word;
+}
+
+const char *
+jobs_end_text(JobsEnd end)
+{
+	return ends[end].text;
+}
+
+static JobsEnd
+end_of_word(const char *word)
+{
+	for (size_t i = 0; word != NULL && i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (strcmp(ends[i].word, word) == 0)
+			return (JobsEnd) i;
+	return JOBS_END_UNKNOWN;
+}
+
+/* An older end of the same id, and the oldest of too many, is forgotten. */
+static void
+remember_end(Jobs *j, const char *id, const char *how)
+{
+	cJSON *ended = member(j->root, "ended");
+	cJSON *item = cJSON_CreateObject();
+
+	if (ended == NULL)
+		ended = cJSON_AddArrayToObject(j->root, "ended");
+	cJSON_Delete(cJSON_DetachItemViaPointer(ended, find_request(ended, id)));
+	while (cJSON_GetArraySize(ended) >= ENDED_MAX)
+		cJSON_DeleteItemFromArray(ended, 0);
+	if (cJSON_AddStringToObject(item, "id", id) == NULL ||
+		cJSON_AddStringToObject(item, "how", how) == NULL || !cJSON_AddItemToArray(ended, item))
+		cJSON_Delete(item);
+}
+
+JobsEnd
+jobs_ended(const Jobs *j, const char *id)
+{
+	return end_of_word(text_of(find_request(member(j->root, "ended"), id), "how"));
+}
+
+/* Of several things the later of the enum counts. */
+static void
+mark_end(cJSON *request, JobsEnd end)
+{
+	if (end <= end_of_word(text_of(request, MARK)))
+		return;
+	cJSON_DeleteItemFromObjectCaseSensitive(request, MARK);
+	(void) cJSON_AddStringToObject(request, MARK, ends[end].word);
+}
+
+static void
+unmark_nothing(cJSON *request)
+{
+	if (end_of_word(text_of(request, MARK)) == JOBS_END_NOTHING)
+		cJSON_DeleteItemFromObjectCaseSensitive(request, MARK);
+}
+
+/* Takes the request out. */
+static JobsEnd
+end_request(Jobs *j, cJSON *request)
+{
+	JobsEnd end = end_of_word(text_of(request, MARK));
+
+	if (end == JOBS_END_UNKNOWN)
+		end = JOBS_END_COMPLETE;
+	remember_end(j, text_of(request, "id"), ends[end].word);
+	cJSON_Delete(cJSON_DetachItemViaPointer(j->requests, request));
+	return end;
 }
 
 /* Requests that came before the list was known follow those in it. */
@@ -170,10 +274,18 @@ jobs_load(Jobs *j, const char *text)
 	cJSON *root = cJSON_Parse(text);
 
 	if (root != NULL && cJSON_IsBool(member(root, "paused")) &&
-		all_of(member(root, "requests"), is_request))
+		all_of(member(root, "requests"), is_request) &&
+		(member(root, "ended") == NULL || all_of(member(root, "ended"), is_ended)))
 	{
+		cJSON *before = cJSON_DetachItemFromObjectCaseSensitive(j->root, "ended");
+		bool ok;
+
 		append_requests(member(root, "requests"), j->requests);
-		return adopt(j, root);
+		ok = adopt(j, root);
+		for (const cJSON *e = before != NULL ? before->child : NULL; e != NULL; e = e->next)
+			remember_end(j, text_of(e, "id"), text_of(e, "how"));
+		cJSON_Delete(before);
+		return ok;
 	}
 	cJSON_Delete(root);
 	return false;
@@ -306,13 +418,16 @@ stop(Jobs *j, const NovaSignal *signal, const cJSON *data)
 	for (cJSON *r = j->requests->child, *next; r != NULL; r = next)
 	{
 		const char *of = member(r, "tables") != NULL ? "tables" : "collections";
+		size_t n = remove_among(member(r, of), collections);
 
 		next = r->next;
-		removed += remove_among(member(r, of), collections);
+		removed += n;
+		if (n > 0)
+			mark_end(r, JOBS_END_STOPPED);
 		if (cJSON_GetArraySize(member(r, of)) > 0)
 			continue;
 		log_info("incremental snapshot \"%s\" is stopped, as a signal asks", text_of(r, "id"));
-		cJSON_Delete(cJSON_DetachItemViaPointer(j->requests, r));
+		(void) end_request(j, r);
 	}
 	if (removed == 0)
 		return refuse(signal, "nothing that is to be read is one of its data-collections");
@@ -492,6 +607,12 @@ jobs_empty(const Jobs *j)
 }
 
 bool
+jobs_blank(const Jobs *j)
+{
+	return jobs_empty(j) && !jobs_paused(j) && member(j->root, "ended") == NULL;
+}
+
+bool
 jobs_paused(const Jobs *j)
 {
 	return cJSON_IsTrue(member(j->root, "paused"));
@@ -551,6 +672,8 @@ jobs_condition(const Jobs *j, size_t i, const char **collection, const char **fi
 bool
 jobs_resolve(Jobs *j)
 {
+	/* unless a table is added */
+	mark_end(first_request(j), JOBS_END_NOTHING);
 	return cJSON_AddArrayToObject(first_request(j), "tables") != NULL;
 }
 
@@ -564,7 +687,10 @@ jobs_add_table(Jobs *j, const char *schema, const char *name, const char *condit
 		(condition == NULL || cJSON_AddStringToObject(table, "condition", condition) != NULL) &&
 		(!by_blocks || cJSON_AddStringToObject(table, "by", "blocks") != NULL) &&
 		cJSON_AddItemToArray(member(first_request(j), "tables"), table))
+	{
+		unmark_nothing(first_request(j));
 		return true;
+	}
 	cJSON_Delete(table);
 	return false;
 }
@@ -638,7 +764,16 @@ jobs_end_table(Jobs *j)
 }
 
 void
-jobs_end_request(Jobs *j)
+jobs_leave_out_table(Jobs *j)
 {
-	cJSON_DeleteItemFromArray(j->requests, 0);
+	mark_end(first_request(j), JOBS_END_LEFT_OUT);
+	jobs_end_table(j);
+}
+
+JobsEnd
+jobs_end_request(Jobs *j, bool given_up)
+{
+	if (given_up)
+		mark_end(first_request(j), JOBS_END_GIVEN_UP);
+	return end_request(j, first_request(j));
 }

@@ -10,7 +10,8 @@
  *	{"paused":false,"requests":[{"id":"a","collections":["public\\.users"],"conditions":[],
  *	 "tables":[{"schema":"public","table":"users","after":"{7}","upto":"{9}","rows":7}]}]}
  *
- * A request has "tables" as soon as the database has said which they are.  The
+ * The last ones that have ended are in "ended", as {"id":"a","how":"complete"}, for
+ * whoever waits for one.  A request has "tables" as soon as the database has said which they are.  The
  * first table of the first request is the one that is read.  A table without a
  * key is read by ranges of blocks, and has "by":"blocks".
  *
@@ -53,6 +54,17 @@ typedef enum JobsChange
 	JOBS_STOPPED  /* the same, and what is being read may be no part of it any more */
 } JobsChange;
 
+/* How a request has ended: the worst of what happened to its tables. */
+typedef enum JobsEnd
+{
+	JOBS_END_UNKNOWN, /* it has not, or is forgotten */
+	JOBS_END_COMPLETE,
+	JOBS_END_NOTHING,  /* no captured table is one of its collections */
+	JOBS_END_LEFT_OUT, /* a table could not be read */
+	JOBS_END_STOPPED,  /* by a signal, all of it or tables of it */
+	JOBS_END_GIVEN_UP
+} JobsEnd;
+
 /* NULL when out of memory. */
 extern Jobs *jobs_new(void);
 extern void jobs_free(Jobs *j);
@@ -72,11 +84,17 @@ extern JobsChange jobs_signal(Jobs *j, const NovaSignal *signal, uint64_t lsn);
  */
 extern bool jobs_resume(Jobs *j, const char *progress);
 
+/* How the last request of this id has ended; the word for it in the text, and what it did. */
+extern JobsEnd jobs_ended(const Jobs *j, const char *id);
+extern const char *jobs_end_word(JobsEnd end);
+extern const char *jobs_end_text(JobsEnd end); /* follows its name */
+
 /* Is a request of this id there, and which is the i-th table that it has left? */
 extern bool jobs_has(const Jobs *j, const char *id);
 extern bool jobs_left(const Jobs *j, const char *id, size_t i, JobTable *table);
 
 extern bool jobs_empty(const Jobs *j);
+extern bool jobs_blank(const Jobs *j); /* there is nothing to remember */
 extern bool jobs_paused(const Jobs *j);
 
 /* Of the first request. */
@@ -104,8 +122,11 @@ extern bool jobs_table(const Jobs *j, JobTable *table);
 extern bool jobs_set_upto(Jobs *j, const char *upto);
 extern bool jobs_advance(Jobs *j, const char *after, uint64_t rows);
 
-/* The table is done, or left out; the request is. */
+/* The table is done, or left out. */
 extern void jobs_end_table(Jobs *j);
-extern void jobs_end_request(Jobs *j);
+extern void jobs_leave_out_table(Jobs *j);
+
+/* The request has no table any more, or is given up.  Says how it has ended. */
+extern JobsEnd jobs_end_request(Jobs *j, bool given_up);
 
 #endif /* NOVA_RELAY_JOBS_H */

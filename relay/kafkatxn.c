@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "thread.h"
 
@@ -83,15 +84,6 @@ pause_ms(KafkaTxn *t, long ms)
 	return !stop;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Begun, or resumed. */
 static rd_kafka_error_t *
 do_call(KafkaTxnCall call, rd_kafka_t *rk)
@@ -154,7 +146,7 @@ call_name(KafkaTxnCall call)
 static KafkaTxnOutcome
 try_again(KafkaTxn *t, rd_kafka_t *rk, int64_t began, int64_t *said, const char *text)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms(CLOCK_MONOTONIC);
 
 	if (now - began >= patience_ms(t->call, rk))
 		return KAFKATXN_LATE;
@@ -171,7 +163,7 @@ try_again(KafkaTxn *t, rd_kafka_t *rk, int64_t began, int64_t *said, const char 
 static KafkaTxnOutcome
 work_on(KafkaTxn *t, rd_kafka_t *rk, rd_kafka_resp_err_t *code, char *text, size_t size)
 {
-	const int64_t began = now_ms();
+	const int64_t began = clock_ms(CLOCK_MONOTONIC);
 	int64_t said = began;
 	KafkaTxnOutcome outcome = KAFKATXN_BUSY;
 

@@ -141,7 +141,9 @@ static const Command commands[] = {
 	 "Print records as they come.",
 	 "0 done, 1 failed or not enough records in time, 2 usage or configuration", NULL},
 	{"snapshot", CMD_SNAPSHOT, "CONFIG.json [TABLE...]", 1, -1, CONFIG_FIRST, command_snapshot,
-	 "Have tables (schema.table) sent again while the stream goes on.", EXITS_PLAIN,
+	 "Have tables (schema.table) sent again while the stream goes on.",
+	 "0 signalled (--wait: and complete), 1 failed, 2 usage or configuration, 4 (--wait) over, but "
+	 "not complete: stopped, given up, or tables left out",
 	 "The signal is a call of nova.signal() in the database; the running relay obeys it.\n"
 	 "With --wait, --timeout is how long it may take the relay to take the signal.\n"
 	 "--stop without tables stops all incremental snapshots.\n"},
@@ -831,7 +833,7 @@ command_snapshot(const CommandLine *line)
 		return EXIT_USAGE;
 	status = relay_signal(cfg, &args);
 	config_free(cfg);
-	return status == EXIT_OK ? finish_output() : status;
+	return finish_output() == EXIT_OK ? status : EXIT_FAILED;
 }
 
 static int

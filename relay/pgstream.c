@@ -418,18 +418,6 @@ build_move(PgStream *pg, QueryText *q)
 	fprintf(q->out, ", '" LSN_FORMAT "')", LSN_ARGS(pg->start_lsn));
 }
 
-static bool
-parse_lsn(const char *text, uint64_t *lsn)
-{
-	unsigned hi;
-	unsigned lo;
-
-	if (sscanf(text, "%X/%X", &hi, &lo) != 2)
-		return false;
-	*lsn = (uint64_t) hi << 32 | lo;
-	return true;
-}
-
 /*
  * Several hosts: libpq tries them in their order, without a time limit for each
  * when it does not block.  So the list begins with the one that answered last,
@@ -518,7 +506,7 @@ answer_identify(PgStream *pg, const PGresult *res)
 	snprintf(pg->server.system_id, sizeof(pg->server.system_id), "%s", PQgetvalue(res, 0, 0));
 	snprintf(pg->server.timeline, sizeof(pg->server.timeline), "%s", PQgetvalue(res, 0, 1));
 	snprintf(pg->server.database, sizeof(pg->server.database), "%s", PQgetvalue(res, 0, 3));
-	(void) parse_lsn(PQgetvalue(res, 0, 2), &pg->server.wal_end);
+	(void) lsn_parse(PQgetvalue(res, 0, 2), &pg->server.wal_end);
 	pg->server.version_num = PQserverVersion(pg->conn);
 	/* the first one has none */
 	pg->step = strtoul(pg->server.timeline, NULL, 10) > 1 ? STEP_HISTORY : first_look(pg);
@@ -606,7 +594,7 @@ pgstream_slot_row(const PGresult *res, SlotRow *row)
 	copy_column(row->database, sizeof(row->database), res, "database");
 	copy_column(row->wal_status, sizeof(row->wal_status), res, "wal_status");
 	copy_column(row->invalidation, sizeof(row->invalidation), res, "invalidation");
-	(void) parse_lsn(column(res, "confirmed_flush_lsn"), &row->confirmed_lsn);
+	(void) lsn_parse(column(res, "confirmed_flush_lsn"), &row->confirmed_lsn);
 	row->safe_bytes = number_column(res, "safe_wal_size");
 	row->retained_bytes = number_column(res, "retained");
 	holder_row(res, &row->holder);
@@ -666,7 +654,7 @@ answer_end_holder(PgStream *pg, const PGresult *res)
 static PgStatus
 answer_create(PgStream *pg, const PGresult *res)
 {
-	if (PQntuples(res) != 1 || !parse_lsn(PQgetvalue(res, 0, 1), &pg->server.confirmed_lsn))
+	if (PQntuples(res) != 1 || !lsn_parse(PQgetvalue(res, 0, 1), &pg->server.confirmed_lsn))
 		return fail_plainly(pg, PG_RETRY, "unexpected answer to CREATE_REPLICATION_SLOT");
 	pg->server.slot_created = true;
 	if (!PQgetisnull(res, 0, 2))
@@ -695,7 +683,7 @@ answer_drop(PgStream *pg, const PGresult *res)
 static PgStatus
 answer_move(PgStream *pg, const PGresult *res)
 {
-	if (PQntuples(res) != 1 || !parse_lsn(PQgetvalue(res, 0, 0), &pg->server.confirmed_lsn))
+	if (PQntuples(res) != 1 || !lsn_parse(PQgetvalue(res, 0, 0), &pg->server.confirmed_lsn))
 		return fail_plainly(pg, PG_RETRY, "unexpected answer to pg_replication_slot_advance()");
 	pg->step = STEP_PREPARED;
 	return PG_READY;

@@ -10,15 +10,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
-#include <time.h>
+
+#include "clock.h"
 
 int64_t
 pgwait_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 bool

@@ -28,17 +28,13 @@ find_lsn(const char *line, size_t len, uint64_t *lsn)
 {
 	for (size_t i = 0; i < len; i++)
 	{
-		unsigned hi;
-		unsigned lo;
-		int n = 0;
+		size_t n;
 
 		if (!isxdigit((unsigned char) line[i]) || (i > 0 && isalnum((unsigned char) line[i - 1])))
 			continue;
-		if (sscanf(line + i, "%8X/%8X%n", &hi, &lo, &n) == 2 && i + (size_t) n <= len)
-		{
-			*lsn = (uint64_t) hi << 32 | lo;
+		n = lsn_parse(line + i, lsn);
+		if (n > 0 && i + n <= len)
 			return true;
-		}
 	}
 	return false;
 }

@@ -69,6 +69,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "copydata.h"
 #include "delivery.h"
 #include "heartbeat.h"
@@ -84,6 +85,7 @@
 #include "snapplan.h"
 #include "snapshot.h"
 #include "spool.h"
+#include "spoolfit.h"
 #include "sqltext.h"
 #include "state.h"
 #include "stopsignal.h"
@@ -289,15 +291,6 @@ typedef struct Relay
 	uint64_t remade; /* producers: so often */
 	unsigned seed;
 } Relay;
-
-static int64_t
-clock_ms(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* The time that commits are measured by. */
 static int64_t
@@ -1382,12 +1375,22 @@ begin_save(Relay *r, char **text, char *fresh, const char **member)
  * Is the slot where we left it?
  */
 
+static SpoolClaim
+spool_claim(const Relay *r)
+{
+	return (SpoolClaim){r->cfg->spool_dir, spool_owner(r->spool), spool_end(r->spool),
+						spool_torn(r->spool) > 0};
+}
+
 static SlotMemory
 memory(const Relay *r)
 {
 	if (spool_holds(r))
-		return (SlotMemory){spool_owner(r->spool)->system_id, spool_owner(r->spool)->timeline,
-							spool_end(r->spool)};
+	{
+		const SpoolClaim claim = spool_claim(r);
+
+		return spoolfit_memory(&claim);
+	}
 	if (r->store != NULL && r->remembers)
 		return (SlotMemory){r->remembered.system_id, r->remembered.timeline,
 							r->remembered.position};
@@ -1440,18 +1443,13 @@ position_allows(Relay *r)
 static bool
 spool_follows(Relay *r)
 {
+	const SpoolClaim claim = spool_claim(r);
+	char text[1024];
+
 	r->position = r->remembered.position;
-	if (r->remembered.position <= spool_end(r->spool))
+	if (spoolfit_topic(&claim, r->cfg->state_topic, r->position, text, sizeof(text)))
 		return true;
-	fail(
-		r,
-		"spool %s: it ends at LSN " LSN_FORMAT
-		", but by state topic %s everything up to " LSN_FORMAT
-		" is delivered: another relay has gone on without it; nothing of it is delivered, for that "
-		"could put old states behind newer ones; see docs/operations.md, \"A spool that is "
-		"refused\"",
-		r->cfg->spool_dir, LSN_ARGS(spool_end(r->spool)), r->cfg->state_topic,
-		LSN_ARGS(r->remembered.position));
+	fail(r, "%s", text);
 	return false;
 }
 
@@ -1960,41 +1958,14 @@ act(Relay *r)
 static bool
 spool_fits(Relay *r)
 {
-	const PgServer *server = pgstream_server(r->pg);
-	const SpoolOwner *owner = spool_owner(r->spool);
-	PositionFault fault;
-	char text[512];
+	const SpoolClaim claim = spool_claim(r);
+	const SlotPlace p = place(r);
+	char text[1024];
 
-	if (strcmp(owner->system_id, server->system_id) != 0 ||
-		strcmp(owner->slot, r->cfg->slot_name) != 0 ||
-		strcmp(owner->database, server->database) != 0)
-	{
-		fail(r,
-			 "spool %s: it has changes of slot %s, database %s, system %s, and this is slot %s, "
-			 "database %s, system %s; nothing of it is delivered; give each relay a directory of "
-			 "its own",
-			 r->cfg->spool_dir, owner->slot, owner->database, owner->system_id, r->cfg->slot_name,
-			 server->database, server->system_id);
-		return false;
-	}
-	fault = judge_position(r, text, sizeof(text));
-	if (fault == POSITION_SOUND || fault == POSITION_NEW_TIMELINE)
+	if (spoolfit_slot(&claim, r->cfg->slot_name, pgstream_server(r->pg)->database, &p, text,
+					  sizeof(text)))
 		return true;
-	if (fault == POSITION_GAP)
-		fail(r,
-			 "spool %s: it ends at LSN " LSN_FORMAT ", but slot %s was confirmed up to " LSN_FORMAT
-			 ": the end of the spool is missing%s, or another relay has gone on without it; "
-			 "nothing of it is delivered, for that could put old states behind newer ones; see "
-			 "docs/operations.md, \"A spool that is refused\"",
-			 r->cfg->spool_dir, LSN_ARGS(spool_end(r->spool)), r->cfg->slot_name,
-			 LSN_ARGS(server->confirmed_lsn),
-			 spool_torn(r->spool) > 0 ? " or damaged (what is behind that is no whole transaction)"
-									  : "");
-	else
-		fail(r,
-			 "spool %s: slot %s: %s; nothing of the spool is delivered; see docs/operations.md, "
-			 "\"A spool that is refused\"",
-			 r->cfg->spool_dir, r->cfg->slot_name, text);
+	fail(r, "%s", text);
 	return false;
 }
 

@@ -76,17 +76,18 @@ signal_data(const SignalArgs *args)
 
 /* What was sent, and what has become of it if that was waited for. */
 static void
-say_sent(const SignalArgs *args, const char *id, const char *lsn)
+say_sent(const SignalArgs *args, const char *id, const char *lsn, JobsEnd end)
 {
 	if (args->json)
 	{
 		printf("{\"signal\":\"%s\",\"lsn\":\"%s\"", args->type, lsn);
 		if (args->wait)
-			printf(",\"id\":\"%s\",\"result\":\"over\"", id);
+			printf(",\"id\":\"%s\",\"result\":\"%s\"", id, jobs_end_word(end));
 		puts("}");
 	}
 	else if (args->wait)
-		printf("incremental snapshot \"%s\" is over; the relay's log has how it ended\n", id);
+		printf("incremental snapshot \"%s\" %s%s\n", id, jobs_end_text(end),
+			   end == JOBS_END_COMPLETE ? "" : "; the relay's log has more");
 	else
 		printf("%s is signalled at LSN %s; the relay's log and `nova-relay status` say what "
 			   "becomes of it\n",
@@ -139,6 +140,7 @@ relay_signal(const RelayConfig *cfg, const SignalArgs *args)
 	struct timespec now;
 	char lsn[LSN_TEXT_MAX];
 	char id[64];
+	JobsEnd end = JOBS_END_UNKNOWN;
 	int status;
 
 	/* whoever waits has to know it again; else the LSN is the id */
@@ -149,9 +151,9 @@ relay_signal(const RelayConfig *cfg, const SignalArgs *args)
 	if (status == EXIT_OK && args->wait)
 	{
 		log_info("signal \"%s\" is sent at LSN %s; waiting for the relay to take it", id, lsn);
-		status = snapwait(cfg, id, args->timeout_s);
+		status = snapwait(cfg, id, args->timeout_s, &end);
 	}
-	if (status == EXIT_OK)
-		say_sent(args, id, lsn);
+	if (status != EXIT_FAILED)
+		say_sent(args, id, lsn, end);
 	return status;
 }

@@ -24,7 +24,7 @@ typedef struct SignalArgs
 
 #define SIGNAL_TIMEOUT_S 30
 
-/* EXIT_OK, or EXIT_FAILED after one line in the log. */
+/* EXIT_OK, EXIT_INCOMPLETE of snapwait.h, or EXIT_FAILED after one line in the log. */
 extern int relay_signal(const RelayConfig *cfg, const SignalArgs *args);
 
 #endif /* NOVA_RELAY_SIGNALCMD_H */

@@ -445,8 +445,6 @@ answer_begin(Snapshot *s, Worker *w, const PGresult *res)
 static PgStatus
 answer_moment(Snapshot *s, Worker *w, const PGresult *res)
 {
-	unsigned hi;
-	unsigned lo;
 
 	free(s->moment);
 	free(s->txid);
@@ -458,8 +456,7 @@ answer_moment(Snapshot *s, Worker *w, const PGresult *res)
 		s->name = strdup(PQgetvalue(res, 0, 3));
 		if (s->name == NULL)
 			return fail_memory(s);
-		if (sscanf(PQgetvalue(res, 0, 4), "%X/%X", &hi, &lo) == 2)
-			s->lsn = (uint64_t) hi << 32 | lo;
+		(void) lsn_parse(PQgetvalue(res, 0, 4), &s->lsn);
 	}
 	if (s->moment == NULL || s->txid == NULL)
 		return fail_memory(s);

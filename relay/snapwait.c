@@ -20,7 +20,7 @@
 #include "meter.h"
 #include "pgwait.h"
 #include "relay.h"
-#include "state.h"
+#include "statewait.h"
 #include "verify_internal.h"
 
 #define LOOK_MS 300 /* between two looks at the state topic */
@@ -38,6 +38,7 @@ typedef struct Wait
 	char table[300]; /* the one that is read */
 	uint64_t rows;   /* of it */
 	uint64_t before; /* of those before it */
+	JobsEnd end;     /* once it is over */
 } Wait;
 
 static int
@@ -143,22 +144,6 @@ show(Wait *w, const Jobs *jobs, int64_t now)
 		meter_show(&w->meter, &w->progress, now);
 }
 
-/* What the state topic has now; false after a line. */
-static bool
-read_state(const Wait *w, StateStore *store)
-{
-	int64_t until = pgwait_now() + (int64_t) w->timeout_s * 1000;
-	StoreStatus status;
-
-	state_read(store, false);
-	while ((status = state_advance(store, pgwait_now())) == STORE_AGAIN && pgwait_now() < until)
-		(void) poll(NULL, 0, STATE_POLL_MS);
-	if (status != STORE_READY)
-		(void) fail(status == STORE_FAILED ? state_error(store)
-										   : "the state topic cannot be read in time");
-	return status == STORE_READY;
-}
-
 /* One look; *over: the request is not there any more. */
 static bool
 look(Wait *w, StateStore *store, bool *over)
@@ -166,8 +151,11 @@ look(Wait *w, StateStore *store, bool *over)
 	const char *text;
 	Jobs *jobs;
 
-	if (!read_state(w, store))
+	if (!statewait_read(store, pgwait_now() + (int64_t) w->timeout_s * 1000))
+	{
+		(void) fail(statewait_error(store));
 		return false;
+	}
 	text = state_record(store)->jobs;
 	jobs = jobs_new();
 	if (jobs == NULL || (text != NULL && !jobs_load(jobs, text)))
@@ -177,7 +165,9 @@ look(Wait *w, StateStore *store, bool *over)
 		return false;
 	}
 	*over = !jobs_has(jobs, w->id);
-	if (!*over)
+	if (*over)
+		w->end = jobs_ended(jobs, w->id);
+	else
 		show(w, jobs, pgwait_now());
 	jobs_free(jobs);
 	return true;
@@ -199,11 +189,16 @@ follow(Wait *w)
 		(void) poll(NULL, 0, LOOK_MS);
 	meter_end();
 	state_free(store);
-	return ok ? EXIT_OK : EXIT_FAILED;
+	if (ok && w->end == JOBS_END_UNKNOWN)
+		return fail("it is over, but the state topic does not say how it has ended: the relay is "
+					"of an older release, or the topic's record was removed; see its log");
+	if (!ok)
+		return EXIT_FAILED;
+	return w->end == JOBS_END_COMPLETE ? EXIT_OK : EXIT_INCOMPLETE;
 }
 
 int
-snapwait(const RelayConfig *cfg, const char *id, int timeout_s)
+snapwait(const RelayConfig *cfg, const char *id, int timeout_s, JobsEnd *end)
 {
 	Wait w = {.cfg = cfg, .id = id, .timeout_s = timeout_s};
 	int status = await_signal(&w);
@@ -211,5 +206,6 @@ snapwait(const RelayConfig *cfg, const char *id, int timeout_s)
 	if (status == EXIT_OK)
 		status = follow(&w);
 	tables_free_list(w.list, w.nlist);
+	*end = w.end;
 	return status;
 }

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "copydata.h"
 
 /* What is delivered is removed by files: records repeat from the last one on. */
@@ -505,7 +507,21 @@ scan(Spool *s)
 		s->next_number = numbers[n - 1] + 1;
 	note_whole(s);
 	free(numbers);
-	return ok && sync_found(s);
+	return ok;
+}
+
+static bool
+open_dir(Spool *s)
+{
+	s->dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->dirfd >= 0 || failed(s, "cannot be opened: %s", strerror(errno));
+}
+
+static bool
+dir_takes_files(Spool *s)
+{
+	return faccessat(s->dirfd, ".", W_OK | X_OK, 0) == 0 ||
+		   failed(s, "cannot be written to: %s", strerror(errno));
 }
 
 /* Its name, too, has to outlive a crash. */
@@ -516,9 +532,8 @@ make_dir(Spool *s)
 
 	if (mkdir(s->dir, 0700) != 0 && errno != EEXIST)
 		return failed(s, "cannot be made: %s", strerror(errno));
-	s->dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dirfd < 0)
-		return failed(s, "cannot be opened: %s", strerror(errno));
+	if (!open_dir(s))
+		return false;
 	if (flock(s->dirfd, LOCK_EX | LOCK_NB) != 0)
 		return failed(s, "%s",
 					  errno == EWOULDBLOCK
@@ -528,13 +543,11 @@ make_dir(Spool *s)
 	if (parent >= 0)
 		(void) fsync(parent);
 	close_fd(&parent);
-	if (faccessat(s->dirfd, ".", W_OK | X_OK, 0) != 0)
-		return failed(s, "cannot be written to: %s", strerror(errno));
-	return true;
+	return dir_takes_files(s);
 }
 
-Spool *
-spool_open(const char *dir, uint64_t bytes_max, char *err, size_t errsize)
+static Spool *
+new_spool(const char *dir, char *err, size_t errsize)
 {
 	Spool *s = calloc(1, sizeof(*s));
 
@@ -546,15 +559,125 @@ spool_open(const char *dir, uint64_t bytes_max, char *err, size_t errsize)
 	}
 	s->dirfd = s->out = s->in = -1;
 	s->sync_due = INT64_MAX;
+	return s;
+}
+
+Spool *
+spool_open(const char *dir, uint64_t bytes_max, char *err, size_t errsize)
+{
+	Spool *s = new_spool(dir, err, errsize);
+
+	if (s == NULL)
+		return NULL;
 	s->bytes_max = bytes_max;
 	s->part_bytes = bytes_max / 8 < PART_BYTES ? bytes_max / 8 : PART_BYTES;
 	if (s->part_bytes < PART_BYTES_MIN)
 		s->part_bytes = PART_BYTES_MIN;
-	if (make_dir(s) && scan(s))
+	if (make_dir(s) && scan(s) && sync_found(s))
 		return s;
 	snprintf(err, errsize, "%s", s->error);
 	spool_free(s);
 	return NULL;
+}
+
+/*
+ * Whoever only looks
+ */
+
+/* Could a start make it? */
+static bool
+may_be_made(Spool *s)
+{
+	char *copy = strdup(s->dir);
+	bool ok = copy != NULL && access(dirname(copy), W_OK | X_OK) == 0;
+
+	free(copy);
+	return ok || failed(s, "cannot be made: %s", strerror(errno));
+}
+
+/* A relay that starts at this very moment would take us for another one, so it is short. */
+static bool
+is_used(const Spool *s)
+{
+	if (flock(s->dirfd, LOCK_SH | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK;
+	(void) flock(s->dirfd, LOCK_UN);
+	return false;
+}
+
+/* Files may come and go meanwhile. */
+static void
+look_at_part(Spool *s, uint64_t number, SpoolSight *sight)
+{
+	int fd = open_part(s, number, O_RDONLY);
+	char data[SPOOL_HEAD_MAX];
+	SpoolHead head;
+	size_t size;
+	ssize_t n = fd >= 0 ? pread(fd, data, sizeof(data), 0) : -1;
+	struct stat st;
+
+	if (n > 0 && fstat(fd, &st) == 0 &&
+		spool_get_head(data, (size_t) n, &head, &size) == SPOOL_SOUND)
+	{
+		sight->numbers.bytes += (uint64_t) st.st_size;
+		if (sight->numbers.since == 0)
+			sight->numbers.since = head.created;
+		sight->owner = head.owner;
+	}
+	close_fd(&fd);
+}
+
+static bool
+look_from_aside(Spool *s, SpoolSight *sight)
+{
+	size_t n;
+	uint64_t *numbers;
+
+	s->error[0] = '\0';
+	numbers = list_parts(s, &n);
+	sight->used = true;
+	for (size_t i = 0; i < n; i++)
+		look_at_part(s, numbers[i], sight);
+	free(numbers);
+	return s->error[0] == '\0';
+}
+
+static bool
+look_around(Spool *s, SpoolSight *sight)
+{
+	sight->there = access(s->dir, F_OK) == 0 || errno != ENOENT;
+	if (!sight->there)
+		return may_be_made(s);
+	if (!open_dir(s))
+		return false;
+	if (!dir_takes_files(s))
+		return false;
+	if (is_used(s))
+		return look_from_aside(s, sight);
+	/* what is wrong may be that a relay has begun with it */
+	if (!scan(s))
+		return is_used(s) && look_from_aside(s, sight);
+	sight->owner = s->owner;
+	sight->numbers = spool_numbers(s);
+	sight->end = s->end;
+	sight->torn = s->torn;
+	return true;
+}
+
+bool
+spool_look(const char *dir, SpoolSight *sight, char *err, size_t errsize)
+{
+	Spool *s = new_spool(dir, err, errsize);
+	bool ok;
+
+	*sight = (SpoolSight){0};
+	if (s == NULL)
+		return false;
+	ok = look_around(s, sight);
+	if (!ok)
+		snprintf(err, errsize, "%s", s->error);
+	spool_free(s);
+	return ok;
 }
 
 void
@@ -757,15 +880,6 @@ write_preamble(Spool *s, int fd, SpoolPart *part)
 	return put;
 }
 
-static int64_t
-wall_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static SpoolPut
 write_head(Spool *s, int fd, SpoolPart *part)
 {
@@ -785,7 +899,7 @@ write_head(Spool *s, int fd, SpoolPart *part)
 static SpoolPut
 begin_part(Spool *s)
 {
-	SpoolPart part = {.number = s->next_number, .created = wall_ms()};
+	SpoolPart part = {.number = s->next_number, .created = clock_ms(CLOCK_REALTIME)};
 	int fd;
 	SpoolPut put;
 

@@ -67,6 +67,23 @@ typedef struct SpoolNumbers
 	int64_t since; /* of the oldest file; ms since 1970, 0: there is none */
 } SpoolNumbers;
 
+/* What is there, for somebody who only looks. */
+typedef struct SpoolSight
+{
+	bool there;           /* the directory */
+	bool used;            /* by a process that runs: then end and torn are not known */
+	SpoolOwner owner;     /* of the first file, or of several timelines the last one */
+	SpoolNumbers numbers; /* without what counts for nothing, if it is not used */
+	uint64_t end;
+	uint64_t torn;
+} SpoolSight;
+
+/*
+ * Reads all of it, unless another process is at it, and changes nothing.  False
+ * after one line in err: no relay could begin with what is there.
+ */
+extern bool spool_look(const char *dir, SpoolSight *sight, char *err, size_t errsize);
+
 /* NULL after one line in err: also where what is there is damaged, or incomplete. */
 extern Spool *spool_open(const char *dir, uint64_t bytes_max, char *err, size_t errsize);
 

@@ -120,12 +120,10 @@ json_member(const cJSON *root, const char *name)
 static uint64_t
 lsn_member(const cJSON *root, const char *name)
 {
-	unsigned hi;
-	unsigned lo;
+	uint64_t lsn = 0;
 
-	if (sscanf(text_member(root, name), "%X/%X", &hi, &lo) != 2)
-		return 0;
-	return (uint64_t) hi << 32 | lo;
+	(void) lsn_parse(text_member(root, name), &lsn);
+	return lsn;
 }
 
 static bool

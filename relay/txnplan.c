@@ -137,9 +137,7 @@ parse_members(const cJSON *root, TxnPosition *position)
 	uint64_t version;
 	uint64_t options;
 	char lsn[32];
-	unsigned hi;
-	unsigned lo;
-	int used = 0;
+	size_t used;
 
 	if (!take_number(root, "version", 9e15, &version) || version != POSITION_VERSION ||
 		!take_text(root, "system", position->system_id, sizeof(position->system_id)) ||
@@ -148,9 +146,9 @@ parse_members(const cJSON *root, TxnPosition *position)
 		!take_number(root, "records", 9e15, &position->records) ||
 		!take_number(root, "options", UINT32_MAX, &options))
 		return false;
-	if (sscanf(lsn, "%8X/%8X%n", &hi, &lo, &used) != 2 || lsn[used] != '\0')
+	used = lsn_parse(lsn, &position->lsn);
+	if (used == 0 || lsn[used] != '\0')
 		return false;
-	position->lsn = (uint64_t) hi << 32 | lo;
 	position->options = (uint32_t) options;
 	return true;
 }

@@ -55,7 +55,7 @@ extern bool tables_settle(TableSide *t);
 /* Begin to look at one moment; all that it shows is in the WAL before lsn. */
 extern bool tables_moment(TableSide *t, uint64_t *lsn);
 
-/* Until the slot has confirmed lsn. */
+/* Until Kafka has everything before lsn: the slot has confirmed it, and not for a spool. */
 extern bool tables_wait(TableSide *t, uint64_t lsn);
 
 /* The effective options, as JSON, of the encoder. */

@@ -28,11 +28,14 @@
 #include "copybin.h"
 #include "copydata.h"
 #include "frame.h"
+#include "log.h"
 #include "pgstream.h"
 #include "pgwait.h"
 #include "sqltext.h"
+#include "statewait.h"
 
-#define SLOT_POLL_MS 50
+#define SLOT_POLL_MS  50
+#define STORE_POLL_MS 200
 
 /* The header of a page of WAL: where a record ends, no record ends within it. */
 #define PAGE_HEADER_SHORT 24
@@ -325,8 +328,6 @@ bool
 tables_moment(TableSide *t, uint64_t *lsn)
 {
 	PGresult *res;
-	unsigned hi;
-	unsigned lo;
 	bool ok;
 
 	if (!execute(t, "moment", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
@@ -337,11 +338,10 @@ tables_moment(TableSide *t, uint64_t *lsn)
 						   : "SELECT pg_catalog.pg_current_wal_insert_lsn()");
 	if (res == NULL)
 		return false;
-	ok = sscanf(PQgetvalue(res, 0, 0), "%X/%X", &hi, &lo) == 2;
+	ok = lsn_parse(PQgetvalue(res, 0, 0), lsn) > 0;
 	PQclear(res);
 	if (!ok)
 		return fail(t, "moment: the server says no LSN");
-	*lsn = (uint64_t) hi << 32 | lo;
 	/* the insert position steps over the next page's header, which may never be written */
 	if (*lsn % t->page_size == PAGE_HEADER_SHORT || *lsn % t->page_size == PAGE_HEADER_LONG)
 		*lsn -= *lsn % t->page_size;
@@ -367,10 +367,9 @@ look_at_slot(TableSide *t, const char *sql, bool *reached, bool *active)
 	return there;
 }
 
-bool
-tables_wait(TableSide *t, uint64_t lsn)
+static bool
+wait_for_slot(TableSide *t, uint64_t lsn, int64_t until)
 {
-	int64_t until = pgwait_now() + (int64_t) t->timeout_s * 1000;
 	bool reached = false;
 	bool active = false;
 	char sql[256];
@@ -397,6 +396,51 @@ tables_wait(TableSide *t, uint64_t lsn)
 				t->cfg->slot_name, LSN_ARGS(lsn), t->timeout_s,
 				active ? "the relay lags; wait until it has caught up"
 					   : "no relay reads from it; start it");
+}
+
+/* With a spool more is confirmed than Kafka has; what it has the state topic says. */
+static bool
+wait_for_position(TableSide *t, StateStore *store, uint64_t lsn, int64_t until)
+{
+	bool told = false;
+
+	while (statewait_read(store, until))
+	{
+		uint64_t position = state_record(store)->position;
+
+		if (position >= lsn)
+			return true;
+		if (pgwait_now() >= until)
+			return fail(t,
+						"slot %s is confirmed up to LSN " LSN_FORMAT
+						", but Kafka has only what was before " LSN_FORMAT
+						" after %d s: the rest is in the relay's spool; wait until it is "
+						"delivered, or raise --timeout",
+						t->cfg->slot_name, LSN_ARGS(lsn), LSN_ARGS(position), t->timeout_s);
+		if (!told)
+			log_info("waiting until the relay's spool is delivered up to LSN " LSN_FORMAT,
+					 LSN_ARGS(lsn));
+		told = true;
+		(void) poll(NULL, 0, STORE_POLL_MS);
+	}
+	return fail(t, "%s", statewait_error(store));
+}
+
+bool
+tables_wait(TableSide *t, uint64_t lsn)
+{
+	int64_t until = pgwait_now() + (int64_t) t->timeout_s * 1000;
+	StateStore *store;
+	bool ok;
+
+	if (!wait_for_slot(t, lsn, until))
+		return false;
+	if (t->cfg->spool_dir == NULL)
+		return true;
+	store = state_new(t->cfg, NULL);
+	ok = store != NULL ? wait_for_position(t, store, lsn, until) : fail(t, "out of memory");
+	state_free(store);
+	return ok;
 }
 
 /*

@@ -22,6 +22,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "clock.h"
 #include "control.h"
 #include "datadir.h"
 #include "http.h"
@@ -66,15 +67,6 @@ typedef struct Worker
 
 static const char *const target_names[] = {
 	[TARGET_RUNNING] = "RUNNING", [TARGET_PAUSED] = "PAUSED", [TARGET_STOPPED] = "STOPPED"};
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 bool
 worker_accepts(const RelayConfig *cfg, const RelayArgs *args, char *err, size_t errsize)
@@ -432,7 +424,7 @@ records(void *arg)
 {
 	const Worker *w = arg;
 
-	return board_samples(w->board, now_ms());
+	return board_samples(w->board, clock_ms(CLOCK_REALTIME));
 }
 
 static char *
@@ -469,7 +461,7 @@ publish_rest(Worker *w)
 	Numbers *n = &r.numbers;
 
 	board_read(w->board, &r);
-	n->at = now_ms();
+	n->at = clock_ms(CLOCK_REALTIME);
 	n->started = w->started;
 	n->failed = w->cfg != NULL && w->rest == REST_FAILED;
 	n->connector = n->failed                     ? CONNECTOR_FAILED
@@ -579,7 +571,7 @@ start_http(Worker *w)
 static bool
 worker_open(Worker *w)
 {
-	w->started = now_ms();
+	w->started = clock_ms(CLOCK_REALTIME);
 	w->board = board_new();
 	w->control = w->board != NULL ? control_new() : NULL;
 	if (w->control == NULL)

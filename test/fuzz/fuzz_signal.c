@@ -95,7 +95,7 @@ step(Jobs *j)
 	if (!jobs_resolved(j))
 		resolve(j);
 	else if (!jobs_table(j, &table))
-		jobs_end_request(j);
+		(void) jobs_end_request(j, false);
 	else if (table.upto == NULL && !jobs_set_upto(j, "{9}"))
 		abort();
 	else if (table.rows == 0 && !jobs_advance(j, "{1}", 1))

@@ -143,7 +143,7 @@ is_whole('with writers', $prefix, 'users', slot => 'nova_inc');
 my @r = grep { defined $_->{v} && $_->{v}{__op} eq 'r' } records($prefix, 'users');
 cmp_ok(scalar @r, '>', $rows / 2, 'with writers: rows as r');
 is(scalar(grep { defined $_->{v} && $_->{v}{__op} eq 'r' } records($prefix, 'odd__name_s')), 5, 'a name that needs quotes');
-is(jobs($prefix), '{}', 'nothing is left to do');
+like(jobs($prefix), qr/"requests":\[\]/, 'nothing is left to do');
 
 # A condition, and a table that is none; rows of others are not read.
 my %others = (before => scalar grep { defined $_->{v} && $_->{v}{__op} eq 'r' && $_->{v}{id} > 7 } @r);
@@ -165,7 +165,7 @@ is(scalar(() = records($prefix, 'nokey')), 1000, 'a table without a key: all row
 # What is wrong is said, and stops nothing.
 sql(q{SELECT pg_logical_emit_message(true, 'nova.signal', '\x01'::bytea)});
 execute('none', 'public\.nosuch');
-$relay->wait_for_line(qr/warn: incremental snapshot "none": no captured table is one of its data-collections/);
+$relay->wait_for_line(qr/warn: incremental snapshot "none" is over: no captured table is one of its data-collections/);
 execute('regex', 'public.(');
 $relay->wait_for_line(qr/warn: incremental snapshot: .*(SQLSTATE 2201B).*correct data-collections/);
 signal('execute-snapshot', { 'data-collections' => ['public.users'],
@@ -203,7 +203,7 @@ $relay->wait_for_line(qr/incremental snapshot "paused" is stopped/);
 signal('resume-snapshot');
 $relay->wait_for_line(qr/incremental snapshots go on/);
 wait_confirmed($node, 'nova_inc');
-is(jobs($prefix), '{}', 'stopped: nothing is left');
+like(jobs($prefix), qr/"requests":\[\]/, 'stopped: nothing is left');
 is($relay->term, 0, 'it stops in order');
 
 #
@@ -310,7 +310,7 @@ my $again = () = records($prefix, 'big.a');
 cmp_ok($again, '<', $sent + 6000, 'initial: what was safe is not read again');
 is(scalar(grep { $_->{v}{__op} eq 'r' } records($prefix, 'big.b')), 2000, 'initial: what was not is');
 cmp_ok(scalar(() = records($prefix, 'big.nokey')), '>=', 500, 'initial: also without a key');
-is(jobs($prefix), '{}', 'initial: nothing is left');
+like(jobs($prefix), qr/"requests":\[\]/, 'initial: nothing is left');
 $_ = (read_topic($kafka, "__nova-state.$prefix"))[-1]{value};
 like($_, qr/"phase":"done"/, 'initial: it is done');
 is($relay->term, 0, 'it stops in order');

@@ -150,14 +150,25 @@ sub shows_bar
 	$run = on_terminal(\$shown, 'snapshot', $path, 'public.users', '--wait');
 	$run->finish;
 	ok(!$run->result, 'snapshot --wait') or diag($shown);
-	like($shown, qr/incremental snapshot "wait-[\d.-]+" is over; the relay's log has how it ended/, 'it says so');
+	like($shown, qr/incremental snapshot "wait-[\d.-]+" is complete/, 'it says so');
 	my ($id) = $shown =~ /snapshot "(wait-[\d.-]+)"/;
 	like($relay->log_text, qr/incremental snapshot "\Q$id\E" is complete/, 'and it is');
 	($status, $out, $err) = run_relay('snapshot', $path, 'public.nothing', '--wait', '--json');
-	is($status, 0, 'snapshot --wait --json: exit 0') or diag($err);
+	is($status, 4, 'snapshot --wait of no table: exit 4') or diag($err);
 	my $answer = $json->decode($out);
-	is($answer->{result}, 'over', 'and the result');
+	is($answer->{result}, 'nothing', 'and the result');
 	like($relay->log_text, qr/incremental snapshot "\Q$answer->{id}\E"/, 'its id is that of the log');
+
+	# One that waits for its turn when somebody stops it.
+	is((run_relay('snapshot', $path, '--pause'))[0], 0, 'snapshot --pause');
+	($out, $err) = ('', '');
+	$run = IPC::Run::start([ $ENV{NOVA_RELAY}, 'snapshot', $path, 'public.users', '--wait' ], '<', '/dev/null',
+		'>', \$out, '2>', \$err, IPC::Run::timeout(Nova::patience()));
+	$run->pump while $run->pumpable && $err !~ /is sent at LSN/;
+	is((run_relay('snapshot', $path, $_))[0], 0, "snapshot $_") for '--stop', '--resume';
+	$run->finish;
+	is($run->result(0), 4, 'snapshot --wait of one that is stopped: exit 4') or diag($err);
+	like($out, qr/^incremental snapshot "\S+" is over, but not complete: a signal stopped it; /m, 'and says so');
 }
 
 # doctor: what check finds, and what the database says.

@@ -128,6 +128,32 @@ like((run_relay(@status, '--user', 'team'))[2], qr/--user needs the password in 
 is($relay->term, 0, 'it ends in order');
 unlike($relay->log_text, qr/hunter2/, 'no secret');
 
+# A certificate that is renewed is shown to whoever connects next; one that is no good is not.
+certificate('renewed', 'other', 2);
+sub put
+{
+	my ($file) = @_;
+	rename $file, "$dir/live.pem" or die "$file: $!";
+	return;
+}
+put(joined('first.pem', 'server.crt', 'ca.crt', 'server.key'));
+my @other = ('--cacert', "$dir/other.crt");
+$relay = start('https://127.0.0.1:0', $store => "$dir/live.pem");
+($url) = $relay->wait_for_line(qr/serving HTTP on \S+/) =~ /HTTP on (\S+)/;
+is(curl("$url/healthz", @ca), 200, 'the first certificate');
+is(curl("$url/healthz", @ca), 200, 'the same again');
+unlike($relay->log_text, qr/has changed/, 'is no other one');
+put(joined('second.pem', 'renewed.crt', 'other.crt', 'renewed.key'));
+is(curl("$url/healthz", @other), 200, 'renewed: it is shown');
+is(curl("$url/healthz", @ca), 'no answer', 'renewed: and not the other');
+like($relay->log_text, qr/https: \S+live[.]pem has changed/, 'renewed: the log says so');
+put(joined('third.pem', 'server.crt', 'client.key'));
+is(curl("$url/healthz", @other), 200, 'no good: the one of before');
+like($relay->log_text, qr/warn: https: ${where}keystore[.]location: the key in \S+ is not that .*; clients are shown the certificate of before/, 'no good: why');
+unlink "$dir/live.pem";
+is(curl("$url/healthz", @other), 200, 'gone: the one of before');
+is($relay->term, 0, 'renewed: it ends in order');
+
 # Certificates of clients.
 for (['required', 403], ['requested', 200])
 {

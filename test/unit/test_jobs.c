@@ -89,10 +89,13 @@ test_life(void **state)
 	jobs_end_table(j);
 	assert_false(jobs_table(j, &t));
 	assert_true(jobs_resolved(j));
-	jobs_end_request(j);
+	assert_int_equal(jobs_end_request(j, false), JOBS_END_COMPLETE);
 	assert_string_equal(jobs_id(j), "b");
-	jobs_end_request(j);
-	assert_true(jobs_empty(j));
+	assert_int_equal(jobs_end_request(j, true), JOBS_END_GIVEN_UP);
+	assert_true(jobs_empty(j) && !jobs_blank(j));
+	assert_int_equal(jobs_ended(j, "a"), JOBS_END_COMPLETE);
+	assert_int_equal(jobs_ended(j, "b"), JOBS_END_GIVEN_UP);
+	assert_int_equal(jobs_ended(j, "c"), JOBS_END_UNKNOWN);
 	jobs_free(j);
 }
 
@@ -122,7 +125,61 @@ test_pause_and_stop(void **state)
 	assert_int_equal(signal(j, "stop-snapshot", "{}", ""), JOBS_STOPPED);
 	assert_true(jobs_empty(j));
 	assert_int_equal(signal(j, "resume-snapshot", "", ""), JOBS_CHANGED);
-	expect_text(j, "{\"paused\":false,\"requests\":[]}");
+	expect_text(j, "{\"paused\":false,\"requests\":[],\"ended\":["
+				   "{\"id\":\"0/17\",\"how\":\"stopped\"},{\"id\":\"b\",\"how\":\"stopped\"}]}");
+	jobs_free(j);
+}
+
+/* What happened to its tables is remembered with a request, and then of the last ones. */
+static void
+test_ends(void **state)
+{
+	Jobs *j = jobs_new();
+	Jobs *again = jobs_new();
+	char id[8];
+	char *text;
+
+	(void) state;
+	assert_true(jobs_blank(j));
+	(void) signal(j, "execute-snapshot", USERS, "part");
+	(void) signal(j, "execute-snapshot", USERS, "none");
+	assert_true(jobs_resolve(j));
+	assert_true(jobs_add_table(j, "public", "users", NULL, false));
+	assert_true(jobs_add_table(j, "public", "other", NULL, false));
+	jobs_leave_out_table(j);
+	text = jobs_text(j);
+	/* of an end before it was known */
+	(void) signal(again, "execute-snapshot", USERS, "early");
+	(void) signal(again, "stop-snapshot", "", "");
+	assert_true(jobs_load(again, text));
+	free(text);
+	jobs_end_table(again);
+	assert_int_equal(jobs_end_request(again, false), JOBS_END_LEFT_OUT);
+	assert_true(jobs_resolve(again));
+	assert_int_equal(jobs_end_request(again, false), JOBS_END_NOTHING);
+	assert_int_equal(jobs_ended(again, "early"), JOBS_END_STOPPED);
+	/* part of it is stopped */
+	jobs_end_request(j, true);
+	assert_true(jobs_resolve(j));
+	assert_true(jobs_add_table(j, "public", "users", NULL, false));
+	assert_true(jobs_add_table(j, "public", "other", NULL, false));
+	(void) signal(j, "stop-snapshot", USERS, "");
+	jobs_end_table(j);
+	assert_int_equal(jobs_end_request(j, false), JOBS_END_STOPPED);
+	/* the same id once more; and only so many */
+	(void) signal(j, "execute-snapshot", USERS, "none");
+	assert_int_equal(jobs_end_request(j, false), JOBS_END_COMPLETE);
+	assert_int_equal(jobs_ended(j, "none"), JOBS_END_COMPLETE);
+	for (int i = 0; i < 15; i++)
+	{
+		snprintf(id, sizeof(id), "%d", i);
+		(void) signal(j, "execute-snapshot", USERS, id);
+		(void) jobs_end_request(j, false);
+	}
+	assert_int_equal(jobs_ended(j, "part"), JOBS_END_UNKNOWN);
+	assert_int_equal(jobs_ended(j, "none"), JOBS_END_COMPLETE);
+	assert_int_equal(jobs_ended(j, "14"), JOBS_END_COMPLETE);
+	jobs_free(again);
 	jobs_free(j);
 }
 
@@ -191,6 +248,8 @@ test_bad_texts(void **state)
 		"{}",
 		"{\"paused\":0,\"requests\":[]}",
 		"{\"paused\":true,\"requests\":{}}",
+		"{\"paused\":true,\"requests\":[],\"ended\":{}}",
+		"{\"paused\":true,\"requests\":[],\"ended\":[{\"id\":\"a\"}]}",
 		"{\"paused\":true,\"requests\":[{}]}",
 		"{\"paused\":true,\"requests\":[{\"id\":\"a\",\"collections\":[7],\"conditions\":[]}]}",
 		"{\"paused\":true,\"requests\":[{\"id\":\"a\",\"collections\":[],\"conditions\":[],"
@@ -238,9 +297,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),        cmocka_unit_test(test_pause_and_stop),
-		cmocka_unit_test(test_bad_signals), cmocka_unit_test(test_bad_texts),
-		cmocka_unit_test(test_resume),      cmocka_unit_test(test_costly_patterns),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_pause_and_stop),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_bad_signals),
+		cmocka_unit_test(test_bad_texts),
+		cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_costly_patterns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -324,6 +324,54 @@ what_is_not_whole_is_cut(void **state)
 	spool_free(spool);
 }
 
+/* Whoever only looks sees what a start would find, or why there is none, and leaves it. */
+static void
+looking_changes_nothing(void **state)
+{
+	SpoolSight sight;
+	Spool *spool;
+	char err[512];
+	char nowhere[128];
+	uint64_t first;
+	uint64_t last;
+	size_t n;
+
+	(void) state;
+	snprintf(nowhere, sizeof(nowhere), "%s/later", dir);
+	assert_true(spool_look(nowhere, &sight, err, sizeof(err)));
+	assert_false(sight.there);
+	snprintf(nowhere, sizeof(nowhere), "%s/not/later", dir);
+	assert_false(spool_look(nowhere, &sight, err, sizeof(err)));
+	assert_non_null(strstr(err, "cannot be made"));
+
+	spool = open_spool(MB);
+	assert_true(spool_look(dir, &sight, err, sizeof(err)));
+	assert_true(sight.there && sight.used);
+	assert_int_equal(sight.numbers.bytes, 0);
+	fill(spool, 20, 1000);
+	assert_true(spool_look(dir, &sight, err, sizeof(err)));
+	assert_true(sight.used);
+	assert_int_equal(sight.numbers.bytes, spool_numbers(spool).bytes);
+	assert_int_equal(sight.numbers.since, spool_numbers(spool).since);
+	assert_string_equal(sight.owner.slot, "slot");
+	n = files(&first, &last);
+	spool_free(spool);
+
+	assert_true(spool_look(dir, &sight, err, sizeof(err)));
+	assert_true(sight.there && !sight.used);
+	assert_int_equal(sight.end, 3000);
+	assert_int_equal(sight.numbers.entries, 40 + n - 1);
+	assert_true(sight.torn > 0);
+	assert_string_equal(sight.owner.database, owner.database);
+	flip(first, 2000);
+	assert_false(spool_look(dir, &sight, err, sizeof(err)));
+	assert_non_null(strstr(err, "checksum"));
+	flip(first, 2000);
+	spool = open_spool(MB);
+	assert_int_equal(spool_end(spool), 3000);
+	spool_free(spool);
+}
+
 /* Cut anywhere: the end is that of a transaction, and all before it can be read. */
 static void
 torn_anywhere(void **state)
@@ -541,10 +589,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SPOOL_TEST(a_queue_of_streams),  SPOOL_TEST(what_is_not_whole_is_cut),
-		SPOOL_TEST(torn_anywhere),       SPOOL_TEST(damage_is_found),
-		SPOOL_TEST(files_that_are_done), SPOOL_TEST(full),
-		SPOOL_TEST(advance_and_had),     SPOOL_TEST(bad_frames_are_not_kept),
+		SPOOL_TEST(a_queue_of_streams),
+		SPOOL_TEST(what_is_not_whole_is_cut),
+		SPOOL_TEST(looking_changes_nothing),
+		SPOOL_TEST(torn_anywhere),
+		SPOOL_TEST(damage_is_found),
+		SPOOL_TEST(files_that_are_done),
+		SPOOL_TEST(full),
+		SPOOL_TEST(advance_and_had),
+		SPOOL_TEST(bad_frames_are_not_kept),
 		SPOOL_TEST(one_process),
 	};
 
