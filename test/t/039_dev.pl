@@ -29,7 +29,7 @@ sub free_ports
 my ($kafka_port, undef, $pg_port, $relay_port) = free_ports();
 my @ports = ($kafka_port, $kafka_port + 1, $pg_port, $relay_port);
 %ENV = (%ENV, DEV_DIR => $dir, PG_PORT => $pg_port, KAFKA_PORT => $kafka_port, RELAY_PORT => $relay_port);
-delete @ENV{qw(RUNTIME DB_PASSWORD COUNT SQL S)};
+delete @ENV{qw(BROKERS RUNTIME DB_PASSWORD COUNT SQL S)};
 
 # Status and what it said.
 sub make
