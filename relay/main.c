@@ -920,7 +920,8 @@ command_options(const CommandLine *line)
 int
 main(int argc, char **argv)
 {
-	CommandLine line = {.level = LOG_INFO, .format = LOG_PLAIN, .verify = {.sample = 1, .keys = VERIFY_KEYS}};
+	CommandLine line = {
+		.level = LOG_INFO, .format = LOG_PLAIN, .verify = {.sample = 1, .keys = VERIFY_KEYS}};
 	const Command *command;
 	int status = parse_command_line(argc, argv, &line, &command);
 

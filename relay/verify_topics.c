@@ -336,8 +336,9 @@ read_topic(TopicSide *t, Reading *r, const char *name)
 		r->done[i] = true;
 		if (!ok || r->ends->end[i] == 0)
 			continue;
-		if (rd_kafka_consume_start_queue(
-				r->topic, i, r->from != NULL ? r->from[i] : RD_KAFKA_OFFSET_BEGINNING, r->queue) != 0)
+		if (rd_kafka_consume_start_queue(r->topic, i,
+										 r->from != NULL ? r->from[i] : RD_KAFKA_OFFSET_BEGINNING,
+										 r->queue) != 0)
 			ok = fail_kafka(t, name, rd_kafka_last_error());
 		else
 		{
