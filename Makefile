@@ -266,7 +266,7 @@ help:
 	@echo 'bench-guard   instructions of a row against bench/baseline.json; RECORD=1 writes it; T="narrow relay-batched"'
 	@echo 'valgrind      the server under valgrind: some of regress; not part of test'
 	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once'
-	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat"'
+	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat", C=migration'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'

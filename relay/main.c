@@ -234,13 +234,25 @@ set_level(CommandLine *line, const char *value)
 }
 
 static bool
-set_sample(CommandLine *line, const char *value)
+set_small(const char *value, long most, uint32_t *to)
 {
 	long number;
-	bool ok = set_number(value, INT32_MAX, &number);
+	bool ok = set_number(value, most, &number);
 
-	line->verify.sample = (uint32_t) number;
+	*to = (uint32_t) number;
 	return ok;
+}
+
+static bool
+set_sample(CommandLine *line, const char *value)
+{
+	return set_small(value, INT32_MAX, &line->verify.sample);
+}
+
+static bool
+set_keys(CommandLine *line, const char *value)
+{
+	return set_small(value, VERIFY_KEYS_MAX, &line->verify.keys);
 }
 
 static bool
@@ -349,6 +361,7 @@ static const OptionSpec options[] = {
 	{"sample", 0, "N", CMD_VERIFY, set_sample,
 	 "one key of N, always the same ones, in as much less\nmemory"},
 	{"all", 0, NULL, CMD_VERIFY, set_all, "every key (that is the default)"},
+	{"keys", 0, "N", CMD_VERIFY, set_keys, "of each kind, name the first N keys (10)"},
 	{"json", 0, NULL, CMD_JSON, set_json, "print JSON"},
 	{"timeout", 0, "SECONDS", CMD_VERIFY | CMD_TOPICS | CMD_STATUS | CMD_TAIL | CMD_SNAPSHOT,
 	 set_timeout, "how long to wait for answers; tail: for a record"},
@@ -909,7 +922,8 @@ command_options(const CommandLine *line)
 int
 main(int argc, char **argv)
 {
-	CommandLine line = {.level = LOG_INFO, .format = LOG_PLAIN, .verify = {.sample = 1}};
+	CommandLine line = {
+		.level = LOG_INFO, .format = LOG_PLAIN, .verify = {.sample = 1, .keys = VERIFY_KEYS}};
 	const Command *command;
 	int status = parse_command_line(argc, argv, &line, &command);
 

@@ -35,7 +35,6 @@
 #include "pgwait.h"
 #include "verify_internal.h"
 
-#define EXAMPLES  10
 #define KEY_SHOWN 200
 
 /* A key that is not as it should be. */
@@ -50,8 +49,9 @@ typedef struct Kind
 {
 	const char *name;
 	uint64_t count;
-	Example examples[EXAMPLES];
+	Example *examples; /* the first ones, at most VerifyArgs.keys */
 	size_t nexamples;
+	size_t room;
 } Kind;
 
 enum
@@ -99,6 +99,7 @@ typedef struct Verify
 	KeyStates states;
 	cJSON *report;
 	bool different;
+	bool no_memory;
 	Meter meter;
 	Progress progress;
 	int64_t passed;     /* offsets of the topic that are behind us, gaps of compaction among them */
@@ -313,15 +314,32 @@ set_key(Example *e, NovaBytes key)
 	snprintf(e->key, sizeof(e->key), "%.*s%s", (int) n, key.data, key.len > KEY_SHOWN ? "..." : "");
 }
 
+static bool
+make_room(Verify *v, Kind *k)
+{
+	size_t room = k->room > 0 ? 2 * k->room : VERIFY_KEYS;
+	Example *grown;
+
+	if (k->nexamples < k->room)
+		return true;
+	grown = realloc(k->examples, room * sizeof(Example));
+	v->no_memory |= grown == NULL;
+	if (grown == NULL)
+		return false;
+	k->examples = grown;
+	k->room = room;
+	return true;
+}
+
 static void
 note(Verify *v, int kind, NovaBytes key, int64_t entry)
 {
 	Kind *k = &v->unit->kinds[kind];
-	Example *e = &k->examples[k->nexamples];
+	Example *e;
 
-	if (k->nexamples == EXAMPLES)
+	if (k->nexamples == v->args->keys || !make_room(v, k))
 		return;
-	k->nexamples++;
+	e = &k->examples[k->nexamples++];
 	e->entry = entry;
 	e->place = (RecordPlace){.partition = -1};
 	if (entry >= 0)
@@ -389,28 +407,66 @@ drop_settled(Verify *v, Kind *k)
 	k->nexamples = left;
 }
 
+static int
+by_place(const void *left, const void *right)
+{
+	const RecordPlace *a = &((const Example *) left)->place;
+	const RecordPlace *b = &((const Example *) right)->place;
+
+	if (a->partition != b->partition)
+		return a->partition < b->partition ? -1 : 1;
+	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
 static bool
 on_found(void *arg, NovaBytes key, NovaBytes value, RecordPlace place)
 {
-	Example *e = arg;
+	const Kind *k = arg;
+	Example wanted = {.place = place};
+	Example *e = bsearch(&wanted, k->examples, k->nexamples, sizeof(Example), by_place);
 
 	(void) value;
-	if (place.offset == e->place.offset)
+	if (e != NULL)
 		set_key(e, key);
 	return true;
 }
 
-/* Of an extra key only the place is known. */
+/* From each partition's first place to its last one; the places are in order. */
 static bool
+span_places(const Kind *k, TopicEnds *span)
+{
+	span->low = calloc((size_t) span->n + 1, sizeof(int64_t));
+	span->end = calloc((size_t) span->n + 1, sizeof(int64_t));
+	if (span->low == NULL || span->end == NULL)
+		return false;
+	for (size_t i = 0; i < k->nexamples; i++)
+	{
+		RecordPlace place = k->examples[i].place;
+
+		if (span->end[place.partition] == 0)
+			span->low[place.partition] = place.offset;
+		span->end[place.partition] = place.offset + 1;
+	}
+	return true;
+}
+
+/* Of an extra key only the place is known. */
+static int
 read_extra_keys(Verify *v)
 {
 	Kind *k = &v->unit->kinds[KIND_EXTRA];
+	TopicEnds span = {.n = v->unit->ends.n};
+	int status = EXIT_EQUAL;
 
-	for (size_t i = 0; i < k->nexamples; i++)
-		if (!topics_read_one(v->topics, v->unit->topic, k->examples[i].place, on_found,
-							 &k->examples[i]))
-			return false;
-	return true;
+	if (k->nexamples == 0)
+		return EXIT_EQUAL;
+	qsort(k->examples, k->nexamples, sizeof(Example), by_place);
+	if (!span_places(k, &span))
+		status = cannot("out of memory");
+	else if (!topics_read_from(v->topics, v->unit->topic, &span, on_found, k))
+		status = cannot(topics_error(v->topics));
+	topics_free_ends(&span);
+	return status;
 }
 
 static void
@@ -469,9 +525,11 @@ compare_unit(Verify *v)
 	if (!v->unit->keyed || v->unit->routed)
 		return EXIT_EQUAL;
 	count_entries(v);
+	if (v->no_memory)
+		return cannot("out of memory; name fewer --keys");
 	log_info("topic %s: %" PRIu64 " records, %zu keys in %zu KiB", v->unit->topic, v->unit->records,
 			 v->states.count, keystates_bytes(&v->states) / 1024);
-	return read_extra_keys(v) ? EXIT_EQUAL : cannot(topics_error(v->topics));
+	return read_extra_keys(v);
 }
 
 /*
@@ -686,6 +744,8 @@ clean_up(Verify *v)
 	for (size_t i = 0; i < v->nunits; i++)
 	{
 		free(v->units[i].names);
+		for (int kind = 0; kind < KINDS; kind++)
+			free(v->units[i].kinds[kind].examples);
 		topics_free_ends(&v->units[i].ends);
 	}
 	free(v->units);

@@ -92,9 +92,9 @@ extern void topics_free_ends(TopicEnds *ends);
 extern bool topics_read(TopicSide *t, const char *topic, const TopicEnds *ends,
 						TopicRecordFn record, void *arg);
 
-/* The one record that is there. */
-extern bool topics_read_one(TopicSide *t, const char *topic, RecordPlace place,
-							TopicRecordFn record, void *arg);
+/* From the ends' low on, and nothing of a partition whose end is 0. */
+extern bool topics_read_from(TopicSide *t, const char *topic, const TopicEnds *ends,
+							 TopicRecordFn record, void *arg);
 
 extern const char *topics_error(const TopicSide *t);
 

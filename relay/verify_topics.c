@@ -44,8 +44,9 @@ typedef struct Reading
 	rd_kafka_topic_t *topic;
 	rd_kafka_queue_t *queue;
 	const TopicEnds *ends;
-	bool *done; /* by partition */
-	int left;   /* partitions that are not */
+	const int64_t *from; /* by partition; NULL: the beginning */
+	bool *done;          /* by partition */
+	int left;            /* partitions that are not */
 	int64_t until;
 	TopicRecordFn record;
 	void *arg;
@@ -319,9 +320,9 @@ read_on(TopicSide *t, Reading *r)
 	return ok;
 }
 
-/* All partitions that hold something, or only one, from an offset on. */
+/* All partitions that have an end. */
 static bool
-read_topic(TopicSide *t, Reading *r, const char *name, int32_t only, int64_t offset)
+read_topic(TopicSide *t, Reading *r, const char *name)
 {
 	bool ok = true;
 
@@ -333,9 +334,11 @@ read_topic(TopicSide *t, Reading *r, const char *name, int32_t only, int64_t off
 	for (int i = 0; i < r->ends->n && r->done != NULL; i++)
 	{
 		r->done[i] = true;
-		if (!ok || r->ends->end[i] == 0 || (only >= 0 && only != i))
+		if (!ok || r->ends->end[i] == 0)
 			continue;
-		if (rd_kafka_consume_start_queue(r->topic, i, offset, r->queue) != 0)
+		if (rd_kafka_consume_start_queue(r->topic, i,
+										 r->from != NULL ? r->from[i] : RD_KAFKA_OFFSET_BEGINNING,
+										 r->queue) != 0)
 			ok = fail_kafka(t, name, rd_kafka_last_error());
 		else
 		{
@@ -358,21 +361,14 @@ topics_read(TopicSide *t, const char *topic, const TopicEnds *ends, TopicRecordF
 {
 	Reading r = {.ends = ends, .record = record, .arg = arg};
 
-	return read_topic(t, &r, topic, -1, RD_KAFKA_OFFSET_BEGINNING);
+	return read_topic(t, &r, topic);
 }
 
 bool
-topics_read_one(TopicSide *t, const char *topic, RecordPlace place, TopicRecordFn record, void *arg)
+topics_read_from(TopicSide *t, const char *topic, const TopicEnds *ends, TopicRecordFn record,
+				 void *arg)
 {
-	TopicEnds ends = {.n = place.partition + 1};
-	Reading r = {.ends = &ends, .record = record, .arg = arg};
-	bool ok;
+	Reading r = {.ends = ends, .from = ends->low, .record = record, .arg = arg};
 
-	ends.end = calloc((size_t) ends.n, sizeof(int64_t));
-	if (ends.end == NULL)
-		return fail(t, "out of memory");
-	ends.end[place.partition] = place.offset + 1;
-	ok = read_topic(t, &r, topic, place.partition, place.offset);
-	free(ends.end);
-	return ok;
+	return read_topic(t, &r, topic);
 }

@@ -187,6 +187,14 @@ ok($status == 1 && $extra > 0 && $extra < 30, "and finds its part of what is wro
 is("$status $tables->{'load.users'}{extra}", '1 40', 'all finds all');
 is(scalar @{ $tables->{'load.users'}{examples} }, 10, 'and shows the first ten');
 
+# As many as are asked for, each by its name, so that it can be deleted.
+($status, $tables) = verified('--table', 'load[.]users', '--keys', '100');
+my @named = map { $_->{key} } @{ $tables->{'load.users'}{examples} };
+is_deeply([ sort @named ], [ sort map { "{\"id\":@{[ 900_000 + $_ ]}}" } 1 .. 40 ], '--keys: all of them');
+produce('load.users', 0, undef, @named);
+is((verified('--table', 'load[.]users'))[0], 0, 'deleted, and equal');
+is((verify('--keys', '0'))[0], 2, '--keys: none is refused');
+
 # A row that the stream has left out.
 $relay->term;
 sql("SELECT pg_replication_slot_advance('nova_verify', pg_current_wal_lsn()) FROM (SELECT pg_logical_emit_message(true, 'x', 'x')) x");

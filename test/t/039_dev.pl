@@ -26,10 +26,10 @@ sub free_ports
 	die 'no free ports';
 }
 
-my ($kafka_port, undef, $pg_port, $relay_port) = free_ports();
-my @ports = ($kafka_port, $kafka_port + 1, $pg_port, $relay_port);
+my @ports = free_ports();
+my ($kafka_port, undef, $pg_port, $relay_port) = @ports;
 %ENV = (%ENV, DEV_DIR => $dir, PG_PORT => $pg_port, KAFKA_PORT => $kafka_port, RELAY_PORT => $relay_port);
-delete @ENV{qw(RUNTIME DB_PASSWORD COUNT SQL S)};
+delete @ENV{qw(BROKERS RUNTIME DB_PASSWORD COUNT SQL S)};
 
 # Status and what it said.
 sub make
@@ -117,12 +117,12 @@ is(made('consume-users', 'consume-users', 'COUNT=1'), $record, 'the same from th
 is(made('psql', 'psql', q{SQL=SELECT count(*) AS "how many" FROM users}), " how many \n----------\n        1\n(1 row)\n\n", 'one row');
 # The role that was made may do what the commands of the relay need.
 {
-	local %ENV = (%ENV, DB_HOST => '127.0.0.1', DB_PORT => $pg_port, DB_PASSWORD => slurp("$dir/relay.password") =~ s/\s+\z//r, KAFKA_BROKER => "127.0.0.1:$kafka_port");
 	for my $command ([qw(doctor)], [qw(verify)], [qw(snapshot public.follows --wait)])
 	{
 		my ($name, @more) = @$command;
 		my $said = '';
-		IPC::Run::run([ $ENV{NOVA_RELAY}, $name, 'deploy/postgres-connector.json', @more ], '<', \'', '>&', \$said);
+		IPC::Run::run([ 'bash', '-c', 'eval "$(deploy/dev env)" && exec nova-relay "$@"', 'bash', $name, 'deploy/postgres-connector.json', @more ],
+			'<', \'', '>&', \$said);
 		is($? >> 8, 0, "nova-relay @$command") or diag($said);
 	}
 }
