@@ -15,7 +15,7 @@
 #include "thread.h"
 
 /* The moment: some ways of a thread to its turn, and less than linger.ms. */
-#define MOMENT_MS 2
+#define MOMENT_MS 1
 
 struct KafkaPush
 {

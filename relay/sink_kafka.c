@@ -120,7 +120,7 @@ typedef struct KafkaSink
 	bool closing;    /* failures are wanted now */
 	int told;        /* trouble with TLS or SASL that was said since the last ack */
 	KafkaPush *push; /* NULL: nobody may cut linger.ms short */
-	bool unpushed;   /* something was produced since the last push */
+	uint64_t fresh;  /* records accepted since the last push */
 	KafkaTxn *txn;   /* NULL: at least once */
 	TxnStep step;
 	KafkaLane *ending; /* the one that commits */
@@ -156,7 +156,7 @@ static const char *const defaults[][2] = {
 	{"acks", "all"},
 	{"message.timeout.ms", "0"}, /* never give up on a record */
 	{"partitioner", "murmur2_random"},
-	{"linger.ms", "5"}, /* while there is more: see kafka_push() */
+	{"linger.ms", "20"}, /* while there is more: see kafka_push() */
 	{"queue.buffering.max.kbytes", "32768"},
 	{"queue.buffering.max.messages", "100000"},
 	{"log.connection.close", "false"},
@@ -1151,7 +1151,6 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 	*accepted = 0;
 	if (sink->shut || letterbox_full(&k->lane->letters))
 		return SINK_FULL;
-	k->unpushed = true;
 	while (status == SINK_OK && *accepted < n)
 	{
 		const NovaRecord *front = records + *accepted;
@@ -1167,17 +1166,23 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 			status = produce_some(k, front, n - *accepted, buf, &taken);
 		*accepted += taken;
 	}
+	k->fresh += *accepted;
 	return status;
 }
 
+/*
+ * Not before everything is back that was under way at the last push: what comes in the
+ * meantime goes together.  At high rates, one request after the other for a record each
+ * takes the brokers longer than linger.ms.
+ */
 static void
 kafka_push(Sink *sink)
 {
 	KafkaSink *k = kafka(sink);
 
-	if (k->push == NULL || !k->unpushed)
+	if (k->push == NULL || k->fresh == 0 || k->lane->in_flight > k->fresh)
 		return;
-	k->unpushed = false;
+	k->fresh = 0;
 	kafkapush_now(k->push);
 }
 
