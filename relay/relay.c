@@ -3288,7 +3288,8 @@ publish(Relay *r, bool now)
 	count_stream(r, n, n->at);
 	delivery_measure(r->delivery, now_us());
 	n->latency = latency_numbers(delivery_latency(r->delivery));
-	if (n->snapshot_running)
+	/* and once more when it is complete: a short one may not have been counted before */
+	if (n->snapshot_running || (r->state == STATE_DONE && !r->snapshot_taken))
 		count_snapshot(r, n);
 	count_snapshots(r, n, n->at);
 	reading = (Reading){.numbers = *n,
