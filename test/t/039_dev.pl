@@ -1,6 +1,7 @@
 #
 # The environment of "make start": started twice, used, stopped twice, started
-# again with its data, removed; what it must not touch; the calls over REST.
+# again with its data, removed; what it must not touch; the calls over REST.  Then
+# one of three brokers, of which one is missed by nobody.
 #
 use strict;
 use warnings;
@@ -14,19 +15,20 @@ use Test::More;
 my $dir = PostgreSQL::Test::Utils::tempdir('dev') . '/state';
 my $connector = 'nova-postgres-cdc-connector';
 
-# Four ports in a row, below those of outgoing connections (test/kafka/kafka says why).
+# In a row, below those of outgoing connections (test/kafka/kafka says why).
 sub free_ports
 {
+	my ($count) = @_;
 	for (1 .. 1000)
 	{
 		my $first = 10240 + int rand 20000;
-		my @held = grep { $_ } map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $_, Listen => 1) } $first .. $first + 3;
-		return $first .. $first + 3 if @held == 4;
+		my @held = grep { $_ } map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $_, Listen => 1) } $first .. $first + $count - 1;
+		return $first .. $first + $count - 1 if @held == $count;
 	}
 	die 'no free ports';
 }
 
-my @ports = free_ports();
+my @ports = free_ports(4);
 my ($kafka_port, undef, $pg_port, $relay_port) = @ports;
 %ENV = (%ENV, DEV_DIR => $dir, PG_PORT => $pg_port, KAFKA_PORT => $kafka_port, RELAY_PORT => $relay_port);
 delete @ENV{qw(BROKERS RUNTIME DB_PASSWORD COUNT SQL S)};
@@ -101,6 +103,8 @@ is(pids(made('status', 'status')), pids($started), 'status has them, too');
 is(system("curl -s http://127.0.0.1:$relay_port/connectors/$connector/status | " .
 	q{jq -e '.connector.state == "RUNNING" and .tasks[0].state == "RUNNING"' > /dev/null}), 0, 'the health check of the team');
 made('health', 'health');
+# Five empty tables: a snapshot that is over before it is looked at.
+like(scalar `curl -s http://127.0.0.1:$relay_port/metrics`, qr/^debezium_metrics_RemainingTableCount\S+ 0$/m, 'its snapshot leaves no table');
 
 # Topics and records.
 my $days = 24 * 3600 * 1000;
@@ -219,5 +223,24 @@ like(made('consume', 'consume-users', 'COUNT=3'), qr/^\Q$record\E/m, 'the record
 made('clean-dev', 'clean-dev');
 ok(!-e $dir, 'it is removed');
 is_deeply([ processes() ], [], 'nothing is left running');
+
+# Three brokers.
+$dir = PostgreSQL::Test::Utils::tempdir('dev3') . '/state';
+@ports = free_ports(8);
+%ENV = (%ENV, DEV_DIR => $dir, KAFKA_PORT => $ports[0], PG_PORT => $ports[6], RELAY_PORT => $ports[7], BROKERS => 3);
+$started = made('three brokers: it starts', 'start');
+like($started, qr/^kafka +runs, pid \d+ \d+ \d+ +port $ports[0]$/m, 'three brokers: all run');
+unlike($started, qr/replication factor [^3]/, 'three brokers: no topic has fewer copies');
+like($started, qr/^made +\Q$_\E: .*replication factor 3\b/m, "three brokers: of $_ all have one") for sort keys %asked;
+is(system('test/kafka/kafka', 'stop-broker', "$dir/kafka", '1'), 0, 'three brokers: the first one stops');
+($status, $out) = make('status');
+isnt($status, 0, 'three brokers: that is a failure of status');
+like($out, qr/^kafka +runs in part, pid \d+ \d+ +port/m, 'three brokers: which says what is left');
+like(made('three brokers: test-cdc without the first one', 'test-cdc'), qr/"username":"test-cdc-\d+"/, 'three brokers: the record comes all the same');
+made('three brokers: they stop', 'stop');
+is_deeply([ processes() ], [], 'three brokers: nothing is left running');
+is_deeply([ taken() ], [], 'three brokers: the ports are free');
+made('three brokers: clean-dev', 'clean-dev');
+ok(!-e $dir, 'three brokers: it is removed');
 
 done_testing();
