@@ -85,8 +85,8 @@ def stop_server():
 
 
 def start_kafka():
-    """HOST:PORT."""
-    return re.search(r"bootstrap=(\S+)", run("test/kafka/kafka", "start", KAFKA)).group(1)
+    """HOST:PORT; a broker as users run it."""
+    return re.search(r"bootstrap=(\S+)", run("test/kafka/kafka", "start", "--as-shipped", KAFKA)).group(1)
 
 
 def stop_kafka():
