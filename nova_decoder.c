@@ -385,6 +385,19 @@ close_transaction(NovaState *state, XLogRecPtr end_lsn)
 	MemoryContextReset(state->change_context);
 }
 
+/* How many updates of this transaction were left out, if the relay counts. */
+static void
+tell_unchanged(NovaState *state, XLogRecPtr end_lsn)
+{
+	const NovaUnchanged unchanged = {end_lsn, state->emitter.unchanged};
+
+	if (unchanged.count == 0)
+		return;
+	state->emitter.unchanged = 0;
+	if (state->options->stats_interval > 0)
+		nova_batch_unchanged(&state->batch, &unchanged);
+}
+
 /* What each relation has cost, if it was asked for and is time for it. */
 static void
 tell_stats(NovaState *state)
@@ -415,6 +428,7 @@ nova_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr commi
 
 	close_transaction(state, txn->end_lsn);
 	sent = nova_batch_commit(&state->batch, &commit);
+	tell_unchanged(state, txn->end_lsn);
 	tell_stats(state);
 	nova_relcache_sweep(state->relcache);
 	state->unreported = 0;

@@ -89,7 +89,8 @@ struct Delivery
 	size_t held_signals;
 	uint64_t dead_before; /* units before that one were given up */
 	uint64_t dropped_unknown;
-	bool books_wrong; /* the tracker refused an ack */
+	uint64_t unchanged_lsn; /* the end of the last transaction that is in counts.unchanged */
+	bool books_wrong;       /* the tracker refused an ack */
 	DeliveryCounts counts;
 	RouteCounts by_route;
 	PluginTimes plugin_times;
@@ -384,6 +385,16 @@ take_dropped(Delivery *d, const NovaDropped *dropped)
 		log_warn("%s: %" PRIu64 " change(s) at LSN " LSN_FORMAT " make no record (reason %u); a "
 				 "nova message must be written with nova.publish(); more of them are only counted",
 				 table, dropped->count, LSN_ARGS(d->payload->lsn), dropped->reason);
+}
+
+/* A stream that was cut off and begins again tells again: nothing is counted twice. */
+static void
+take_unchanged(Delivery *d, const NovaUnchanged *unchanged)
+{
+	if (unchanged->end_lsn <= d->unchanged_lsn)
+		return;
+	d->unchanged_lsn = unchanged->end_lsn;
+	d->counts.unchanged += unchanged->count;
 }
 
 /* The stream was cut in a transaction that had more records than this one has. */
@@ -788,6 +799,9 @@ take_frame(Delivery *d)
 			return true;
 		case NOVA_FRAME_HELLO:
 			return take_hello(d, &f->u.hello);
+		case NOVA_FRAME_UNCHANGED:
+			take_unchanged(d, &f->u.unchanged);
+			return true;
 		case NOVA_FRAME_STATS:
 			plugintime_add(&d->plugin_times, &f->u.stats);
 			return true;

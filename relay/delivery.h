@@ -63,6 +63,7 @@ typedef struct DeliveryCounts
 							* an incremental snapshot leaves some out */
 	uint64_t proved_bytes; /* of frames, under their checksums */
 	uint64_t dropped;      /* changes the plugin could not make records of */
+	uint64_t unchanged;    /* updates it left out as nothing new, each transaction once */
 } DeliveryCounts;
 
 typedef struct Delivery Delivery;

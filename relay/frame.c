@@ -244,14 +244,16 @@ check_commit(FrameReader *r, const NovaCommit *commit, const char *start, char *
 	return NULL;
 }
 
-/* Between transactions, of whose checksums it is no part; start is where it begins. */
+/* Between transactions, of whose checksums these are no part; start is where one begins. */
 static const char *
-check_stats(FrameReader *r, const char *start)
+check_told(FrameReader *r, const NovaFrame *frame, const char *start)
 {
+	bool stats = frame->type == NOVA_FRAME_STATS;
+
 	if (r->chunked)
-		return "STATS in a snapshot";
+		return stats ? "STATS in a snapshot" : "UNCHANGED in a snapshot";
 	if (r->in_transaction)
-		return "STATS within a transaction";
+		return stats ? "STATS within a transaction" : "UNCHANGED within a transaction";
 	checksum_to(r, start);
 	r->crc_pos = r->cursor.pos;
 	return NULL;
@@ -284,8 +286,9 @@ check_frame(FrameReader *r, const NovaFrame *frame, const char *start, char *tex
 		case NOVA_FRAME_UNREADABLE:
 			r->in_transaction = true;
 			return NULL;
+		case NOVA_FRAME_UNCHANGED:
 		case NOVA_FRAME_STATS:
-			return check_stats(r, start);
+			return check_told(r, frame, start);
 		case NOVA_FRAME_CHUNK:
 			return check_chunk(r, &frame->u.chunk, start, text, size);
 		default:

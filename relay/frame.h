@@ -5,8 +5,8 @@
  *
  * wire.h takes a single frame apart; this adds what only the sequence can
  * tell: HELLO first and of our protocol, ROUTE before use, MORE exactly where
- * a value goes on, STATS between transactions only, and at COMMIT the number of
- * records and the checksum.
+ * a value goes on, STATS and UNCHANGED between transactions only, and at COMMIT the
+ * number of records and the checksum.
  *
  *	frame_stream_begin(&reader);				a new connection; frame_chunk_begin() for a COPY
  *	frame_payload_begin(&reader, data, len, lsn);	each 'w' message

@@ -227,6 +227,7 @@ answer(const HttpListener *listener, struct MHD_Connection *connection, const ch
 						 .body = request->body,
 						 .body_len = request->body_bytes,
 						 .wants_html = wants_html(connection),
+						 .https = listener->https,
 						 .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
 						 .host = header(connection, MHD_HTTP_HEADER_HOST),
 						 .origin = header(connection, MHD_HTTP_HEADER_ORIGIN),

@@ -24,7 +24,7 @@ typedef enum Source
 	OF_OPS,       /* records of the operations that ops names, of all routes */
 	OF_READS,     /* the same, and rows of tables that were read beside the stream */
 	OF_FILTERED,  /* changes that the plugin saw of tables that are not captured */
-	OF_UNCHANGED, /* -1 while none are left out */
+	OF_UNCHANGED, /* -1 while none are looked for */
 	OF_NOTHING,   /* always 0 */
 	OF_PRODUCER,  /* of librdkafka, as the next two */
 	OF_BROKERS,
@@ -39,7 +39,6 @@ typedef enum ValueKind
 {
 	VALUE_U64,
 	VALUE_LIMIT, /* a U64 that is left out while it is 0 */
-	VALUE_I64,
 	VALUE_KNOWN, /* an I64 that is left out while it is negative */
 	VALUE_BOOL,
 	VALUE_DOUBLE,
@@ -164,9 +163,10 @@ static const Metric metrics[] = {
 		   "leave the server, and are not among the events seen."),
 	EVENTS("NumberOfEventsFiltered", LABELS_SNAPSHOT, OF_NOTHING, NULL, NULL),
 	{"debezium_metrics_NumberOfUnchangedEventsSkipped", "gauge", LABELS_STREAMING, OF_UNCHANGED,
-	 VALUE_I64, 0, NULL,
-	 "-1 without skip.messages.without.change; absent with it, for the plugin does not count "
-	 "them."},
+	 VALUE_KNOWN, offsetof(Numbers, unchanged), NULL,
+	 "Updates of captured tables that made no record, for nothing in them was new; each is "
+	 "counted once, over reconnects too. -1 without skip.messages.without.change; absent while "
+	 "an older plugin streams, which does not tell."},
 	STREAMING("NumberOfCommittedTransactions", "counter", VALUE_U64, transactions,
 			  "Transactions received."),
 	STREAMING("NumberOfErroneousEvents", "counter", VALUE_U64, dropped,
@@ -503,7 +503,6 @@ print_value(const Printer *p, const Metric *m, const void *base)
 		case VALUE_LIMIT:
 			fprintf(out, "%" PRIu64 "\n", u64_at(base, m->offset));
 			break;
-		case VALUE_I64:
 		case VALUE_AGES:
 		case VALUE_KNOWN:
 			fprintf(out, "%" PRId64 "\n", i64_at(base, m->offset));
@@ -638,18 +637,26 @@ print_sum(const Printer *p, const Metric *m, uint64_t sum)
 	print_sample(p, m, NULL, &sum);
 }
 
-/* What Debezium says while it does not look for them; how many there are nobody counts. */
+static bool
+skips_unchanged(const ConfigPairs *options)
+{
+	for (size_t i = 0; i < options->count; i++)
+		if (strcmp(options->items[i].name, "skip.messages.without.change") == 0)
+			return strcmp(options->items[i].value, "true") == 0;
+	return false;
+}
+
+/* Debezium has a number for "does not look for them". */
 static void
 print_unchanged(const Printer *p, const Metric *m)
 {
-	const ConfigPairs *options = &p->cfg->plugin;
-	const int64_t off = -1;
-
-	for (size_t i = 0; i < options->count; i++)
-		if (strcmp(options->items[i].name, "skip.messages.without.change") == 0 &&
-			strcmp(options->items[i].value, "true") == 0)
-			return;
-	print_sample(p, m, NULL, &off);
+	if (skips_unchanged(&p->cfg->plugin))
+	{
+		print_sample(p, m, NULL, &p->reading->numbers);
+		return;
+	}
+	print_name(p, m, "", NULL);
+	fputs("-1\n", p->out);
 }
 
 /* The number of a producer, as a label. */

@@ -57,6 +57,7 @@ typedef struct Numbers
 	uint64_t bytes;        /* received */
 	uint64_t transactions; /* received; counted and checksummed, like all of this */
 	uint64_t dropped;      /* changes that could not become records */
+	int64_t unchanged;     /* updates left out as nothing new; -1: the plugin does not tell */
 	uint64_t chunks;       /* of snapshots, received */
 	uint64_t proved;       /* records whose number and checksum were right */
 	uint64_t proved_bytes; /* theirs */

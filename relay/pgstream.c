@@ -1247,6 +1247,12 @@ pgstream_deadline(const PgStream *pg)
 	return pg->step == STEP_STREAM || pg->step == STEP_NONE ? INT64_MAX : pg->deadline;
 }
 
+bool
+pgstream_is_untimed(const PgStream *pg)
+{
+	return pg->untimed;
+}
+
 const PgServer *
 pgstream_server(const PgStream *pg)
 {

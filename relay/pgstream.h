@@ -146,6 +146,9 @@ extern short pgstream_events(const PgStream *pg);
 /* When the current step has taken too long; INT64_MAX for never. */
 extern int64_t pgstream_deadline(const PgStream *pg);
 
+/* Does the plugin not know what its changes cost (PLUGINTIME_OPTION)? */
+extern bool pgstream_is_untimed(const PgStream *pg);
+
 extern const PgServer *pgstream_server(const PgStream *pg);
 extern const char *pgstream_error(const PgStream *pg);
 

@@ -3100,6 +3100,7 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->bytes = counts->bytes;
 	n->transactions = counts->transactions;
 	n->dropped = counts->dropped;
+	n->unchanged = pgstream_is_untimed(r->pg) ? -1 : (int64_t) counts->unchanged;
 	n->chunks = counts->chunks;
 	n->proved = counts->proved;
 	n->proved_bytes = counts->proved_bytes;

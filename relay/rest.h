@@ -73,6 +73,7 @@ typedef struct RestRequest
 	size_t body_len;
 	bool body_too_large; /* and thrown away */
 	bool wants_html;     /* a browser asks */
+	bool https;
 
 	/* headers, or NULL */
 	const char *content_type;

@@ -29,10 +29,35 @@ get_plugins(Call *call)
 	return answer_json(call, 200, body);
 }
 
+/* A plugin's name is as long without this end, to Connect. */
+#define PLUGIN_END "Connector"
+
+static size_t
+plugin_length(const char *name)
+{
+	size_t len = strlen(name);
+	size_t end = strlen(PLUGIN_END);
+
+	return len > end && strcmp(name + len - end, PLUGIN_END) == 0 ? len - end : len;
+}
+
+/* Is it the class, or how that ends?  As Connect compares the two. */
+static bool
+is_name_of(const char *name, const char *class)
+{
+	size_t len = plugin_length(name);
+	size_t of = plugin_length(class);
+
+	return len <= of && memcmp(class + of - len, name, len) == 0;
+}
+
 static bool
 is_plugin(const char *name)
 {
-	return strcmp(name, CONNECTOR_CLASS) == 0 || strcmp(name, CONNECTOR_SHORT) == 0;
+	size_t len = plugin_length(name);
+
+	return (len == plugin_length(CONNECTOR_CLASS) || len == plugin_length(CONNECTOR_SHORT)) &&
+		   is_name_of(name, CONNECTOR_CLASS);
 }
 
 /* The definitions of what validation has, alone. */
@@ -84,28 +109,46 @@ validate(Call *call, const char *config)
 	return answer_text(call, 200, "application/json", body);
 }
 
-bool
-put_validate(Call *call)
+/* Settings of one class, sent to another. */
+static bool
+answer_other_class(Call *call, const char *class)
 {
-	cJSON *config = cJSON_ParseWithLength(call->request->body != NULL ? call->request->body : "",
-										  call->request->body_len);
+	char message[2 * NAME_MAX_BYTES + 128];
+
+	snprintf(message, sizeof(message),
+			 "Included connector type %.*s does not match request type %s", NAME_MAX_BYTES, class,
+			 call->name);
+	return answer_error(call, 400, message);
+}
+
+static bool
+validate_object(Call *call, const cJSON *config)
+{
+	const cJSON *class = cJSON_GetObjectItemCaseSensitive(config, "connector.class");
 	char message[NAME_MAX_BYTES + 64];
 	char *text;
 	bool ok;
 
-	if (!cJSON_IsObject(config))
-		ok = answer_error(call, 400, "The body is no JSON object");
-	else if (!is_plugin(call->name))
+	if (cJSON_IsString(class) && !is_name_of(call->name, class->valuestring))
+		return answer_other_class(call, class->valuestring);
+	if (!is_plugin(call->name))
 	{
 		snprintf(message, sizeof(message), "Failed to find any class that is named %s", call->name);
-		ok = answer_error(call, 404, message);
+		return answer_error(call, 404, message);
 	}
-	else
-	{
-		text = cJSON_PrintUnformatted(config);
-		ok = text != NULL && validate(call, text);
-		free(text);
-	}
+	text = cJSON_PrintUnformatted(config);
+	ok = text != NULL && validate(call, text);
+	free(text);
+	return ok;
+}
+
+bool
+put_validate(Call *call)
+{
+	cJSON *config = parse_body(call);
+	bool ok = cJSON_IsObject(config) ? validate_object(call, config)
+									 : answer_error(call, 400, "The body is no JSON object");
+
 	cJSON_Delete(config);
 	return ok;
 }

@@ -14,6 +14,9 @@
 
 #include "rest_internal.h"
 
+/* Bytes of a URI that stand for themselves. */
+#define NAME_BYTES "-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 static bool
 answer_named(Call *call, unsigned status, const char *before, const char *name, const char *behind)
 {
@@ -158,23 +161,33 @@ answer_faults(Call *call, const ConfigFaults *faults)
 	return ok;
 }
 
-static char *
-location_of(const char *name)
+/* Where the caller found us; a name that is none, from wherever, is not handed on. */
+static const char *
+authority_of(const Call *call)
 {
-	char *location = malloc(sizeof("/connectors/") + 3 * strlen(name));
-	char *at = location;
+	const char *host = call->request->host;
+	bool plain = host != NULL && *host != '\0' && host[strspn(host, NAME_BYTES "[]:%")] == '\0';
 
-	if (location == NULL)
+	return plain ? host : call->from->worker_id;
+}
+
+/* Absolute, as the library under Connect's REST makes it. */
+static char *
+location_of(const Call *call, const char *name)
+{
+	char *location = NULL;
+	size_t len;
+	FILE *out = open_memstream(&location, &len);
+
+	if (out == NULL)
 		return NULL;
-	at += sprintf(at, "/connectors/");
+	fprintf(out, "http%s://%s/connectors/", call->request->https ? "s" : "", authority_of(call));
 	for (const unsigned char *p = (const unsigned char *) name; *p != '\0'; p++)
-		if (strchr("-._~", *p) != NULL || (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-			(*p >= 'A' && *p <= 'Z'))
-			*at++ = (char) *p;
-		else
-			at += sprintf(at, "%%%02X", *p);
-	*at = '\0';
-	return location;
+		fprintf(out, strchr(NAME_BYTES, *p) != NULL ? "%c" : "%%%02X", *p);
+	if (fclose(out) == 0)
+		return location;
+	free(location);
+	return NULL;
 }
 
 /* Validate and hand over; takes config over. */
@@ -204,7 +217,7 @@ deploy(Call *call, ControlRequest *q, cJSON *config)
 	body = info_body(call, q->cfg);
 	ok = carry_out(call, q, 201, body);
 	if (ok && call->response->status == 201)
-		call->response->location = location_of(q->name);
+		call->response->location = location_of(call, q->name);
 	return ok;
 }
 

@@ -89,6 +89,9 @@ BEGIN
                 END LOOP;
                 content := content || format('changes %s time %s', u32(b, p + 4), u32(b, p + 8) > 0 OR u32(b, p + 12) > 0);
                 p := p + 16;
+            WHEN 'E' THEN
+                content := format('end %s count %s', '0/0'::pg_lsn + (u32(b, p) << 32) + u32(b, p + 4), u32(b, p + 12));
+                p := p + 16;
         END CASE;
         size := p - start;
         RETURN NEXT;
@@ -270,6 +273,38 @@ SELECT count(*) AS lines, count(*) FILTER (WHERE data NOT LIKE '{"topic":%') AS 
 SELECT count(*) FROM pg_logical_slot_peek_changes('frames', NULL, NULL, 'stats.interval.ms', '-1');
 DROP FUNCTION stats(text[]);
 DROP TABLE parts;
+
+-- skip.messages.without.change: with the same option it is told how many were left out, of each transaction at its end
+SELECT count(*) > 0 FROM pg_logical_slot_get_binary_changes('frames', NULL, NULL);
+CREATE TABLE same (id int PRIMARY KEY, v text);
+ALTER TABLE same REPLICA IDENTITY FULL;
+INSERT INTO same SELECT g, 'a' FROM generate_series(1, 5) g;
+UPDATE same SET v = v;
+BEGIN;
+UPDATE same SET v = 'b' WHERE id = 1;
+UPDATE same SET v = v WHERE id < 4;
+SAVEPOINT s;
+UPDATE same SET v = v;
+ROLLBACK TO s;
+COMMIT;
+DELETE FROM same WHERE id = 5;
+UPDATE same SET v = v WHERE id = 2;
+CREATE FUNCTION unchanged(VARIADIC options text[] DEFAULT '{}', OUT type text, OUT content text)
+RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT type, regexp_replace(content, 'end \S+ ', '')
+    FROM frames(VARIADIC ARRAY['skip.messages.without.change', 'true'] || $1) WHERE type NOT IN ('N', 'T', 'H')
+$$;
+SELECT * FROM unchanged('stats.interval.ms', '3600000', 'batch.bytes', '1000000');
+-- the end that they name is that of their transaction
+SELECT count(*) AS told, bool_and(content LIKE format('end %s %%', lsn)) AS its_end
+FROM pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames', 'skip.messages.without.change', 'true', 'stats.interval.ms', '1') w, split(w.data) s WHERE type = 'E';
+-- without that option, or in text, it is not; nor is there anything where none are looked for, or the table is not captured
+SELECT * FROM unchanged() WHERE type = 'E';
+SELECT count(*) AS lines, count(*) FILTER (WHERE data NOT LIKE '{"topic":%') AS others FROM pg_logical_slot_peek_changes('frames', NULL, NULL, 'skip.messages.without.change', 'true', 'stats.interval.ms', '1');
+SELECT type, count(*) FROM frames('stats.interval.ms', '3600000') WHERE type IN ('E', 'R') GROUP BY type;
+SELECT * FROM unchanged('stats.interval.ms', '3600000', 'table.exclude.list', '.*');
+DROP FUNCTION unchanged(text[]);
+DROP TABLE same;
 SELECT pg_drop_replication_slot('frames');
 DROP TABLE f, f2, f3, uncaptured;
 DROP FUNCTION frames(text[]), split(bytea), u16(bytea, int), u32(bytea, int), crc32c(bytea);

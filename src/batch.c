@@ -484,18 +484,37 @@ nova_batch_signal(NovaBatch *batch, const NovaSignal *signal)
 	nova_out_advance(&batch->out, nova_write_signal(p, signal));
 }
 
+/* The frame that was just written is of no transaction, and in no checksum. */
+static void
+leave_unsummed(NovaBatch *batch)
+{
+	batch->crc_from = batch->out.buf->len;
+}
+
+void
+nova_batch_unchanged(NovaBatch *batch, const NovaUnchanged *unchanged)
+{
+	char *p;
+
+	open_write(batch);
+	p = nova_out_reserve(&batch->out, NOVA_UNCHANGED_SIZE);
+	nova_out_advance(&batch->out, nova_write_unchanged(p, unchanged));
+	leave_unsummed(batch);
+	batch->held = batch->hold;
+	if (!batch->held || batch->out.buf->len >= batch->full_at)
+		send_write(batch);
+}
+
 void
 nova_batch_stats(NovaBatch *batch, const NovaStats *stats)
 {
-	StringInfo buf = batch->out.buf;
 	char *p;
 
 	open_write(batch);
 	p = nova_out_reserve(&batch->out, nova_stats_size(stats));
 	nova_out_advance(&batch->out, nova_write_stats(p, stats));
-	/* of no transaction, and in no checksum */
-	batch->crc_from = buf->len;
-	if (buf->len >= batch->full_at)
+	leave_unsummed(batch);
+	if (batch->out.buf->len >= batch->full_at)
 		send_write(batch);
 }
 

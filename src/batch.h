@@ -68,7 +68,7 @@ struct NovaBatch
 	const NovaOptions *options;
 	int full_at; /* length at which a write is sent between records */
 	bool hold;   /* keep a write open over commits */
-	bool held;   /* the open write has a whole transaction */
+	bool held;   /* the open write ends with a transaction, or with what is told of one */
 	bool open;   /* a write is */
 	bool text;
 	bool timed; /* writes are: write_ns is the time spent on them */
@@ -112,6 +112,12 @@ extern void nova_batch_unreadable(NovaBatch *batch, const NovaUnreadable *unread
 
 /* A signal, at its place in the transaction. */
 extern void nova_batch_signal(NovaBatch *batch, const NovaSignal *signal);
+
+/*
+ * How many updates of a transaction were left out, behind its commit; not with
+ * output=text.  Sent, or held in the open write, as a commit is.
+ */
+extern void nova_batch_unchanged(NovaBatch *batch, const NovaUnchanged *unchanged);
 
 /* What a relation's changes have cost; between transactions, and not with output=text. */
 extern void nova_batch_stats(NovaBatch *batch, const NovaStats *stats);

@@ -298,7 +298,10 @@ nova_emit_update(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const 
 	if (old && old->identity_only)
 		old = NULL;
 	if (old && e->options->skip_unchanged && nova_rows_equal(entry->plan, old, new))
+	{
+		e->unchanged++;
 		return;
+	}
 	emit_record(e, entry, NOVA_OP_UPDATE, old, new, NULL);
 }
 

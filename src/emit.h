@@ -27,6 +27,7 @@ typedef struct NovaEmitter
 	NovaTransaction *transaction; /* NULL: no metadata of it is asked for */
 	bool announces;               /* there is one of these, or headers on records */
 	NovaRelCache *relcache;       /* for topics that rows name */
+	uint64 unchanged;             /* updates left out, since somebody set it to 0 */
 } NovaEmitter;
 
 extern void nova_emit_insert(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *row);

@@ -249,7 +249,7 @@ typedef struct NovaOptions
 	int field_names;  /* NovaNameMode */
 	char *publication_names;
 	char *guarded_lsns;
-	int stats_interval; /* ms; 0: no STATS */
+	int stats_interval; /* ms; 0: no STATS, no UNCHANGED */
 
 	/* derived from them */
 	NovaStep *steps; /* of transforms, or the one of topic.regex */

@@ -60,6 +60,14 @@
  *			asked to be told (the option guarded.lsns); op is that of the change.
  *			Topic, schema and table may be empty: not known.
  *
+ *	UNCHANGED	'E' u64 end_lsn  u64 count
+ *			So many updates of the transaction that ended there made no record, for
+ *			skip.messages.without.change found nothing new in them; there need be no
+ *			COMMIT of it, if that was all.  As STATS: asked for by the same option,
+ *			between transactions, in no count and no checksum; but told at the end of
+ *			each such transaction.  Whoever was told of one at or behind end_lsn, in a
+ *			stream before, has counted these.
+ *
  *	STATS	'N' bytes16 schema  bytes16 table  u64 changes  u64 nanoseconds
  *			What a relation has cost the plugin since it was last told: so many
  *			inserts, updates and deletes, and the time spent on their frames and on
@@ -100,6 +108,7 @@
 #define NOVA_FRAME_SIGNAL     'S'
 #define NOVA_FRAME_CHUNK      'K'
 #define NOVA_FRAME_UNREADABLE 'U'
+#define NOVA_FRAME_UNCHANGED  'E'
 #define NOVA_FRAME_STATS      'N'
 
 /* What happened to the row; printable, as Debezium's "op" has it. */
@@ -137,11 +146,12 @@
 #define NOVA_TOPIC_MAX 249
 
 /* Fixed sizes, for reserving room before a write. */
-#define NOVA_RECORD_HEAD  8  /* type, op, flags, route */
-#define NOVA_PLACE_SIZE   12 /* partition and timestamp */
-#define NOVA_MORE_HEAD    6
-#define NOVA_DROPPED_SIZE 15
-#define NOVA_COMMIT_SIZE  42
+#define NOVA_RECORD_HEAD    8  /* type, op, flags, route */
+#define NOVA_PLACE_SIZE     12 /* partition and timestamp */
+#define NOVA_MORE_HEAD      6
+#define NOVA_DROPPED_SIZE   15
+#define NOVA_COMMIT_SIZE    42
+#define NOVA_UNCHANGED_SIZE 17
 
 typedef struct NovaBytes
 {
@@ -236,6 +246,12 @@ typedef struct NovaUnreadable
 	NovaBytes reason;
 } NovaUnreadable;
 
+typedef struct NovaUnchanged
+{
+	uint64_t end_lsn;
+	uint64_t count;
+} NovaUnchanged;
+
 typedef struct NovaStats
 {
 	NovaBytes schema;
@@ -259,6 +275,7 @@ typedef struct NovaFrame
 		NovaSignal signal;
 		NovaChunk chunk;
 		NovaUnreadable unreadable;
+		NovaUnchanged unchanged;
 		NovaStats stats;
 	} u;
 } NovaFrame;
@@ -680,6 +697,21 @@ nova_read_unreadable(NovaCursor *c, NovaUnreadable *u)
 		   nova_get_bytes16(c, &u->table) && nova_get_bytes16(c, &u->reason);
 }
 
+/* UNCHANGED */
+static inline char *
+nova_write_unchanged(char *p, const NovaUnchanged *u)
+{
+	p = nova_put_u8(p, NOVA_FRAME_UNCHANGED);
+	p = nova_put_u64(p, u->end_lsn);
+	return nova_put_u64(p, u->count);
+}
+
+static inline bool
+nova_read_unchanged(NovaCursor *c, NovaUnchanged *u)
+{
+	return nova_get_u64(c, &u->end_lsn) && nova_get_u64(c, &u->count);
+}
+
 /* STATS */
 static inline size_t
 nova_stats_size(const NovaStats *s)
@@ -777,6 +809,9 @@ nova_read_frame(NovaCursor *c, NovaFrame *f)
 			break;
 		case NOVA_FRAME_UNREADABLE:
 			ok = nova_read_unreadable(&n, &f->u.unreadable);
+			break;
+		case NOVA_FRAME_UNCHANGED:
+			ok = nova_read_unchanged(&n, &f->u.unchanged);
 			break;
 		case NOVA_FRAME_STATS:
 			ok = nova_read_stats(&n, &f->u.stats);

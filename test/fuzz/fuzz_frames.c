@@ -190,7 +190,7 @@ prove(Proof *p, char *payload, size_t len)
 		}
 		if (f.type == NOVA_FRAME_HELLO)
 			*p = (Proof){CRC32C_INIT, 0};
-		else if (f.type != NOVA_FRAME_STATS)
+		else if (f.type != NOVA_FRAME_STATS && f.type != NOVA_FRAME_UNCHANGED)
 			p->crc = crc32c_update(p->crc, start, (size_t) (c.pos - start));
 		p->records += f.type == NOVA_FRAME_RECORD;
 	}

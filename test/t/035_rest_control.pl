@@ -33,11 +33,11 @@ sub curl
 
 sub sent
 {
-	my ($method, $path, $body) = @_;
+	my ($method, $path, $body, @more) = @_;
 	my $file = "$work/body.json";
 	PostgreSQL::Test::Utils::append_to_file("$file.new", ref $body ? $json->encode($body) : $body);
 	rename "$file.new", $file or die "$file: $!";
-	return curl($method, $path, '-H', 'Content-Type: application/json', '-d', "\@$file");
+	return curl($method, $path, '-H', 'Content-Type: application/json', '-d', "\@$file", @more);
 }
 
 sub is_answer { my ($got, $want, $what) = @_; return is_deeply([ $got->[0], $got->[1] ], $want, $what) || diag("@$got") }
@@ -103,9 +103,14 @@ my $infos = $json->decode($body);
 is_deeply([ $code, $infos->{error_count}, map { $_->{value}{name} } grep { @{ $_->{value}{errors} } } @{ $infos->{configs} } ],
 	[ 200, 5, 'topic.prefix', 'database.hostname', 'database.user', 'database.dbname', 'slot.name' ], 'validated');
 
+my $class = 'io.debezium.connector.mysql.MySqlConnector';
+is_answer([ sent('PUT', '/connector-plugins/PostgresConnector/config/validate', { 'connector.class' => $class }) ],
+	error_of(400, "Included connector type $class does not match request type PostgresConnector"), "another class's settings");
+
 # Deployed.
-($code, $body) = sent('POST', '/connectors', shipped());
+($code, $body) = sent('POST', '/connectors', shipped(), '-D', "$work/headers");
 is($code, 201, 'deployed');
+like(PostgreSQL::Test::Utils::slurp_file("$work/headers"), qr{^Location: \Q$base/connectors/$name\E\r$}m, 'and where it is now');
 my $made = $json->decode($body);
 is_deeply([ $made->{name}, $made->{tasks}, $made->{type}, $made->{config}{'database.password'} ], [ $name, [], 'source', '${env:DB_PASSWORD}' ], 'what was made');
 is_answer([ sent('POST', '/connectors', shipped()) ], error_of(409, "Connector $name already exists"), 'deployed twice');

@@ -67,7 +67,7 @@ sql(q{
 my %config = ('topic.prefix' => $prefix, 'table.include.list' => 'public[.](a|b)', 'listeners' => 'http://127.0.0.1:0',
 	(map { ($_ => undef) } qw(transforms transforms.unwrap.type transforms.unwrap.drop.tombstones transforms.unwrap.add.fields)),
 	'skipped.operations' => 'none', 'nova.slot.watch.ms' => 100, 'incremental.snapshot.chunk.size' => 10,
-	'kafka.statistics.interval.ms' => 200);
+	'kafka.statistics.interval.ms' => 200, 'skip.messages.without.change' => 'true');
 my $relay = start_relay('metrics', $node, $kafka, { %config, 'snapshot.mode' => 'initial' });
 $base = base_of($relay);
 $relay->wait_for_line(qr/streaming from slot/);
@@ -78,7 +78,7 @@ is(streaming('MilliSecondsBehindSource'), -1, 'no event: as late as Debezium has
 is(streaming('MilliSecondsSinceLastEvent'), -1, 'no event: nor since when');
 is_deeply(values_of("debezium_metrics_MilliSecondsBehindSource$_"), {}, "no event: $_") for qw(MinValue MaxValue AverageValue P50 P95 P99);
 is(streaming($_), 0, "no event: $_") for qw(TotalNumberOfEventsSeen NumberOfCommittedTransactions NumberOfEventsFiltered);
-is(streaming('NumberOfUnchangedEventsSkipped'), -1, 'no event: unchanged ones are not looked for');
+is(streaming('NumberOfUnchangedEventsSkipped'), 0, 'no event: no unchanged one');
 is_deeply([ map { snapshot("Snapshot$_") } qw(Running Paused Completed Aborted Skipped) ], [ 0, 0, 1, 0, 0 ], 'the snapshot is complete');
 is_deeply([ map { snapshot($_) } qw(TotalTableCount RemainingTableCount TotalNumberOfReadEventsSeen) ], [ 2, 0, 5 ], 'and what it read');
 cmp_ok(snapshot('MilliSecondsSinceLastEvent'), '>=', 0, 'not long ago');
@@ -201,20 +201,35 @@ my $said = PostgreSQL::Test::Utils::tempdir('said') . '/metrics';
 PostgreSQL::Test::Utils::append_to_file($said, $text);
 is(join("\n", Nova::capture('test/lib/monitoring', $ENV{NOVA_RELAY}, $said)), '0', 'dashboard and alerts find what they name');
 
+# Updates that show nothing new: of a transaction of which nothing is left, and of one that has a record.
+my $same = sub { streaming('NumberOfUnchangedEventsSkipped') };
+is($same->(), 0, 'no update was left out so far');
+my $events = streaming('TotalNumberOfEventsSeen');
+sql(q{ALTER TABLE b REPLICA IDENTITY FULL});
+sql(q{UPDATE b SET v = v});
+wait_until('six were left out', sub { $same->() == 6 });
+sql(q{BEGIN; UPDATE b SET v = v; UPDATE b SET v = 'new' WHERE id = 6; COMMIT});
+wait_until('six more, and the new value came', sub { $same->() == 12 && streaming('TotalNumberOfEventsSeen') == $events + 1 });
+is(streaming('NumberOfErroneousEvents'), 0, 'they are no errors');
+
 # The server is away for a moment: nothing begins anew but the connection.
 my $seen = streaming('TotalNumberOfEventsSeen');
 sql(q{SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'nova_metrics'});
 wait_until('it is connected again', sub { metric('nova_reconnects_total') == 1 && streaming('Connected') });
 is(streaming('TotalNumberOfEventsSeen'), $seen, 'reconnected: events go on where they were');
+sql(q{UPDATE b SET v = v WHERE id = 1});
+wait_until('one more is left out', sub { $same->() > 12 });
+is($same->(), 13, 'reconnected: and none was counted twice');
 is($relay->term, 0, 'it stops in order');
 
 # Nobody takes the records: the lag is seen.
 sql(q{SELECT pg_create_logical_replication_slot('nova_alone', 'nova_decoder')});
-my $alone = start_relay('alone', $node, undef, { %config, 'bootstrap.servers' => '127.0.0.1:1' });
+my $alone = start_relay('alone', $node, undef, { %config, 'bootstrap.servers' => '127.0.0.1:1', 'skip.messages.without.change' => 'false' });
 $base = base_of($alone);
 $alone->wait_for_line(qr/streaming from slot/);
 wait_until('it is connected', sub { streaming('Connected') });
 is_deeply([ map { snapshot("Snapshot$_") } qw(Completed Skipped) ], [ 0, 1 ], 'no snapshot was taken');
+is(streaming('NumberOfUnchangedEventsSkipped'), -1, 'unchanged updates are not looked for');
 sql(q{INSERT INTO b VALUES (100, 'x'), (101, 'x')});
 wait_until('a transaction is in flight', sub { (metric('nova_transactions_in_flight') // 0) == 1 });
 is(metric('nova_lag_records'), 2, 'its records are');

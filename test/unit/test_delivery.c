@@ -469,6 +469,34 @@ stats_are_no_records(void **state)
 	delivery_free(d);
 }
 
+/* A stream that begins again tells of transactions that were told of before. */
+static void
+unchanged_once(void **state)
+{
+	const NovaUnchanged told[] = {{1000, 2}, {1100, 3}, {1200, 5}};
+	FakeSink fake;
+	Delivery *d = open_delivery(&fake);
+	Payload p;
+
+	(void) state;
+	for (size_t first = 0; first < 2; first++)
+	{
+		begin(&p);
+		hello_and_route(&p);
+		for (size_t i = first; i < first + 2; i++)
+			p.pos = nova_write_unchanged(p.pos, &told[i]);
+		delivery_begin(d, DELIVERY_STREAM);
+		hand_over(d, DELIVERY_STREAM, &p);
+		assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+		assert_int_equal(delivery_counts(d)->unchanged, first == 0 ? 5 : 10);
+	}
+	assert_true(delivery_idle(d));
+	assert_int_equal(delivery_counts(d)->records, 0);
+	assert_int_equal(delivery_counts(d)->transactions, 0);
+	assert_int_equal(delivery_counts(d)->dropped, 0);
+	delivery_free(d);
+}
+
 /* From the spool: a stream that is told its routes again, and what the sink has had. */
 static void
 kept_payloads(void **state)
@@ -519,6 +547,7 @@ main(void)
 		cmocka_unit_test(bytes_are_counted),
 		cmocka_unit_test(what_cannot_be_read_counts),
 		cmocka_unit_test(stats_are_no_records),
+		cmocka_unit_test(unchanged_once),
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);

@@ -110,6 +110,14 @@ stats(Writer *w)
 }
 
 static void
+unchanged(Writer *w)
+{
+	NovaUnchanged u = {2000, 3};
+
+	w->pos = nova_write_unchanged(w->pos, &u);
+}
+
+static void
 signal_frame(Writer *w)
 {
 	NovaSignal s = {text("log"), text(""), text("{\"message\": \"x\"}")};
@@ -359,6 +367,59 @@ stats_between_transactions(void **state)
 	stats(&w);
 	expect(&r, &w, "H!");
 	assert_non_null(strstr(r.error, "STATS in a snapshot"));
+	frame_free(&r);
+}
+
+static void
+unchanged_between_transactions(void **state)
+{
+	Writer w;
+	FrameReader r = {0};
+	NovaFrame f;
+	NovaCursor c;
+
+	(void) state;
+	begin(&w);
+	unchanged(&w);
+	assert_int_equal(w.pos - w.bytes, NOVA_UNCHANGED_SIZE);
+	for (size_t len = 0; len < NOVA_UNCHANGED_SIZE; len++)
+	{
+		c = (NovaCursor){w.bytes, len};
+		assert_non_null(nova_read_frame(&c, &f));
+	}
+	c = (NovaCursor){w.bytes, NOVA_UNCHANGED_SIZE};
+	assert_null(nova_read_frame(&c, &f));
+	assert_int_equal(c.remaining, 0);
+	assert_int_equal(f.u.unchanged.end_lsn, 2000);
+	assert_int_equal(f.u.unchanged.count, 3);
+	/* of transactions that have records, and of one that has none */
+	frame_stream_begin(&r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	unchanged(&w);
+	route(&w, 0, "t");
+	record(&w, 0, 0, "k", "1");
+	commit(&w);
+	unchanged(&w);
+	stats(&w);
+	record(&w, 0, 0, "k", "2");
+	commit(&w);
+	expect(&r, &w, "HETRCENRC.");
+	begin(&w);
+	unchanged(&w);
+	expect(&r, &w, "E.");
+	assert_false(r.in_transaction);
+	begin(&w);
+	record(&w, 0, 0, "k", "3");
+	unchanged(&w);
+	expect(&r, &w, "R!");
+	assert_non_null(strstr(r.error, "UNCHANGED within a transaction"));
+	frame_chunk_begin(&r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	unchanged(&w);
+	expect(&r, &w, "H!");
+	assert_non_null(strstr(r.error, "UNCHANGED in a snapshot"));
 	frame_free(&r);
 }
 
@@ -639,6 +700,7 @@ main(void)
 		cmocka_unit_test(a_transaction_over_payloads),
 		cmocka_unit_test(a_change_that_cannot_be_read),
 		cmocka_unit_test(stats_between_transactions),
+		cmocka_unit_test(unchanged_between_transactions),
 		cmocka_unit_test(values_that_go_on),
 		cmocka_unit_test(order_is_checked),
 		cmocka_unit_test(commits_are_checked),

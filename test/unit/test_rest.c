@@ -28,7 +28,7 @@ static Reading reading;
 static bool there = true; /* is there a connector? */
 static const char *sent;  /* the body */
 static const char *content_type = "application/json; charset=utf-8";
-static RestRequest page; /* its headers: of the page that asks */
+static RestRequest page; /* headers and connection */
 static char location[200];
 
 /* What the loop would answer, and was asked. */
@@ -123,6 +123,7 @@ ask(const char *method, const char *path, const char *query, const char *piece)
 						   .host = page.host,
 						   .origin = page.origin,
 						   .fetch_site = page.fetch_site,
+						   .https = page.https,
 						   .wants_html = browser,
 						   .body_len = sent != NULL ? strlen(sent) : 0};
 	RestResponse r;
@@ -391,7 +392,7 @@ test_deploy(void **state)
 							  "\"name\":\"n m\",\"config\":{\"topic.prefix\""),
 					 201);
 	assert_int_equal(asked.target, TARGET_PAUSED);
-	assert_string_equal(location, "/connectors/n%20m");
+	assert_string_equal(location, "http://127.0.0.1:8083/connectors/n%20m");
 	assert_non_null(strstr(asked_text, "hunter2"));
 	assert_null(strstr(asked_text, "k:9092"));
 	assert_int_equal(ask_with("{" RIGHT "}", "PUT", "/connectors/new/config", "\"tasks\":[]"), 201);
@@ -404,6 +405,39 @@ test_deploy(void **state)
 	answer.answer = CONTROL_DONE;
 	assert_int_equal(ask_with("{" RIGHT "}", "PUT", NAME "/config", "\"name\":\"a"), 200);
 	assert_string_equal(location, "");
+}
+
+/* Where what was made is found, by the name that the caller has for us. */
+static void
+test_location(void **state)
+{
+	static const struct
+	{
+		RestRequest page;
+		const char *location;
+	} cases[] = {
+		{{.host = NULL}, "http://127.0.0.1:8083/connectors/new"},
+		{{.host = "connect.example"}, "http://connect.example/connectors/new"},
+		{{.host = "[::1]:8083", .https = true}, "https://[::1]:8083/connectors/new"},
+		{{.host = ""}, "http://127.0.0.1:8083/connectors/new"},
+		{{.host = "a/b c\r\nX: y"}, "http://127.0.0.1:8083/connectors/new"},
+	};
+
+	(void) state;
+	answer = (ControlRequest){.answer = CONTROL_CREATED};
+	there = false;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		page = cases[i].page;
+		assert_int_equal(ask_with("{\"name\":\"new\",\"config\":{" RIGHT "}}", "POST",
+								  "/connectors", "\"name\":\"new\""),
+						 201);
+		assert_string_equal(location, cases[i].location);
+		assert_int_equal(ask_with("{" RIGHT "}", "PUT", "/connectors/new/config", "\"new\""), 201);
+		assert_string_equal(location, cases[i].location);
+	}
+	page = (RestRequest){0};
+	there = true;
 }
 
 /* A merge patch; what was deployed is whole in what is asked, and not in the answer. */
@@ -581,6 +615,25 @@ test_validate(void **state)
 	assert_int_equal(ask_with("{}", "PUT", "/connector-plugins/Other/config/validate", "Other"),
 					 404);
 	assert_int_equal(ask_with("", "PUT", VALIDATE, "no JSON object"), 400);
+#define CLASS_IS(class) "{" RIGHT ",\"connector.class\":\"" class "\"}"
+#define CLASS           "io.debezium.connector.postgresql.PostgresConnector"
+#define PLUGIN(class)   "/connector-plugins/" class "/config/validate"
+	/* the class, and what Connect calls it for short */
+	assert_int_equal(ask_with(CLASS_IS(CLASS), "PUT", VALIDATE, "\"error_count\":0"), 200);
+	assert_int_equal(ask_with(CLASS_IS(CLASS), "PUT", PLUGIN(CLASS), "\"error_count\":0"), 200);
+	assert_int_equal(ask_with(CLASS_IS(CLASS), "PUT", PLUGIN("Postgres"), "\"error_count\":0"),
+					 200);
+	assert_int_equal(ask_with("{}", "PUT", PLUGIN("gresConnector"), "named gresConnector"), 404);
+	assert_int_equal(ask_with("{}", "PUT", PLUGIN("Connector"), "named Connector"), 404);
+	/* another one's */
+	assert_int_equal(ask_with(CLASS_IS("x.FileConnector"), "PUT", VALIDATE,
+							  "{\"error_code\":400,\"message\":\"Included connector type "
+							  "x.FileConnector does not match request type PostgresConnector\"}"),
+					 400);
+	assert_int_equal(ask_with(CLASS_IS(CLASS), "PUT", PLUGIN("MySqlConnector"),
+							  "type " CLASS " does not match request type MySqlConnector\""),
+					 400);
+	assert_int_equal(ask_with(CLASS_IS("x.Other"), "PUT", PLUGIN("Other"), "named Other"), 404);
 	assert_int_equal(ask("GET", "/connector-plugins/PostgresConnector/config", NULL,
 						 "{\"name\":\"slot.name\",\"type\":\"STRING\",\"required\":false,"),
 					 200);
@@ -750,15 +803,25 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),         cmocka_unit_test(test_expand),
-		cmocka_unit_test(test_states),        cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_routes),        cmocka_unit_test(test_latency_metrics),
-		cmocka_unit_test(test_kafka_metrics), cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_answers),       cmocka_unit_test(test_deploy),
-		cmocka_unit_test(test_patch),         cmocka_unit_test(test_offsets),
-		cmocka_unit_test(test_pages),         cmocka_unit_test(test_bad_deployments),
-		cmocka_unit_test(test_validate),      cmocka_unit_test(test_page),
-		cmocka_unit_test(test_signal),        cmocka_unit_test(test_loggers),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_latency_metrics),
+		cmocka_unit_test(test_kafka_metrics),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_deploy),
+		cmocka_unit_test(test_location),
+		cmocka_unit_test(test_patch),
+		cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_bad_deployments),
+		cmocka_unit_test(test_validate),
+		cmocka_unit_test(test_page),
+		cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_loggers),
 		cmocka_unit_test(test_anything),
 	};
 
