@@ -274,6 +274,28 @@ a_transaction_over_payloads(void **state)
 	frame_free(&r);
 }
 
+/* What is told between transactions, in the middle of one, and in a snapshot. */
+static void
+refused_elsewhere(FrameReader *r, void (*told)(Writer *), const char *name)
+{
+	Writer w;
+	char message[64];
+
+	begin(&w);
+	record(&w, 0, 0, "k", "3");
+	told(&w);
+	expect(r, &w, "R!");
+	snprintf(message, sizeof(message), "%s within a transaction", name);
+	assert_non_null(strstr(r->error, message));
+	frame_chunk_begin(r);
+	begin(&w);
+	hello(&w, NOVA_PROTOCOL_VERSION);
+	told(&w);
+	expect(r, &w, "H!");
+	snprintf(message, sizeof(message), "%s in a snapshot", name);
+	assert_non_null(strstr(r->error, message));
+}
+
 static void
 a_change_that_cannot_be_read(void **state)
 {
@@ -355,18 +377,7 @@ stats_between_transactions(void **state)
 	record(&w, 0, 0, "k", "2");
 	commit(&w);
 	expect(&r, &w, "TRCNRC.");
-	/* the snapshot's way of it, and the middle of a transaction */
-	begin(&w);
-	record(&w, 0, 0, "k", "3");
-	stats(&w);
-	expect(&r, &w, "R!");
-	assert_non_null(strstr(r.error, "STATS within a transaction"));
-	frame_chunk_begin(&r);
-	begin(&w);
-	hello(&w, NOVA_PROTOCOL_VERSION);
-	stats(&w);
-	expect(&r, &w, "H!");
-	assert_non_null(strstr(r.error, "STATS in a snapshot"));
+	refused_elsewhere(&r, stats, "STATS");
 	frame_free(&r);
 }
 
@@ -409,17 +420,7 @@ unchanged_between_transactions(void **state)
 	unchanged(&w);
 	expect(&r, &w, "E.");
 	assert_false(r.in_transaction);
-	begin(&w);
-	record(&w, 0, 0, "k", "3");
-	unchanged(&w);
-	expect(&r, &w, "R!");
-	assert_non_null(strstr(r.error, "UNCHANGED within a transaction"));
-	frame_chunk_begin(&r);
-	begin(&w);
-	hello(&w, NOVA_PROTOCOL_VERSION);
-	unchanged(&w);
-	expect(&r, &w, "H!");
-	assert_non_null(strstr(r.error, "UNCHANGED in a snapshot"));
+	refused_elsewhere(&r, unchanged, "UNCHANGED");
 	frame_free(&r);
 }
 
