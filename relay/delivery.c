@@ -968,16 +968,22 @@ drop_payload(Delivery *d)
 }
 
 void
-delivery_reset(Delivery *d, const DeliveryPosition *position)
+delivery_reset(Delivery *d, const DeliveryPosition *committed)
 {
+	const uint64_t safe = tracker_safe_lsn(&d->tracker);
+	DeliveryPosition from = *committed;
+
+	/* of the transaction that is there in part nothing was missing but its end, which came */
+	if (from.records > 0 && safe > from.lsn)
+		from = (DeliveryPosition){.lsn = safe, .options = from.options};
 	tracker_give_up(&d->tracker);
 	latency_forget(&d->latency);
 	drop_payload(d);
 	delivery_begin(d, DELIVERY_STREAM);
 	d->dead_before = d->tracker.next;
-	d->received_lsn = position->lsn;
-	d->resumed = *position;
-	d->left_to_skip = position->records;
+	d->received_lsn = from.lsn;
+	d->resumed = from;
+	d->left_to_skip = from.records;
 	set_sifting(d);
 }
 

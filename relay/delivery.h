@@ -140,10 +140,11 @@ extern bool delivery_between_payloads(const Delivery *d);
 extern size_t delivery_held(const Delivery *d);
 
 /*
- * What is in flight is lost, and comes again from there on.  The sink must have
- * given all of it up.
+ * What is in flight is lost, and comes again from there on, or behind the safe LSN if
+ * that is farther: a COMMIT whose records all are there makes it so by itself.  The
+ * sink must have given all of it up.
  */
-extern void delivery_reset(Delivery *d, const DeliveryPosition *position);
+extern void delivery_reset(Delivery *d, const DeliveryPosition *committed);
 
 /* A new connection or COPY: HELLO comes again, route ids mean something new. */
 extern void delivery_begin(Delivery *d, unsigned channel);

@@ -2959,11 +2959,7 @@ static void
 take_abort(Relay *r)
 {
 	DeliveryPosition at = committed_position(r);
-	uint64_t safe = delivery_safe_lsn(r->delivery);
 
-	/* of the transaction that Kafka has in part nothing was left but its end, which came */
-	if (at.records > 0 && safe > at.lsn)
-		at = (DeliveryPosition){.lsn = safe, .options = at.options};
 	delivery_reset(r->delivery, &at);
 	begin_plan(r);
 	r->aborts++;

@@ -443,6 +443,52 @@ what_cannot_be_read_counts(void **state)
 	delivery_free(d);
 }
 
+/*
+ * Kafka has all records of a transaction, and its position says so; then its COMMIT comes,
+ * alone, which makes its end safe; then what comes behind that is aborted.  The stream
+ * begins behind it, so that nothing of it may be left out.
+ */
+static void
+aborted_behind_a_lone_commit(void **state)
+{
+	FakeSink fake;
+	Delivery *d = open_delivery(&fake);
+	DeliveryPosition committed;
+	uint32_t crc;
+	Payload p;
+
+	(void) state;
+	delivery_begin(d, DELIVERY_STREAM);
+	begin(&p);
+	hello_and_route(&p);
+	record(&p, "{\"id\":1}");
+	record(&p, "{\"id\":2}");
+	crc = CRC32C_FINAL(p.crc);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	acknowledge_all(&fake);
+	committed = delivery_position(d);
+	assert_int_equal(committed.records, 2);
+	begin(&p);
+	commit(&p, 2, crc, GOOD_END);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_int_equal(delivery_safe_lsn(d), GOOD_END);
+
+	delivery_reset(d, &committed);
+	assert_int_equal(delivery_received_lsn(d), GOOD_END);
+	begin(&p);
+	hello_and_route(&p);
+	record(&p, "{\"id\":3}");
+	commit(&p, 1, CRC32C_FINAL(p.crc), WRONG_END);
+	hand_over(d, DELIVERY_STREAM, &p);
+	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
+	assert_int_equal(fake.records, 3);
+	acknowledge_all(&fake);
+	assert_int_equal(delivery_safe_lsn(d), WRONG_END);
+	delivery_free(d);
+}
+
 /* What tables cost is taken out of the stream, and nothing waits for it. */
 static void
 stats_are_no_records(void **state)
@@ -546,6 +592,7 @@ main(void)
 		cmocka_unit_test(damaged_chunks),
 		cmocka_unit_test(bytes_are_counted),
 		cmocka_unit_test(what_cannot_be_read_counts),
+		cmocka_unit_test(aborted_behind_a_lone_commit),
 		cmocka_unit_test(stats_are_no_records),
 		cmocka_unit_test(unchanged_once),
 	};
