@@ -126,6 +126,8 @@
 #define SPOOL_RETRY_MS      1000 /* when it is full */
 #define SPOOL_ADVANCE_MS    1000 /* between two entries of a quiet database */
 
+#define CHANGE_END_MS       3000 /* a stream that does not end so long is not waited for */
+
 #define STANDBY_POLL_MIN_MS 50 /* doubles from look to look */
 #define STANDBY_POLL_MAX_MS 500
 
@@ -210,12 +212,13 @@ typedef struct Relay
 	SlotFault fault_told;
 
 	/* the road */
-	RoadChoice road;     /* of the stream that there is, or was last */
-	RoadWish wish_road;  /* which it should be */
-	int64_t backlog;     /* bytes of WAL still to be read; -1: not known */
-	bool caught_up;      /* this stream has been at the end of the WAL */
-	bool changing;       /* one ends for the other one to begin */
-	bool change_waits;   /* for the end of a transaction: the log knows */
+	RoadChoice road;    /* of the stream that there is, or was last */
+	RoadWish wish_road; /* which it should be */
+	int64_t backlog;    /* bytes of WAL still to be read; -1: not known */
+	bool caught_up;     /* this stream has been at the end of the WAL */
+	bool changing;      /* one ends for the other one to begin */
+	bool change_waits;  /* for the end of a transaction: the log knows */
+	int64_t change_until;
 	RoadReason obstacle; /* that the log knows */
 	uint64_t road_changes;
 
@@ -2146,8 +2149,8 @@ turn_decide(Relay *r)
 			 text);
 	else if (needs_slot(d.action) && pgstream_server(r->pg)->row.holder.pid != 0)
 	{
-		/* most likely the walsender of our own stream; what is in flight is not given up */
-		if (r->spooling && r->stream_began != 0)
+		/* most likely the process of our own stream; what is in flight is not given up */
+		if ((r->spooling || r->changing) && r->stream_began != 0)
 			reconnect_later(r, "PostgreSQL", "another process uses the slot, it may be our last");
 		else
 			enter(r, STATE_STANDBY);
@@ -2767,6 +2770,7 @@ end_road(Relay *r)
 		return;
 	increment_interrupt(r->increment);
 	r->streaming = false;
+	r->change_until = r->now + CHANGE_END_MS;
 	pgstream_stop(r->pg, false, r->now);
 	enter(r, STATE_REOPEN);
 }
@@ -2785,6 +2789,11 @@ begin_reopen(Relay *r)
 	enter(r, STATE_REOPEN);
 }
 
+/*
+ * A walsender sends the transaction that it is at to the end first.  When the road is
+ * changed nothing of that is wanted, and everything else is confirmed: the connection's
+ * end does as well.
+ */
 static void
 turn_reopen(Relay *r)
 {
@@ -2793,14 +2802,14 @@ turn_reopen(Relay *r)
 	(void) pump(r);
 	if (r->state != STATE_REOPEN)
 		return;
-	if (status == PG_READY)
+	if (status == PG_READY || (status == PG_AGAIN && r->changing && r->now >= r->change_until))
 	{
 		r->connecting = false;
 		r->retry_at = r->now;
 		enter(r, STATE_CONNECT);
 	}
 	else if (status == PG_AGAIN)
-		wake_by(r, pgstream_deadline(r->pg));
+		wake_by(r, r->changing ? r->change_until : pgstream_deadline(r->pg));
 	else
 		judge(r, status);
 }
