@@ -285,7 +285,7 @@ leave_transaction(Stream *stream)
 	MemoryContextSwitchTo(stream->context);
 }
 
-/* True: the client ended it.  All else is an ERROR. */
+/* Returns when the client ends it.  All else is an ERROR. */
 static void
 run(Stream *stream)
 {
