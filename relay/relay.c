@@ -126,6 +126,7 @@
 #define SPOOL_RETRY_MS      1000 /* when it is full */
 #define SPOOL_ADVANCE_MS    1000 /* between two entries of a quiet database */
 
+#define FRESH_LOOK_MS       1000 /* a look at the slot says where the WAL ends for so long */
 #define CHANGE_END_MS       3000 /* a stream that does not end so long is not waited for */
 
 #define STANDBY_POLL_MIN_MS 50 /* doubles from look to look */
@@ -215,7 +216,10 @@ typedef struct Relay
 	RoadChoice road;    /* of the stream that there is, or was last */
 	RoadWish wish_road; /* which it should be */
 	int64_t backlog;    /* bytes of WAL still to be read; -1: not known */
-	bool caught_up;     /* this stream has been at the end of the WAL */
+	uint64_t read_lsn;  /* by this stream, and the server */
+	uint64_t wal_end;   /* at the last look; 0: not known */
+	int64_t looked;     /* when that was */
+	bool caught_up;     /* this stream has read all WAL that was there a moment ago */
 	bool changing;      /* one ends for the other one to begin */
 	bool change_waits;  /* for the end of a transaction: the log knows */
 	int64_t change_until;
@@ -671,6 +675,25 @@ send_status_if_due(Relay *r)
 		wake_by(r, due);
 }
 
+/*
+ * How far the server has read.  A keepalive comes at the end of the WAL, but on the way,
+ * too, and where that end is it does not say: the last look at the slot does, and one
+ * that was long ago is repeated.
+ */
+static void
+note_read(Relay *r, uint64_t lsn)
+{
+	if (lsn > r->read_lsn)
+		r->read_lsn = lsn;
+	if (r->cfg->stream_mode != STREAM_AUTO || r->road.now.road != ROAD_DIRECT || r->wal_end == 0 ||
+		lsn < r->wal_end)
+		return;
+	if (r->watch == NULL || r->now - r->looked <= FRESH_LOOK_MS)
+		r->caught_up = true;
+	else if (r->next_watch > r->now)
+		r->next_watch = r->now;
+}
+
 static void
 take_ping(Relay *r, const CopyDataMessage *m)
 {
@@ -678,12 +701,7 @@ take_ping(Relay *r, const CopyDataMessage *m)
 
 	if (m->wal_end > r->server_lsn)
 		r->server_lsn = m->wal_end;
-	/* one that nobody has to answer says that there is no more WAL */
-	if (!m->reply_requested)
-	{
-		r->caught_up = true;
-		r->backlog = 0;
-	}
+	note_read(r, m->wal_end);
 	r->repeated_ping = m->reply_requested ? m->wal_end : 0;
 	r->ping_lsn = !m->reply_requested || repeated ? m->wal_end : 0;
 	if (m->reply_requested)
@@ -697,6 +715,7 @@ take_data(Relay *r, char *message, const CopyDataMessage *m)
 	r->repeated_ping = 0;
 	if (m->lsn > r->written_lsn)
 		r->written_lsn = m->lsn;
+	note_read(r, m->lsn);
 	if (r->spooling)
 	{
 		r->spool_message = message;
@@ -1668,16 +1687,17 @@ wished_road(const Relay *r)
 	return road_wish(&r->road, &rules, &view, r->now);
 }
 
-/* A row of the slot, and how far its WAL was read. */
+/* A look at the slot. */
 static void
-note_backlog(Relay *r, const SlotRow *row, uint64_t read)
+note_backlog(Relay *r, const SlotRow *row)
 {
-	const uint64_t end = row->confirmed_lsn + (uint64_t) row->behind_bytes;
-
+	r->backlog = -1;
+	r->wal_end = 0;
 	if (row->behind_bytes < 0)
-		r->backlog = -1;
-	else
-		r->backlog = end > read ? (int64_t) (end - read) : 0;
+		return;
+	r->wal_end = row->confirmed_lsn + (uint64_t) row->behind_bytes;
+	r->looked = r->now;
+	r->backlog = r->wal_end > r->read_lsn ? (int64_t) (r->wal_end - r->read_lsn) : 0;
 }
 
 /* Of what the configuration asks for, once. */
@@ -1702,10 +1722,11 @@ choose_road(Relay *r, uint64_t lsn)
 {
 	const PgServer *server = pgstream_server(r->pg);
 
+	r->read_lsn = lsn;
 	if (!r->changing && server->slot_created)
-		r->backlog = -1;
+		note_backlog(r, &(SlotRow){.behind_bytes = -1});
 	else if (!r->changing)
-		note_backlog(r, &server->row, lsn);
+		note_backlog(r, &server->row);
 	r->wish_road = wished_road(r);
 	r->caught_up = false;
 	tell_obstacle(r);
@@ -1820,7 +1841,7 @@ on_watched(void *arg, const struct pg_result *res)
 	pgstream_slot_row(res, &row);
 	take_slot_row(r, &row);
 	if (r->streaming && !r->changing)
-		note_backlog(r, &row, r->server_lsn > r->written_lsn ? r->server_lsn : r->written_lsn);
+		note_backlog(r, &row);
 	fault = slot_judge(&row, server->database, server->standby);
 	if (fault != r->fault_told && slot_means(fault) >= SLOT_MEANS_LOSS)
 	{

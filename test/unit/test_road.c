@@ -106,7 +106,7 @@ catching_up(void **state)
 	expect(&choice, &automatic, backlog(-1), NOW, ROAD_DIRECT, ROAD_BACKLOG);
 	expect(&choice, &automatic, backlog(THRESHOLD / ROAD_LITTLE - 1), NOW, ROAD_REPLICATION,
 		   ROAD_CAUGHT_UP);
-	/* the server's word counts, also against a look from before */
+	/* whatever has been written since: that is not what it was begun for */
 	view.caught_up = true;
 	expect(&choice, &automatic, view, NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
 }
