@@ -135,8 +135,9 @@ wait_for_wal(Stream *stream, XLogRecPtr wanted)
 }
 
 /*
- * At the end of the WAL, and once a second: by this the client knows that it has all, and
- * the slot moves on over WAL of which it gets nothing.
+ * At the end of the WAL, so that the client knows that it has all; and once a second, so that
+ * the slot moves on over WAL of which it gets nothing.  Only the latter asks for a reply: that
+ * there is none to make says that there is no more.
  */
 static void
 tell_position(Stream *stream, bool at_end, TimestampTz now)
@@ -146,7 +147,7 @@ tell_position(Stream *stream, bool at_end, TimestampTz now)
 		return;
 	stream->told = stream->client.decoded;
 	stream->told_at = now;
-	nova_client_keepalive(&stream->client, false);
+	nova_client_keepalive(&stream->client, !at_end);
 }
 
 /*
