@@ -126,7 +126,6 @@
 #define SPOOL_RETRY_MS      1000 /* when it is full */
 #define SPOOL_ADVANCE_MS    1000 /* between two entries of a quiet database */
 
-#define FRESH_LOOK_MS       1000 /* a look at the slot says where the WAL ends for so long */
 #define CHANGE_END_MS       3000 /* a stream that does not end so long is not waited for */
 
 #define STANDBY_POLL_MIN_MS 50 /* doubles from look to look */
@@ -217,9 +216,7 @@ typedef struct Relay
 	RoadWish wish_road; /* which it should be */
 	int64_t backlog;    /* bytes of WAL still to be read; -1: not known */
 	uint64_t read_lsn;  /* by this stream, and the server */
-	uint64_t wal_end;   /* at the last look; 0: not known */
-	int64_t looked;     /* when that was */
-	bool caught_up;     /* this stream has read all WAL that was there a moment ago */
+	bool caught_up;     /* this stream, direct: it has been at the end of the WAL */
 	bool changing;      /* one ends for the other one to begin */
 	bool change_waits;  /* for the end of a transaction: the log knows */
 	int64_t change_until;
@@ -675,23 +672,12 @@ send_status_if_due(Relay *r)
 		wake_by(r, due);
 }
 
-/*
- * How far the server has read.  A keepalive comes at the end of the WAL, but on the way,
- * too, and where that end is it does not say: the last look at the slot does, and one
- * that was long ago is repeated.
- */
+/* How far the server has read for this stream. */
 static void
 note_read(Relay *r, uint64_t lsn)
 {
 	if (lsn > r->read_lsn)
 		r->read_lsn = lsn;
-	if (r->cfg->stream_mode != STREAM_AUTO || r->road.now.road != ROAD_DIRECT || r->wal_end == 0 ||
-		lsn < r->wal_end)
-		return;
-	if (r->watch == NULL || r->now - r->looked <= FRESH_LOOK_MS)
-		r->caught_up = true;
-	else if (r->next_watch > r->now)
-		r->next_watch = r->now;
 }
 
 static void
@@ -702,6 +688,9 @@ take_ping(Relay *r, const CopyDataMessage *m)
 	if (m->wal_end > r->server_lsn)
 		r->server_lsn = m->wal_end;
 	note_read(r, m->wal_end);
+	/* on the direct road: of a walsender with synchronous standbys it also comes on the way */
+	if (!m->reply_requested && r->road.now.road == ROAD_DIRECT)
+		r->caught_up = true;
 	r->repeated_ping = m->reply_requested ? m->wal_end : 0;
 	r->ping_lsn = !m->reply_requested || repeated ? m->wal_end : 0;
 	if (m->reply_requested)
@@ -1691,13 +1680,12 @@ wished_road(const Relay *r)
 static void
 note_backlog(Relay *r, const SlotRow *row)
 {
-	r->backlog = -1;
-	r->wal_end = 0;
+	const uint64_t end = row->confirmed_lsn + (uint64_t) row->behind_bytes;
+
 	if (row->behind_bytes < 0)
-		return;
-	r->wal_end = row->confirmed_lsn + (uint64_t) row->behind_bytes;
-	r->looked = r->now;
-	r->backlog = r->wal_end > r->read_lsn ? (int64_t) (r->wal_end - r->read_lsn) : 0;
+		r->backlog = -1;
+	else
+		r->backlog = end > r->read_lsn ? (int64_t) (end - r->read_lsn) : 0;
 }
 
 /* Of what the configuration asks for, once. */
@@ -1728,7 +1716,9 @@ choose_road(Relay *r, uint64_t lsn)
 	else if (!r->changing)
 		note_backlog(r, &server->row);
 	r->wish_road = wished_road(r);
+	/* that was of the stream before; the next look will tell */
 	r->caught_up = false;
+	r->backlog = -1;
 	tell_obstacle(r);
 	return r->wish_road.road;
 }

@@ -61,7 +61,7 @@ typedef struct RoadView
 {
 	RoadReason obstacle; /* ROAD_CONFIGURED: none, the direct road can be taken */
 	int64_t backlog;     /* bytes of WAL still to be read; -1: not known */
-	bool caught_up;      /* the stream has read all WAL that was there a moment ago */
+	bool caught_up;      /* the stream has been at the end of the WAL */
 } RoadView;
 
 typedef struct RoadWish
