@@ -112,7 +112,7 @@ tap asan tsan: deps-test all
 test-chaos: deps-test all
 	@test/kafka/kafka fetch
 	@mkdir -p build/chaos
-	@SEED='$(SEED)' FAULTS='$(FAULTS)' MINUTES='$(MINUTES)' BROKERS='$(BROKERS)' MODE='$(MODE)' \
+	@SEED='$(SEED)' FAULTS='$(FAULTS)' MINUTES='$(MINUTES)' BROKERS='$(BROKERS)' MODE='$(MODE)' ROAD='$(ROAD)' \
 		test/run chaos 4> build/chaos/report.txt
 	@echo 'the report: build/chaos/report.txt'
 
@@ -265,7 +265,7 @@ help:
 	@echo 'discard       the plugin with all caches gone whenever it asks the catalogs: some of regress'
 	@echo 'bench-guard   instructions of a row against bench/baseline.json; RECORD=1 writes it; T="narrow relay-batched"'
 	@echo 'valgrind      the server under valgrind: some of regress; not part of test'
-	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once'
+	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once ROAD=replication'
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat", C=migration'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'

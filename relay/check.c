@@ -464,6 +464,29 @@ check_wal_senders(Check *check)
 	PQclear(res);
 }
 
+/* A relay that cannot have the road it was told to take goes on without. */
+static void
+check_road(Check *check)
+{
+	PGresult *res;
+	RoadReason obstacle;
+
+	if (check->cfg->stream_mode == STREAM_REPLICATION)
+		return;
+	res = query(check, "nova.stream.mode", pgstream_road_query());
+	if (res == NULL)
+		return;
+	obstacle = pgstream_road_row(res);
+	if (obstacle == ROAD_CONFIGURED)
+		ok(check, "nova.stream.mode",
+		   "the direct road can be taken: this role may call "
+		   "nova.stream()");
+	else
+		warn(check, "nova.stream.mode", road_reason_fix(obstacle),
+			 "%s; the relay will use the walsender", road_reason_text(obstacle));
+	PQclear(res);
+}
+
 static void
 check_timeout(Check *check)
 {
@@ -563,6 +586,7 @@ check_postgres(Check *check)
 		check_publication(check);
 		check_slot(check);
 		check_wal_senders(check);
+		check_road(check);
 		check_timeout(check);
 		check_identities(check);
 		check_replication_connection(check);

@@ -69,6 +69,14 @@ typedef enum TakeoverPolicy
 	TAKEOVER_TERMINATE
 } TakeoverPolicy;
 
+/* By which road the changes come; see road.h. */
+typedef enum StreamMode
+{
+	STREAM_REPLICATION,
+	STREAM_DIRECT,
+	STREAM_AUTO
+} StreamMode;
+
 typedef struct RelayConfig
 {
 	char *name;           /* connector name */
@@ -116,12 +124,14 @@ typedef struct RelayConfig
 	int retry_backoff_ms;   /* first wait before a reconnect */
 	int retry_backoff_max_ms;
 	TakeoverPolicy takeover;
-	int takeover_after_ms;    /* of silence */
-	int takeover_grace_ms;    /* between a slot that is free and taking it */
-	bool http_records;        /* whoever may reach listeners may see records */
-	int slot_watch_ms;        /* 0: off */
-	int slot_safe_percent;    /* warn below it; 0: never */
-	int slot_retained_mb;     /* warn above it; 0: never */
+	int takeover_after_ms; /* of silence */
+	int takeover_grace_ms; /* between a slot that is free and taking it */
+	bool http_records;     /* whoever may reach listeners may see records */
+	int slot_watch_ms;     /* 0: off */
+	int slot_safe_percent; /* warn below it; 0: never */
+	int slot_retained_mb;  /* warn above it; 0: never */
+	StreamMode stream_mode;
+	int stream_backlog_mb;    /* auto: from there on direct */
 	int position_interval_ms; /* 0: it is not remembered */
 	char *spool_dir;          /* NULL: none */
 	int spool_after_ms;       /* without an acknowledgement */

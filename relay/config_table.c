@@ -255,6 +255,23 @@ const Option config_options[] = {
 	 .max = INT_MAX,
 	 FIELD(slot_retained_mb),
 	 .help = "Warn when the slot keeps more WAL than this; 0: never."},
+	{.key = "nova.stream.mode",
+	 .type = TYPE_ENUM,
+	 .deflt = "replication",
+	 .values = "replication|direct|auto",
+	 FIELD(stream_mode),
+	 .help = "By which road changes come: from a walsender, by CALL nova.stream() in an ordinary "
+			 "backend, which decodes faster, or auto: the latter for a backlog, the former once it "
+			 "has caught up. Where nova.stream() cannot be used, the relay says why and uses the "
+			 "walsender."},
+	{.key = "nova.stream.backlog.mb",
+	 .type = TYPE_INT,
+	 .deflt = "256",
+	 .min = 1,
+	 .max = INT_MAX,
+	 FIELD(stream_backlog_mb),
+	 .help = "With nova.stream.mode=auto: the WAL still to be read from which on the direct road "
+			 "is taken; looked at when the relay connects, and every nova.slot.watch.ms."},
 	{.key = "nova.position.interval.ms",
 	 .type = TYPE_INT,
 	 .deflt = "1000",

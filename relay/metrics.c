@@ -31,6 +31,7 @@ typedef enum Source
 	OF_TOPICS,
 	OF_LATENCY, /* a histogram */
 	OF_STATE,
+	OF_ROAD,      /* there is none before the first stream */
 	OF_CONNECTOR, /* its state, if there is one */
 	OF_BUILD
 } Source;
@@ -209,6 +210,12 @@ static const Metric metrics[] = {
 	 "Rows read of each table, by the snapshot that read it last."},
 	GAUGE("up", VALUE_BOOL, ready, "Is it streaming or taking a snapshot?"),
 	NOVA("state", "gauge", OF_STATE, VALUE_U64, 0, "The state that the relay is in; always 1."),
+	NOVA("stream_road", "gauge", OF_ROAD, VALUE_U64, 0,
+		 "By which road the stream comes, replication or direct, and why (see nova.stream.mode); "
+		 "always 1; absent before the first stream."),
+	COUNTER("stream_road_changes", road_changes,
+			"How often the stream went on by the other road; each time at the end of a "
+			"transaction, with nothing twice."),
 	NOVA("connector_state", "gauge", OF_CONNECTOR, VALUE_U64, 0,
 		 "The state of the connector as Kafka Connect's REST says it, PAUSED and STOPPED as "
 		 "somebody asked for; always 1."),
@@ -362,6 +369,7 @@ static const char *const label_names[OF_BUILD + 1] = {[OF_TABLES] = "table",
 													  [OF_TOPICS] = "producer, topic",
 													  [OF_LATENCY] = "le",
 													  [OF_STATE] = "state",
+													  [OF_ROAD] = "road, reason",
 													  [OF_CONNECTOR] = "state",
 													  [OF_BUILD] = "version"};
 
@@ -740,6 +748,18 @@ print_text(const Printer *p, const Metric *m, const char *name, const char *valu
 }
 
 static void
+print_road(const Printer *p, const Metric *m)
+{
+	const Numbers *n = &p->reading->numbers;
+	const Label labels[] = {{"road", n->road}, {"reason", n->road_reason}, {NULL, NULL}};
+
+	if (n->road == NULL)
+		return;
+	print_name(p, m, "", labels);
+	fputs("1\n", p->out);
+}
+
+static void
 print_samples(const Printer *p, const Metric *m)
 {
 	switch (m->source)
@@ -788,6 +808,9 @@ print_samples(const Printer *p, const Metric *m)
 			break;
 		case OF_STATE:
 			print_text(p, m, "state", p->reading->numbers.state);
+			break;
+		case OF_ROAD:
+			print_road(p, m);
 			break;
 		case OF_CONNECTOR:
 			if (p->cfg->name[0] != '\0')

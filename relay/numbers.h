@@ -64,7 +64,10 @@ typedef struct Numbers
 	uint64_t letters;      /* records that Kafka refused, in the dead-letter topic */
 	uint64_t skipped;      /* records that Kafka refused, left out as the policy says */
 	uint64_t reconnects;
-	uint64_t remade; /* so often Kafka's producers were made anew */
+	uint64_t remade;  /* so often Kafka's producers were made anew */
+	const char *road; /* names of road.h: of the stream, or the last one; NULL: none yet */
+	const char *road_reason;
+	uint64_t road_changes;
 	uint64_t in_flight;
 	uint64_t in_flight_max; /* 0: no limit is known */
 	uint64_t in_flight_payloads;

@@ -3,6 +3,9 @@
  * pgstream.c
  *		The replication connection: connect, slot, stream, feedback.
  *
+ * On the direct road the stream has an ordinary connection, made in its place;
+ * what is on it is the same.
+ *
  * A connection goes through steps (the table below), each a query and what to
  * make of its answer.  Failures are looked up in one table of advice.
  *
@@ -40,10 +43,12 @@ typedef enum PgStep
 	STEP_CONNECT,
 	STEP_IDENTIFY,
 	STEP_HISTORY,
+	STEP_ROAD,
 	STEP_PUBLICATION,
 	STEP_SLOT,
 	STEP_CREATE,
-	STEP_PREPARED, /* waits for pgstream_create() or pgstream_start() */
+	STEP_PREPARED,    /* waits for pgstream_create() or pgstream_start() */
+	STEP_SAME_SERVER, /* the direct road: is the ordinary connection one to it? */
 	STEP_START,
 	STEP_STREAM,
 	STEP_ENDED, /* the server ended the stream; its reason is being read */
@@ -59,6 +64,7 @@ struct PgStream
 	const RelayConfig *cfg;
 	PGconn *conn;
 	PgStep step;
+	Road road;                         /* direct: conn is, or becomes, an ordinary one */
 	PostgresPollingStatusType polling; /* STEP_CONNECT */
 	bool export_snapshot;
 	bool drop_slot;
@@ -110,6 +116,14 @@ static const PgAdvice advices[] = {
 	{STEP_NONE, "42501", "output plugin", PG_STOP,
 	 "run: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, nova_decoder; "
 	 "SELECT pg_reload_conf();"},
+	{STEP_START, "42883", "nova.stream", PG_RETRY,
+	 "run in this database: CREATE EXTENSION nova_decoder"},
+	{STEP_START, "3F000", NULL, PG_RETRY, "run in this database: CREATE EXTENSION nova_decoder"},
+	{STEP_START, "42501", "stream", PG_RETRY,
+	 "run in this database: GRANT EXECUTE ON PROCEDURE nova.stream(name, pg_lsn, text[]) TO "
+	 "<user>"},
+	{STEP_START, "42501", "schema nova", PG_RETRY,
+	 "run in this database: GRANT USAGE ON SCHEMA nova TO <user>"},
 	{STEP_NONE, "42501", NULL, PG_STOP,
 	 "give the role the right to replicate: ALTER ROLE <user> REPLICATION"},
 	{STEP_NONE, "58P01", "nova_decoder", PG_STOP,
@@ -295,6 +309,43 @@ build_history(PgStream *pg, QueryText *q)
 	fprintf(q->out, "TIMELINE_HISTORY %lu", strtoul(pg->server.timeline, NULL, 10));
 }
 
+/* Of this server and no other, while it is what it is. */
+#define MARK                                                                                       \
+	"pg_catalog.concat_ws(' ', pg_catalog.date_part('epoch', "                                     \
+	"pg_catalog.pg_postmaster_start_time()), pg_catalog.pg_is_in_recovery()) AS mark"
+
+/* By names of the table in road.h. */
+static const char road_query[] =
+	"SELECT " MARK ", CASE WHEN p.oid IS NULL AND e.oid IS NULL THEN 'no_extension' "
+	"WHEN p.oid IS NULL THEN 'old_extension' "
+	"WHEN NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE') THEN 'no_usage' "
+	"WHEN NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE') THEN 'no_execute' "
+	"ELSE 'configured' END AS obstacle "
+	"FROM (SELECT) AS one "
+	"LEFT JOIN pg_catalog.pg_extension e ON e.extname = 'nova_decoder' "
+	"LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'nova' "
+	"LEFT JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = 'stream' "
+	"AND p.prokind = 'p' AND p.pronargs = 3 "
+	"AND p.proargtypes[0] = 'pg_catalog.name'::pg_catalog.regtype "
+	"AND p.proargtypes[1] = 'pg_catalog.pg_lsn'::pg_catalog.regtype "
+	"AND p.proargtypes[2] = 'pg_catalog._text'::pg_catalog.regtype";
+
+static void
+build_road(PgStream *pg, QueryText *q)
+{
+	(void) pg;
+	fputs(road_query, q->out);
+}
+
+/* And from here on a literal has no other escape than in a replication command. */
+static void
+build_same_server(PgStream *pg, QueryText *q)
+{
+	(void) pg;
+	fputs("SELECT " MARK ", pg_catalog.set_config('standard_conforming_strings', 'on', false)",
+		  q->out);
+}
+
 static void
 build_publication(PgStream *pg, QueryText *q)
 {
@@ -302,10 +353,13 @@ build_publication(PgStream *pg, QueryText *q)
 	query_quoted(q, pg->cfg->publication, '\'');
 }
 
-/* What the client's replies change, and nothing else does; not empty if this role may see it. */
+/*
+ * What the client's replies to a walsender change, and nothing else does; not empty if
+ * this role may see it.
+ */
 #define SIGNS                                                                                      \
-	"pg_catalog.concat_ws(' ', a.backend_start, r.reply_time, r.write_lsn, r.flush_lsn, "          \
-	"r.replay_lsn)"
+	"CASE WHEN r.pid IS NOT NULL THEN pg_catalog.concat_ws(' ', a.backend_start, r.reply_time, "   \
+	"r.write_lsn, r.flush_lsn, r.replay_lsn) END"
 /* In these it reads whatever its client sends. */
 #define WAITING                                                                                    \
 	"coalesce(pg_catalog.lower(a.wait_event) IN "                                                  \
@@ -314,16 +368,21 @@ build_publication(PgStream *pg, QueryText *q)
 	"LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "                             \
 	"LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
 
+#define WAL_END                                                                                    \
+	"CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "           \
+	"ELSE pg_catalog.pg_current_wal_lsn() END"
+
 static void
 write_slot_query(QueryText *q, const char *slot, int version)
 {
 	fprintf(q->out,
 			"SELECT s.slot_type, s.plugin, s.database, s.active_pid, s.wal_status, "
-			"s.confirmed_flush_lsn, s.safe_wal_size, pg_catalog.pg_wal_lsn_diff("
-			"CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
-			"ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn) AS retained, "
+			"s.confirmed_flush_lsn, s.safe_wal_size, "
+			"pg_catalog.pg_wal_lsn_diff(" WAL_END ", s.restart_lsn) AS retained, "
+			"pg_catalog.pg_wal_lsn_diff(" WAL_END ", s.confirmed_flush_lsn) AS behind, "
 			"%s AS invalidation, %s AS synced, a.application_name, a.usename, "
-			"pg_catalog.host(a.client_addr) AS client, " SIGNS " AS signs, " WAITING " AS waiting "
+			"pg_catalog.host(a.client_addr) AS client, " SIGNS " AS signs, " WAITING " AS waiting, "
+			"a.backend_type = 'client backend' AS direct "
 			"FROM pg_catalog.pg_replication_slots s " HOLDER "WHERE s.slot_name = ",
 			version >= 170000   ? "s.invalidation_reason"
 			: version >= 160000 ? "CASE WHEN s.conflicting THEN 'conflicting' END"
@@ -384,30 +443,75 @@ query_option(QueryText *q, const char *name, const char *value, bool *first)
 }
 
 static void
-build_start(PgStream *pg, QueryText *q)
+query_item(QueryText *q, const char *name, const char *value, bool *first)
+{
+	fputs(*first ? "" : ", ", q->out);
+	*first = false;
+	query_quoted(q, name, '\'');
+	fputs(", ", q->out);
+	query_quoted(q, value, '\'');
+}
+
+/* The plugin's options, the same on both roads. */
+static void
+query_options(const PgStream *pg, QueryText *q,
+			  void (*option)(QueryText *q, const char *name, const char *value, bool *first),
+			  bool *first)
 {
 	const ConfigPairs *options = &pg->cfg->plugin;
+
+	for (size_t i = 0; i < options->count; i++)
+		if (config_option_applies(&options->items[i], pg->server.publication))
+			option(q, options->items[i].name, options->items[i].value, first);
+	if (pg->guarded[0] != '\0')
+		option(q, POISON_OPTION, pg->guarded, first);
+	if (!pg->untimed)
+		option(q, PLUGINTIME_OPTION, PLUGINTIME_EVERY, first);
+}
+
+static void
+build_replication(PgStream *pg, QueryText *q)
+{
 	bool first = true;
 
 	fputs("START_REPLICATION SLOT ", q->out);
 	query_quoted(q, pg->cfg->slot_name, '"');
 	fprintf(q->out, " LOGICAL " LSN_FORMAT, LSN_ARGS(pg->start_lsn));
-	for (size_t i = 0; i < options->count; i++)
-		if (config_option_applies(&options->items[i], pg->server.publication))
-			query_option(q, options->items[i].name, options->items[i].value, &first);
-	if (pg->guarded[0] != '\0')
-		query_option(q, POISON_OPTION, pg->guarded, &first);
-	if (!pg->untimed)
-		query_option(q, PLUGINTIME_OPTION, PLUGINTIME_EVERY, &first);
+	query_options(pg, q, query_option, &first);
 	if (!first)
 		putc(')', q->out);
 }
 
+/* copy.both is the procedure's own option: we know what will be answered. */
+static void
+build_call(PgStream *pg, QueryText *q)
+{
+	bool first = true;
+
+	fputs("CALL nova.stream(", q->out);
+	query_quoted(q, pg->cfg->slot_name, '\'');
+	fprintf(q->out, ", '" LSN_FORMAT "', ARRAY[", LSN_ARGS(pg->start_lsn));
+	query_item(q, "copy.both", "true", &first);
+	query_options(pg, q, query_item, &first);
+	fputs("])", q->out);
+}
+
+static void
+build_start(PgStream *pg, QueryText *q)
+{
+	if (pg->road == ROAD_DIRECT)
+		build_call(pg, q);
+	else
+		build_replication(pg, q);
+}
+
+/* Not DROP_REPLICATION_SLOT, which an ordinary connection does not know. */
 static void
 build_drop(PgStream *pg, QueryText *q)
 {
-	fputs("DROP_REPLICATION_SLOT ", q->out);
-	query_quoted(q, pg->cfg->slot_name, '"');
+	fputs("SELECT pg_catalog.pg_drop_replication_slot(", q->out);
+	query_quoted(q, pg->cfg->slot_name, '\'');
+	putc(')', q->out);
 }
 
 static void
@@ -491,9 +595,30 @@ check_standby(PgStream *pg)
 
 /* What is looked up behind the server itself. */
 static PgStep
-first_look(const PgStream *pg)
+look_behind_road(const PgStream *pg)
 {
 	return pg->cfg->publication != NULL ? STEP_PUBLICATION : STEP_SLOT;
+}
+
+static PgStep
+first_look(const PgStream *pg)
+{
+	return pg->cfg->stream_mode != STREAM_REPLICATION ? STEP_ROAD : look_behind_road(pg);
+}
+
+/* A column by its name; "" for NULL, and for one that the server does not have. */
+static const char *
+column(const PGresult *res, const char *name)
+{
+	int n = PQfnumber(res, name);
+
+	return n < 0 ? "" : PQgetvalue(res, 0, n);
+}
+
+static void
+copy_column(char *out, size_t size, const PGresult *res, const char *name)
+{
+	snprintf(out, size, "%s", column(res, name));
 }
 
 static PgStatus
@@ -525,6 +650,27 @@ answer_history(PgStream *pg, const PGresult *res)
 }
 
 static PgStatus
+answer_road(PgStream *pg, const PGresult *res)
+{
+	pg->server.obstacle = pgstream_road_row(res);
+	copy_column(pg->server.mark, sizeof(pg->server.mark), res, "mark");
+	pg->step = look_behind_road(pg);
+	return PG_AGAIN;
+}
+
+/* Elsewhere the positions would mean other bytes. */
+static PgStatus
+answer_same_server(PgStream *pg, const PGresult *res)
+{
+	if (strcmp(column(res, "mark"), pg->server.mark) != 0)
+		return fail_plainly(pg, PG_RETRY,
+							"the ordinary connection leads to another server than the one for "
+							"replication, or that has started again: is there a proxy between?");
+	pg->step = STEP_START;
+	return PG_AGAIN;
+}
+
+static PgStatus
 answer_publication(PgStream *pg, const PGresult *res)
 {
 	pg->server.publication = config_publication_use(pg->cfg, PQntuples(res) > 0);
@@ -547,21 +693,6 @@ found_slot(PgStream *pg, SlotFound found)
 	return PG_READY;
 }
 
-/* A column by its name; "" for NULL, and for one that the server does not have. */
-static const char *
-column(const PGresult *res, const char *name)
-{
-	int n = PQfnumber(res, name);
-
-	return n < 0 ? "" : PQgetvalue(res, 0, n);
-}
-
-static void
-copy_column(char *out, size_t size, const PGresult *res, const char *name)
-{
-	snprintf(out, size, "%s", column(res, name));
-}
-
 static int64_t
 number_column(const PGresult *res, const char *name)
 {
@@ -579,12 +710,13 @@ holder_row(const PGresult *res, SlotHolder *holder)
 	copy_column(holder->client, sizeof(holder->client), res, "client");
 	copy_column(holder->signs, sizeof(holder->signs), res, "signs");
 	holder->waiting = column(res, "waiting")[0] == 't';
+	holder->direct = column(res, "direct")[0] == 't';
 }
 
 void
 pgstream_slot_row(const PGresult *res, SlotRow *row)
 {
-	*row = (SlotRow){.safe_bytes = -1, .retained_bytes = -1};
+	*row = (SlotRow){.safe_bytes = -1, .retained_bytes = -1, .behind_bytes = -1};
 	if (PQntuples(res) == 0)
 		return;
 	row->found = true;
@@ -597,6 +729,7 @@ pgstream_slot_row(const PGresult *res, SlotRow *row)
 	(void) lsn_parse(column(res, "confirmed_flush_lsn"), &row->confirmed_lsn);
 	row->safe_bytes = number_column(res, "safe_wal_size");
 	row->retained_bytes = number_column(res, "retained");
+	row->behind_bytes = number_column(res, "behind");
 	holder_row(res, &row->holder);
 }
 
@@ -612,6 +745,23 @@ pgstream_slot_query(const char *slot, int version_num)
 		return q.text;
 	free(q.text);
 	return NULL;
+}
+
+const char *
+pgstream_road_query(void)
+{
+	return road_query;
+}
+
+RoadReason
+pgstream_road_row(const PGresult *res)
+{
+	RoadReason obstacle;
+
+	/* what cannot be read is no permission */
+	if (PQntuples(res) != 1 || !road_reason_parse(column(res, "obstacle"), &obstacle))
+		return ROAD_FAILED;
+	return obstacle;
 }
 
 static PgStatus
@@ -701,11 +851,13 @@ typedef struct PgQuery
 static const PgQuery queries[STEP_STOPPED + 1] = {
 	[STEP_IDENTIFY] = {build_identify, PGRES_TUPLES_OK, answer_identify, QUERY_TIMEOUT_MS},
 	[STEP_HISTORY] = {build_history, PGRES_TUPLES_OK, answer_history, QUERY_TIMEOUT_MS},
+	[STEP_ROAD] = {build_road, PGRES_TUPLES_OK, answer_road, QUERY_TIMEOUT_MS},
 	[STEP_PUBLICATION] = {build_publication, PGRES_TUPLES_OK, answer_publication, QUERY_TIMEOUT_MS},
 	[STEP_SLOT] = {build_slot, PGRES_TUPLES_OK, answer_slot, QUERY_TIMEOUT_MS},
 	[STEP_CREATE] = {build_create, PGRES_TUPLES_OK, answer_create, 0},
+	[STEP_SAME_SERVER] = {build_same_server, PGRES_TUPLES_OK, answer_same_server, QUERY_TIMEOUT_MS},
 	[STEP_START] = {build_start, PGRES_COPY_BOTH, answer_start, 0},
-	[STEP_DROP] = {build_drop, PGRES_COMMAND_OK, answer_drop, QUERY_TIMEOUT_MS},
+	[STEP_DROP] = {build_drop, PGRES_TUPLES_OK, answer_drop, QUERY_TIMEOUT_MS},
 	[STEP_END_HOLDER] = {build_end_holder, PGRES_TUPLES_OK, answer_end_holder, QUERY_TIMEOUT_MS},
 	[STEP_MOVE] = {build_move, PGRES_TUPLES_OK, answer_move, MOVE_TIMEOUT_MS},
 };
@@ -851,7 +1003,7 @@ advance_connect(PgStream *pg, int64_t now)
 	PQsetErrorVerbosity(pg->conn, PQERRORS_DEFAULT);
 	if (PQsetnonblocking(pg->conn, 1) != 0)
 		return fail_connection(pg);
-	pg->step = STEP_IDENTIFY;
+	pg->step = pg->road == ROAD_DIRECT ? STEP_SAME_SERVER : STEP_IDENTIFY;
 	return send_query(pg, now);
 }
 
@@ -956,16 +1108,16 @@ ignore_notice(void *arg, const PGresult *res)
 	(void) res;
 }
 
-void
-pgstream_connect(PgStream *pg, int64_t now)
+/* In the place of any connection that there is. */
+static void
+begin_connection(PgStream *pg, Road road, int64_t now)
 {
 	pgstream_disconnect(pg);
-	pg->server = (PgServer){0};
+	pg->road = road;
 	pg->failure = PG_READY;
 	pg->bad_change = 0;
-	pg->untimed = false;
 	pg->copy_over = false;
-	pg->conn = pgstream_connect_start(pg->cfg, true);
+	pg->conn = pgstream_connect_start(pg->cfg, road == ROAD_REPLICATION);
 	pg->step = STEP_CONNECT;
 	pg->polling = PGRES_POLLING_WRITING;
 	pg->deadline = now + connect_timeout_ms(pg->cfg);
@@ -978,6 +1130,14 @@ pgstream_connect(PgStream *pg, int64_t now)
 		PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);
 		PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
 	}
+}
+
+void
+pgstream_connect(PgStream *pg, int64_t now)
+{
+	pg->server = (PgServer){0};
+	pg->untimed = false;
+	begin_connection(pg, ROAD_REPLICATION, now);
 }
 
 /* A step that is a query; its failure is what pgstream_advance() returns. */
@@ -1041,10 +1201,13 @@ pgstream_move(PgStream *pg, uint64_t lsn, int64_t now)
 }
 
 void
-pgstream_start(PgStream *pg, uint64_t lsn, int64_t now)
+pgstream_start(PgStream *pg, uint64_t lsn, Road road, int64_t now)
 {
 	pg->start_lsn = lsn;
-	begin_query(pg, STEP_START, now);
+	if (road == ROAD_DIRECT)
+		begin_connection(pg, road, now);
+	else
+		begin_query(pg, STEP_START, now);
 }
 
 void
@@ -1118,9 +1281,11 @@ pgstream_advance(PgStream *pg, int64_t now)
 			return advance_connect(pg, now);
 		case STEP_IDENTIFY:
 		case STEP_HISTORY:
+		case STEP_ROAD:
 		case STEP_PUBLICATION:
 		case STEP_SLOT:
 		case STEP_CREATE:
+		case STEP_SAME_SERVER:
 		case STEP_START:
 		case STEP_DROP:
 		case STEP_END_HOLDER:

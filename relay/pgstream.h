@@ -11,7 +11,7 @@
  *	pgstream_advance(pg, now)	… PG_READY: connected, slot looked up; see the server
  *	pgstream_create(pg, export, now) or pgstream_drop(pg, now), if it must be so;
  *	pgstream_advance(pg, now)	… PG_READY: done
- *	pgstream_start(pg, lsn, now);
+ *	pgstream_start(pg, lsn, road, now);
  *	pgstream_advance(pg, now)	… PG_READY: streaming
  *	pgstream_receive(pg, …)		… PG_READY: one message, free with pgstream_free_message
  *	pgstream_stop(pg, drop, now);
@@ -22,8 +22,12 @@
  * cannot.  pgstream_error() is one line with the fix in it.  What to do about
  * it is decided in relay.c only.
  *
+ * The direct road (road.h) needs an ordinary connection, which pgstream_start()
+ * makes in the place of the one that was looked up with; by it one may start,
+ * stop and drop, and for all else one has to connect again.
+ *
  * Traps: times are milliseconds of the monotonic clock; messages are libpq's
- * memory; the socket may change while connecting.
+ * memory; the socket may change while connecting, and with pgstream_start().
  *
  *-------------------------------------------------------------------------
  */
@@ -35,6 +39,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "road.h"
 #include "slot.h"
 #include "snapplan.h"
 #include "timeline.h"
@@ -62,7 +67,9 @@ typedef struct PgServer
 	uint64_t confirmed_lsn; /* the slot's */
 	bool slot_created;      /* by this connection */
 	PublicationUse publication;
-	char snapshot[64]; /* exported with it; lives until the next command */
+	RoadReason obstacle; /* to the direct road; ROAD_CONFIGURED: none, or nobody asked */
+	char mark[64];       /* of this server and no other, if that was asked */
+	char snapshot[64];   /* exported with it; lives until the next command */
 } PgServer;
 
 typedef struct PgStream PgStream;
@@ -105,8 +112,11 @@ extern void pgstream_drop(PgStream *pg, int64_t now);
 /* Move the slot on to lsn, as pg_replication_slot_advance() does; see the server's confirmed_lsn. */
 extern void pgstream_move(PgStream *pg, uint64_t lsn, int64_t now);
 
-/* START_REPLICATION at lsn, or at the slot's own position if that is later. */
-extern void pgstream_start(PgStream *pg, uint64_t lsn, int64_t now);
+/*
+ * START_REPLICATION at lsn, or at the slot's own position if that is later; or
+ * CALL nova.stream() with the same.
+ */
+extern void pgstream_start(PgStream *pg, uint64_t lsn, Road road, int64_t now);
 
 /* The plugin's option guarded.lsns, from the next start on; see poison.h. */
 extern void pgstream_guard(PgStream *pg, const char *lsns);
@@ -166,6 +176,13 @@ extern struct pg_conn *pgstream_connect_start(const RelayConfig *cfg, bool repli
 struct pg_result;
 extern char *pgstream_slot_query(const char *slot, int version_num);
 extern void pgstream_slot_row(const struct pg_result *res, SlotRow *row);
+
+/*
+ * The same for the direct road: what is in the way of it for this role, and what
+ * tells the server from others.
+ */
+extern const char *pgstream_road_query(void);
+extern RoadReason pgstream_road_row(const struct pg_result *res);
 
 /* The application_name by which the server knows this connection. */
 extern const char *pgstream_application(const PgStream *pg);

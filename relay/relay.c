@@ -49,6 +49,13 @@
  * is confirmed passes its end.  So either one beyond it says that somebody else has
  * gone on without what is in it, which is then not delivered any more.
  *
+ * Roads.  The stream comes from a walsender or, direct, from an ordinary backend
+ * (road.h).  It changes from the one to the other where nothing of a transaction has
+ * come: from there on nothing is read (CHANGE), and once all of it is acknowledged and
+ * confirmed the stream is ended (REOPEN) and begun again by the other road.  What the
+ * server has sent meanwhile is dropped unseen, and comes there.  So the slot stands
+ * where the new stream begins, whoever takes it, and nothing comes twice.
+ *
  * Traps: back-pressure means that libpq's socket is not polled for reading, so
  * nothing but our own timer keeps the walsender from timing us out.  Memory is
  * bounded by the sink's queue and by LENT_BYTES_MAX, because one slow record
@@ -79,6 +86,7 @@
 #include "numbers.h"
 #include "pgstream.h"
 #include "poison.h"
+#include "road.h"
 #include "sidequery.h"
 #include "sink.h"
 #include "slot.h"
@@ -118,6 +126,8 @@
 #define SPOOL_RETRY_MS      1000 /* when it is full */
 #define SPOOL_ADVANCE_MS    1000 /* between two entries of a quiet database */
 
+#define CHANGE_END_MS       3000 /* a stream that does not end so long is not waited for */
+
 #define STANDBY_POLL_MIN_MS 50 /* doubles from look to look */
 #define STANDBY_POLL_MAX_MS 500
 
@@ -135,6 +145,7 @@ typedef enum RelayState
 	STATE_CREATE,
 	STATE_SNAPSHOT,
 	STATE_DONE,
+	STATE_CHANGE,
 	STATE_REOPEN,
 	STATE_STREAM,
 	STATE_PAUSED,
@@ -199,6 +210,18 @@ typedef struct Relay
 	int64_t next_watch;
 	WalWatch wal;
 	SlotFault fault_told;
+
+	/* the road */
+	RoadChoice road;    /* of the stream that there is, or was last */
+	RoadWish wish_road; /* which it should be */
+	int64_t backlog;    /* bytes of WAL still to be read; -1: not known */
+	uint64_t read_lsn;  /* by this stream, and the server */
+	bool caught_up;     /* this stream, direct: it has been at the end of the WAL */
+	bool changing;      /* one ends for the other one to begin */
+	bool change_waits;  /* for the end of a transaction: the log knows */
+	int64_t change_until;
+	RoadReason obstacle; /* that the log knows */
+	uint64_t road_changes;
 
 	/* snapshot */
 	bool recalled; /* remembered is what the state topic says, where that is waited for */
@@ -399,6 +422,7 @@ reconnect_later(Relay *r, const char *whose, const char *reason)
 	snapshot_close(r->snapshot);
 	increment_interrupt(r->increment);
 	meter_end();
+	r->changing = false;
 	/* whoever else was at it may have finished it */
 	if (r->state == STATE_CHECK || r->state == STATE_LOOK)
 		r->recalled = false;
@@ -643,8 +667,17 @@ send_status_if_due(Relay *r)
 		send_status(r);
 		due = r->last_status + r->cfg->status_interval_ms;
 	}
-	if (r->state == STATE_STREAM || r->state == STATE_PAUSED || r->state == STATE_DRAIN)
+	if (r->state == STATE_STREAM || r->state == STATE_PAUSED || r->state == STATE_CHANGE ||
+		r->state == STATE_DRAIN)
 		wake_by(r, due);
+}
+
+/* How far the server has read for this stream. */
+static void
+note_read(Relay *r, uint64_t lsn)
+{
+	if (lsn > r->read_lsn)
+		r->read_lsn = lsn;
 }
 
 static void
@@ -654,6 +687,10 @@ take_ping(Relay *r, const CopyDataMessage *m)
 
 	if (m->wal_end > r->server_lsn)
 		r->server_lsn = m->wal_end;
+	note_read(r, m->wal_end);
+	/* on the direct road: of a walsender with synchronous standbys it also comes on the way */
+	if (!m->reply_requested && r->road.now.road == ROAD_DIRECT)
+		r->caught_up = true;
 	r->repeated_ping = m->reply_requested ? m->wal_end : 0;
 	r->ping_lsn = !m->reply_requested || repeated ? m->wal_end : 0;
 	if (m->reply_requested)
@@ -667,6 +704,7 @@ take_data(Relay *r, char *message, const CopyDataMessage *m)
 	r->repeated_ping = 0;
 	if (m->lsn > r->written_lsn)
 		r->written_lsn = m->lsn;
+	note_read(r, m->lsn);
 	if (r->spooling)
 	{
 		r->spool_message = message;
@@ -772,7 +810,7 @@ plan_cut(Relay *r)
 {
 	const DeliveryCounts *counts = delivery_counts(r->delivery);
 	TxnPressure pressure = {.ending = r->state == STATE_DRAIN || r->state == STATE_CONNECT ||
-									  r->state == STATE_PAUSED,
+									  r->state == STATE_PAUSED || r->state == STATE_CHANGE,
 							.full = delivery_lent_bytes(r->delivery) > LENT_BYTES_MAX,
 							.held = delivery_held(r->delivery) > 0};
 	int64_t due;
@@ -971,9 +1009,9 @@ start_again(Relay *r)
 static void
 take_lost(Relay *r, const char *why)
 {
-	bool again = r->sink->lost &&
-				 (r->state == STATE_STREAM || r->state == STATE_REOPEN ||
-				  r->state == STATE_PAUSED || (r->state == STATE_CONNECT && r->stream_began > 0));
+	bool again = r->sink->lost && (r->state == STATE_STREAM || r->state == STATE_CHANGE ||
+								   r->state == STATE_REOPEN || r->state == STATE_PAUSED ||
+								   (r->state == STATE_CONNECT && r->stream_began > 0));
 
 	if (r->state == STATE_FAILED || r->state == STATE_END)
 		return;
@@ -1595,7 +1633,8 @@ save_position(Relay *r)
 	if (!r->remembers || (safe <= r->position && !position_is_foreign(r)))
 		return;
 	if (r->now < r->next_position &&
-		!((r->state == STATE_DRAIN || r->state == STATE_PAUSED) && delivery_idle(r->delivery)))
+		!((r->state == STATE_DRAIN || r->state == STATE_PAUSED || r->state == STATE_CHANGE) &&
+		  delivery_idle(r->delivery)))
 	{
 		wake_by(r, r->next_position);
 		return;
@@ -1622,6 +1661,129 @@ position_is_saved(const Relay *r)
 	if (spool_covers(r) && kafka_is_away(r))
 		return true;
 	return !r->saving && rememberable(r) <= r->position;
+}
+
+/*
+ * The road
+ */
+
+static RoadWish
+wished_road(const Relay *r)
+{
+	const RoadRules rules = {r->cfg->stream_mode, (int64_t) r->cfg->stream_backlog_mb * 1048576};
+	const RoadView view = {pgstream_server(r->pg)->obstacle, r->backlog, r->caught_up};
+
+	return road_wish(&r->road, &rules, &view, r->now);
+}
+
+/* A look at the slot. */
+static void
+note_backlog(Relay *r, const SlotRow *row)
+{
+	const uint64_t end = row->confirmed_lsn + (uint64_t) row->behind_bytes;
+
+	if (row->behind_bytes < 0)
+		r->backlog = -1;
+	else
+		r->backlog = end > r->read_lsn ? (int64_t) (end - r->read_lsn) : 0;
+}
+
+/* Of what the configuration asks for, once. */
+static void
+tell_obstacle(Relay *r)
+{
+	const RoadReason reason = r->wish_road.reason;
+
+	if (road_reason_fix(reason) != NULL && reason != ROAD_FAILED && reason != r->obstacle)
+		log_warn("nova.stream.mode is not replication, and the walsender is used all the same: %s; "
+				 "%s; it is looked for again when the relay connects",
+				 road_reason_text(reason), road_reason_fix(reason));
+	r->obstacle = reason;
+}
+
+/*
+ * Which one, for the stream that is about to begin.  What the change was decided by
+ * stays as it was, or the stream might begin by the road that it has just left.
+ */
+static Road
+choose_road(Relay *r, uint64_t lsn)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	r->read_lsn = lsn;
+	if (!r->changing && server->slot_created)
+		note_backlog(r, &(SlotRow){.behind_bytes = -1});
+	else if (!r->changing)
+		note_backlog(r, &server->row);
+	r->wish_road = wished_road(r);
+	/* that was of the stream before; the next look will tell */
+	r->caught_up = false;
+	r->backlog = -1;
+	tell_obstacle(r);
+	return r->wish_road.road;
+}
+
+/* While it streams: is the other road the right one, and may it be taken here? */
+static bool
+leaves_road(Relay *r)
+{
+	if (r->wish_road.road == r->road.now.road)
+		return false;
+	if (delivery_between_payloads(r->delivery) && !delivery_in_transaction(r->delivery))
+		return true;
+	if (!r->change_waits)
+		log_debug("the road is to be %s: waiting for the end of a transaction",
+				  road_name(r->wish_road.road));
+	r->change_waits = true;
+	return false;
+}
+
+/* In every turn; a spool is filled by the road that it began with. */
+static void
+watch_road(Relay *r)
+{
+	if (r->spooling)
+		return;
+	r->wish_road = wished_road(r);
+	if (r->wish_road.road == r->road.now.road)
+	{
+		(void) road_take(&r->road, r->wish_road, r->now);
+		r->change_waits = false;
+	}
+}
+
+/* The direct one could not be begun.  Nothing is lost: the walsender has all of it. */
+static void
+give_up_road(Relay *r)
+{
+	log_warn("PostgreSQL: the direct road cannot be taken: %s; using the walsender, and trying "
+			 "again in %d s",
+			 pgstream_error(r->pg), ROAD_RETRY_MS / 1000);
+	road_failed(&r->road, r->now);
+	pgstream_disconnect(r->pg);
+	r->connecting = false;
+	r->retry_at = r->now;
+	enter(r, STATE_CONNECT);
+}
+
+/* Nothing more is read, for the other road to go on from here. */
+static void
+begin_change(Relay *r)
+{
+	log_info("changing to the %s road at LSN " LSN_FORMAT ": %s", road_name(r->wish_road.road),
+			 LSN_ARGS(delivery_received_lsn(r->delivery)), road_reason_text(r->wish_road.reason));
+	r->changing = true;
+	r->change_waits = false;
+	enter(r, STATE_CHANGE);
+}
+
+/* Is there a stream, but for the moment that it takes to change its road? */
+static bool
+is_changing(const Relay *r)
+{
+	return r->changing &&
+		   (r->state == STATE_CHANGE || r->state == STATE_REOPEN || r->state == STATE_CONNECT ||
+			r->state == STATE_RECALL || r->state == STATE_DECIDE || r->state == STATE_STREAM);
 }
 
 /*
@@ -1668,6 +1830,8 @@ on_watched(void *arg, const struct pg_result *res)
 
 	pgstream_slot_row(res, &row);
 	take_slot_row(r, &row);
+	if (r->streaming && !r->changing)
+		note_backlog(r, &row);
 	fault = slot_judge(&row, server->database, server->standby);
 	if (fault != r->fault_told && slot_means(fault) >= SLOT_MEANS_LOSS)
 	{
@@ -1797,7 +1961,7 @@ start_spooling(Relay *r)
 	}
 	r->confirmed_lsn = server->confirmed_lsn;
 	increment_begin(r->increment, server->publication);
-	pgstream_start(r->pg, lsn, r->now);
+	pgstream_start(r->pg, lsn, choose_road(r, lsn), r->now);
 	enter(r, STATE_STREAM);
 }
 
@@ -1834,7 +1998,7 @@ start_stream(Relay *r)
 	if (!spool_holds(r))
 		r->position = r->confirmed_lsn;
 	increment_begin(r->increment, pgstream_server(r->pg)->publication);
-	pgstream_start(r->pg, stream_start(r), r->now);
+	pgstream_start(r->pg, stream_start(r), choose_road(r, stream_start(r)), r->now);
 	enter(r, STATE_STREAM);
 }
 
@@ -1996,8 +2160,8 @@ turn_decide(Relay *r)
 			 text);
 	else if (needs_slot(d.action) && pgstream_server(r->pg)->row.holder.pid != 0)
 	{
-		/* most likely the walsender of our own stream; what is in flight is not given up */
-		if (r->spooling && r->stream_began != 0)
+		/* most likely the process of our own stream; what is in flight is not given up */
+		if ((r->spooling || r->changing) && r->stream_began != 0)
 			reconnect_later(r, "PostgreSQL", "another process uses the slot, it may be our last");
 		else
 			enter(r, STATE_STANDBY);
@@ -2031,10 +2195,13 @@ tell_holder(Relay *r)
 		snprintf(then, sizeof(then), "once it is free, or the other one is silent for %d ms",
 				 r->cfg->takeover_after_ms);
 	else if (r->cfg->takeover == TAKEOVER_TERMINATE)
-		snprintf(then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
-				 ours ? "this role may not see when the other one was heard of last: GRANT "
-						"pg_monitor to it"
-					  : "that is no relay of this name");
+		snprintf(
+			then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
+			holder->direct
+				? "on the direct road the server ends whoever was silent for wal_sender_timeout"
+			: ours ? "this role may not see when the other one was heard of last: GRANT "
+					 "pg_monitor to it"
+				   : "that is no relay of this name");
 	log_info("slot %s: another process uses the slot: %s; standing by, and taking over %s",
 			 r->cfg->slot_name, text, then);
 }
@@ -2506,17 +2673,22 @@ begin_stream(Relay *r)
 {
 	const PgServer *server = pgstream_server(r->pg);
 
+	if (road_take(&r->road, r->wish_road, r->now))
+		r->road_changes++;
+	r->changing = false;
 	r->streaming = true;
 	r->stream_began = r->now;
 	r->next_watch = r->now + r->cfg->slot_watch_ms;
 	r->last_failure[0] = '\0';
 	r->last_status = r->now;
 	r->next_heartbeat = r->now;
-	log_info("streaming from slot %s at LSN " LSN_FORMAT
-			 ", database %s, server %d%s, system %s, timeline %s, replication protocol of nova %d",
-			 r->cfg->slot_name, LSN_ARGS(stream_start(r)), server->database, server->version_num,
-			 server->standby ? " (a standby)" : "", server->system_id, server->timeline,
-			 NOVA_PROTOCOL_VERSION);
+	log_info(
+		"streaming from slot %s at LSN " LSN_FORMAT
+		", database %s, server %d%s, system %s, timeline %s, replication protocol of nova %d, by "
+		"the %s road: %s",
+		r->cfg->slot_name, LSN_ARGS(stream_start(r)), server->database, server->version_num,
+		server->standby ? " (a standby)" : "", server->system_id, server->timeline,
+		NOVA_PROTOCOL_VERSION, road_name(r->road.now.road), road_reason_text(r->road.now.reason));
 }
 
 /* To the end of the spool, while Kafka is given what is at its front. */
@@ -2574,6 +2746,11 @@ read_stream(Relay *r)
 		r->blocked = !pump(r);
 		if (r->blocked)
 			return;
+		if (leaves_road(r))
+		{
+			begin_change(r);
+			return;
+		}
 		if (increment_emit(r->increment))
 			continue;
 		status = pgstream_receive(r->pg, &message, &len);
@@ -2592,6 +2769,23 @@ read_stream(Relay *r)
 	wake_by(r, r->now);
 }
 
+/* The stream's last words, so that the slot stands where the next one begins. */
+static void
+end_road(Relay *r)
+{
+	adopt_ping(r);
+	if (!position_is_saved(r))
+		return;
+	send_status(r);
+	if (!r->streaming)
+		return;
+	increment_interrupt(r->increment);
+	r->streaming = false;
+	r->change_until = r->now + CHANGE_END_MS;
+	pgstream_stop(r->pg, false, r->now);
+	enter(r, STATE_REOPEN);
+}
+
 /*
  * From here on all that the spool is to have comes on a stream of its own; and that on
  * a connection of its own, for a server takes no second stream on one.  In order, so
@@ -2606,6 +2800,11 @@ begin_reopen(Relay *r)
 	enter(r, STATE_REOPEN);
 }
 
+/*
+ * A walsender sends the transaction that it is at to the end first.  When the road is
+ * changed nothing of that is wanted, and everything else is confirmed: the connection's
+ * end does as well.
+ */
 static void
 turn_reopen(Relay *r)
 {
@@ -2614,14 +2813,14 @@ turn_reopen(Relay *r)
 	(void) pump(r);
 	if (r->state != STATE_REOPEN)
 		return;
-	if (status == PG_READY)
+	if (status == PG_READY || (status == PG_AGAIN && r->changing && r->now >= r->change_until))
 	{
 		r->connecting = false;
 		r->retry_at = r->now;
 		enter(r, STATE_CONNECT);
 	}
 	else if (status == PG_AGAIN)
-		wake_by(r, pgstream_deadline(r->pg));
+		wake_by(r, r->changing ? r->change_until : pgstream_deadline(r->pg));
 	else
 		judge(r, status);
 }
@@ -2638,6 +2837,33 @@ begin_pause(Relay *r)
 			 delivery_in_flight(r->delivery), r->cfg->slot_name);
 	increment_interrupt(r->increment);
 	enter(r, STATE_PAUSED);
+}
+
+static void
+turn_change(Relay *r)
+{
+	bool idle = pump(r) && delivery_idle(r->delivery) && !owes_position(r);
+
+	if (r->state != STATE_CHANGE)
+		return;
+	if (may_spool(r))
+	{
+		r->changing = false;
+		begin_reopen(r);
+		return;
+	}
+	watch_kafka(r);
+	if (is_paused(r))
+	{
+		r->changing = false;
+		begin_pause(r);
+	}
+	else if (idle)
+		end_road(r);
+	if (r->state == STATE_CHANGE || r->state == STATE_PAUSED)
+		send_status_if_due(r);
+	if (r->state == STATE_CHANGE)
+		beat(r);
 }
 
 static void
@@ -2663,7 +2889,12 @@ turn_stream(Relay *r)
 	{
 		PgStatus status = pgstream_advance(r->pg, r->now);
 
-		judge(r, status);
+		if (status == PG_AGAIN)
+			wake_by(r, pgstream_deadline(r->pg));
+		else if (status != PG_READY && r->wish_road.road == ROAD_DIRECT)
+			give_up_road(r);
+		else
+			judge(r, status);
 		if (status != PG_READY)
 			return;
 		begin_stream(r);
@@ -2679,6 +2910,7 @@ turn_stream(Relay *r)
 		return;
 	}
 	watch_kafka(r);
+	watch_road(r);
 	/* signals are about what is remembered; but a broker that is away holds up nothing */
 	if (r->loaded || r->spooling || r->now >= r->stream_began + LOAD_PATIENCE_MS)
 		read_stream(r);
@@ -2886,13 +3118,18 @@ static const RelayStateRow states[] = {
 		 "read the rows, wait until all are safe; → DONE, → CONNECT from zero, → FAILED"},
 	[STATE_DONE] = {"DONE", turn_done, false,
 					"write to the state topic that it is complete; → STREAM, → END, → FAILED"},
+	[STATE_CHANGE] =
+		{"CHANGE", turn_change, true,
+		 "the stream is to come by the other road: read no more, deliver what is here and confirm "
+		 "it; → REOPEN, → PAUSED, → CONNECT when the stream ends, → DRAIN, → FAILED"},
 	[STATE_REOPEN] =
 		{"REOPEN", turn_reopen, true,
-		 "Kafka is away: end the stream, so that it begins again for the spool; → CONNECT, → "
-		 "FAILED"},
+		 "end the stream, so that it begins again: for the spool, as Kafka is away, or by the "
+		 "other road; → CONNECT, → FAILED"},
 	[STATE_STREAM] =
 		{"STREAM", turn_stream, true,
-		 "receive, deliver, confirm, beat; → REOPEN when Kafka is away for long and there is a "
+		 "receive, deliver, confirm, beat; → CHANGE for the other road, → REOPEN when Kafka is "
+		 "away for long and there is a "
 		 "spool, → CONNECT when the stream ends, → DRAIN on a signal, → PAUSED, → FAILED"},
 	[STATE_PAUSED] =
 		{"PAUSED", turn_paused, true,
@@ -3108,6 +3345,12 @@ count_stream(Relay *r, Numbers *n, int64_t at)
 	n->skipped = r->sink->bad.skipped;
 	n->reconnects = r->reconnects;
 	n->remade = r->remade;
+	n->road_changes = r->road_changes;
+	if (r->road.taken)
+	{
+		n->road = road_name(r->road.now.road);
+		n->road_reason = road_reason_name(r->road.now.reason);
+	}
 	n->in_flight = delivery_in_flight(r->delivery);
 	n->in_flight_max = r->sink->capacity;
 	n->in_flight_payloads = delivery_payloads_in_flight(r->delivery);
@@ -3278,11 +3521,12 @@ publish(Relay *r, bool now)
 		return;
 	r->next_publish = r->now + PUBLISH_MS;
 	n->at = clock_ms(CLOCK_REALTIME);
-	snprintf(n->state, sizeof(n->state), "%s", states[r->state].name);
+	snprintf(n->state, sizeof(n->state), "%s",
+			 states[is_changing(r) ? STATE_CHANGE : r->state].name);
 	n->failed = r->exit_status == EXIT_FAILED;
 	n->connector = connector_state(r);
-	n->streaming = r->streaming;
-	n->ready = !is_paused(r) && (r->streaming || (r->state == STATE_SNAPSHOT && r->working));
+	n->streaming = r->streaming || is_changing(r);
+	n->ready = !is_paused(r) && (n->streaming || (r->state == STATE_SNAPSHOT && r->working));
 	n->blocked = r->blocked;
 	n->snapshot_running = r->state == STATE_SNAPSHOT && r->working;
 	n->increment_running = increment_running(r->increment);
@@ -3329,7 +3573,7 @@ pg_pollfd(const Relay *r)
 		return fd;
 	fd.events = pgstream_events(r->pg);
 	/* full, or draining before the end of the stream: the rest waits in the server */
-	if (r->streaming && (r->blocked || r->state == STATE_PAUSED ||
+	if (r->streaming && (r->blocked || r->state == STATE_PAUSED || r->state == STATE_CHANGE ||
 						 (r->state == STATE_DRAIN && !r->draining_stream)))
 		fd.events = (short) (fd.events & ~POLLIN);
 	if (fd.events != 0)
@@ -3420,8 +3664,8 @@ relay_turn(Relay *r)
 		wake_by(r, r->now);
 	if (r->sink->making)
 		wake_by(r, r->now + TOPICMAKER_POLL_MS);
-	if (r->state == STATE_STREAM || r->state == STATE_PAUSED || r->state == STATE_DRAIN ||
-		r->state == STATE_CONNECT)
+	if (r->state == STATE_STREAM || r->state == STATE_PAUSED || r->state == STATE_CHANGE ||
+		r->state == STATE_DRAIN || r->state == STATE_CONNECT)
 	{
 		advance_load(r);
 		save_jobs(r);
@@ -3615,6 +3859,10 @@ relay_like(const Relay *old)
 			   .snapshot_taken = old->snapshot_taken,
 			   .reconnects = old->reconnects,
 			   .remade = old->remade,
+			   .road = old->road,
+			   .obstacle = old->obstacle,
+			   .road_changes = old->road_changes,
+			   .backlog = -1,
 			   .retry_at = old->retry_at,
 			   .numbers = {.started = old->numbers.started,
 						   .snapshot_row_estimate = -1,

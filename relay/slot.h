@@ -12,7 +12,8 @@
  *
  * Traps: the last reply's time in pg_stat_replication is by the clock of the
  * client, so only that it changes means something.  And a walsender that is busy
- * reads no replies: silence counts only while it waits for its client.
+ * reads no replies: silence counts only while it waits for its client.  Who holds
+ * a slot on the direct road (road.h) is no walsender, and shows neither.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,6 +35,7 @@ typedef struct SlotHolder
 	char client[64];
 	char signs[200]; /* of life: another text after each; "": not visible to us */
 	bool waiting;    /* it waits for its client, and would see any word of it */
+	bool direct;     /* an ordinary backend: it shows no signs, the server sees to its silence */
 } SlotHolder;
 
 /* As pg_replication_slots has it. */
@@ -49,6 +51,7 @@ typedef struct SlotRow
 	uint64_t confirmed_lsn;
 	int64_t safe_bytes;     /* of WAL that may still be written; -1: no limit */
 	int64_t retained_bytes; /* of WAL that it keeps; -1: not known */
+	int64_t behind_bytes;   /* of WAL behind confirmed_lsn; -1: not known */
 	SlotHolder holder;
 } SlotRow;
 

@@ -27,7 +27,8 @@
 #include "pgwait.h"
 #include "terminal.h"
 
-#define REFRESH_MS 1000
+#define REFRESH_MS  1000
+#define METRIC_ROAD "nova_stream_road"
 
 typedef enum Unit
 {
@@ -68,6 +69,7 @@ static const struct
 	{"snapshot: tables left", "debezium_metrics_RemainingTableCount", UNIT_COUNT, false, true},
 	{"snapshot: time left", "nova_snapshot_left_seconds", UNIT_S, false, true},
 	{"incremental snapshot", "nova_incremental_snapshot_running", UNIT_YES, false, true},
+	{"changes of road", "nova_stream_road_changes_total", UNIT_COUNT, false, true},
 	{"reconnects", "nova_reconnects_total", UNIT_COUNT, false, true},
 	{"dead letters", "nova_dead_letters_total", UNIT_COUNT, false, true},
 	{"skipped records", "nova_skipped_records_total", UNIT_COUNT, false, true},
@@ -310,6 +312,19 @@ print_row(View *v, size_t i)
 	v->before[i] = value;
 }
 
+/* By which one the stream comes, and why; no stream yet, no line. */
+static void
+print_road(const View *v)
+{
+	char road[64];
+	char reason[64] = "";
+
+	if (!status_label(v->metrics, METRIC_ROAD, "road", road, sizeof(road)))
+		return;
+	(void) status_label(v->metrics, METRIC_ROAD, "reason", reason, sizeof(reason));
+	printf("  %-24s %s (%s)\n", "road", road, reason);
+}
+
 static void
 print_view(View *v)
 {
@@ -332,6 +347,7 @@ print_view(View *v)
 	}
 	(void) status_label(v->metrics, "nova_state", "state", state, sizeof(state));
 	printf("  %-24s %s\n", "state", state);
+	print_road(v);
 	for (size_t i = 0; i < ROWS; i++)
 		print_row(v, i);
 }
@@ -342,11 +358,17 @@ print_json(View *v)
 	cJSON *root = cJSON_CreateObject();
 	cJSON *numbers = cJSON_CreateObject();
 	char state[64] = "";
+	char road[64] = "";
+	char reason[64] = "";
 	char *text;
 
 	cJSON_AddItemReferenceToObject(root, "connectors", v->connectors);
 	(void) status_label(v->metrics, "nova_state", "state", state, sizeof(state));
 	cJSON_AddStringToObject(root, "state", state);
+	(void) status_label(v->metrics, METRIC_ROAD, "road", road, sizeof(road));
+	(void) status_label(v->metrics, METRIC_ROAD, "reason", reason, sizeof(reason));
+	cJSON_AddStringToObject(root, "road", road);
+	cJSON_AddStringToObject(root, "road_reason", reason);
 	cJSON_AddItemToObject(root, "metrics", numbers);
 	for (size_t i = 0; i < ROWS; i++)
 	{

@@ -207,6 +207,29 @@ test_takeover(void **state)
 }
 
 static void
+test_road(void **state)
+{
+	RelayConfig *cfg = parse_with("\"topic.prefix\":\"p\"");
+
+	(void) state;
+	assert_non_null(cfg);
+	assert_int_equal(cfg->stream_mode, STREAM_REPLICATION);
+	assert_int_equal(cfg->stream_backlog_mb, 256);
+	config_free(cfg);
+	cfg = parse_with("\"nova.stream.mode\":\"Auto\",\"nova.stream.backlog.mb\":1");
+	assert_non_null(cfg);
+	assert_int_equal(cfg->stream_mode, STREAM_AUTO);
+	assert_int_equal(cfg->stream_backlog_mb, 1);
+	config_free(cfg);
+	cfg = parse_with("\"nova.stream.mode\":\"direct\"");
+	assert_non_null(cfg);
+	assert_int_equal(cfg->stream_mode, STREAM_DIRECT);
+	config_free(cfg);
+	expect_refused("\"nova.stream.mode\":\"walsender\"", "direct");
+	expect_refused("\"nova.stream.backlog.mb\":0", "nova.stream.backlog.mb");
+}
+
+static void
 test_spool(void **state)
 {
 	RelayConfig *cfg = parse_with("\"nova.spool.dir\":\"/var/spool/nova\"");
@@ -1460,6 +1483,7 @@ main(void)
 		cmocka_unit_test(test_both_shapes),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_takeover),
+		cmocka_unit_test(test_road),
 		cmocka_unit_test(test_spool),
 		cmocka_unit_test(test_value_kinds),
 		cmocka_unit_test(test_snapshot_options),

@@ -261,6 +261,27 @@ test_holder(void **state)
 	assert_false(holder_silent(&watch, &(SlotHolder){.signs = "x", .waiting = true}, 0, 9999));
 }
 
+/* On the direct road there are no signs, which is not the same as none that we may see. */
+static void
+test_direct_holder(void **state)
+{
+	SlotHolder holder = {
+		.pid = 7, .application = "a", .role = "r", .waiting = true, .direct = true};
+	HolderWatch watch = {0};
+	char text[320];
+
+	(void) state;
+	slot_holder_text(&holder, text, sizeof(text));
+	assert_string_equal(
+		text, "PID 7, application \"a\", role r, from a local socket, on the direct road");
+	assert_false(holder_silent(&watch, &holder, 0, 1000));
+	assert_false(holder_silent(&watch, &holder, 0, 9999));
+	holder.direct = false;
+	slot_holder_text(&holder, text, sizeof(text));
+	assert_string_equal(text,
+						"PID 7, application \"a\", role r, from an address that is not shown");
+}
+
 int
 main(void)
 {
@@ -268,7 +289,7 @@ main(void)
 		cmocka_unit_test(test_faults),    cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_positions), cmocka_unit_test(test_gap_names_both),
 		cmocka_unit_test(test_wal),       cmocka_unit_test(test_wal_status),
-		cmocka_unit_test(test_holder),
+		cmocka_unit_test(test_holder),    cmocka_unit_test(test_direct_holder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,14 +9,17 @@
 #include "httpget.h"
 #include "status.h"
 
-static const char metrics[] = "# HELP nova_up Is it?\n"
-							  "# TYPE nova_up gauge\n"
-							  "nova_upper 7\n"
-							  "nova_up{connector=\"a b\"} 1\n"
-							  "nova_state{connector=\"c\",state=\"CONNECT\"} 0\n"
-							  "nova_state{connector=\"c\",state=\"STREAM\"} 1\n"
-							  "plain 1.5e3\n"
-							  "last -2";
+static const char metrics[] =
+	"# HELP nova_up Is it?\n"
+	"# TYPE nova_up gauge\n"
+	"nova_upper 7\n"
+	"nova_up{connector=\"a b\"} 1\n"
+	"nova_state{connector=\"c\",state=\"CONNECT\"} 0\n"
+	"nova_state{connector=\"c\",state=\"STREAM\"} 1\n"
+	"nova_stream_road{connector=\"c\",road=\"direct\",reason=\"backlog\"} 1\n"
+	"nova_stream_road_changes_total{connector=\"c\"} 2\n"
+	"plain 1.5e3\n"
+	"last -2";
 
 static void
 test_metrics(void **state)
@@ -36,6 +39,10 @@ test_metrics(void **state)
 	assert_false(status_metric("", "nova_up", &value));
 	assert_true(status_label(metrics, "nova_state", "state", text, sizeof(text)));
 	assert_string_equal(text, "STREAM");
+	assert_true(status_label(metrics, "nova_stream_road", "road", text, sizeof(text)));
+	assert_string_equal(text, "direct");
+	assert_true(status_label(metrics, "nova_stream_road", "reason", text, sizeof(text)));
+	assert_string_equal(text, "backlog");
 	assert_false(status_label(metrics, "nova_up", "state", text, sizeof(text)));
 	assert_false(
 		status_label("nova_state{state=\"A\"} 0\n", "nova_state", "state", text, sizeof(text)));

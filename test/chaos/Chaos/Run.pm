@@ -9,7 +9,7 @@ Chaos::Run - rounds of faults under load, the proof after each, and a report
 
   use Chaos::World;
   use Chaos::Run;
-  my $report = chaos(seed => 17, faults => 8, brokers => [1], mode => 'at-least-once');
+  my $report = chaos(seed => 17, faults => 8, brokers => [1], mode => 'at-least-once', road => 'auto');
 
 =head1 DESCRIPTION
 
@@ -125,7 +125,7 @@ sub verify
 sub round
 {
 	my ($w, $seed, $points, $quick, $tally) = @_;
-	my $name = "seed $seed, $w->{brokers} broker" . ($w->{brokers} > 1 ? 's' : '') . ", $w->{mode}";
+	my $name = "seed $seed, $w->{brokers} broker" . ($w->{brokers} > 1 ? 's' : '') . ", $w->{mode}, $w->{road}";
 	my $n = 0;
 
 	srand $seed;
@@ -153,7 +153,7 @@ sub round
 
 seed of the first round, the next ones count on from it; faults, the number of
 points in all, or minutes, after which no round begins; brokers, a list: so many
-in turn; mode; quick => 1 draws only one of the faults after which brokers have to
+in turn; mode; road; quick => 1 draws only one of the faults after which brokers have to
 be started again.  Stops at the first round that fails, and says how to have it
 again.  Returns the text of the report.
 
@@ -169,7 +169,7 @@ sub chaos
 	note("SEED=$p{seed}");
 	for my $brokers (@{ $p{brokers} })
 	{
-		my $w = Chaos::World->new(brokers => $brokers, mode => $p{mode});
+		my $w = Chaos::World->new(brokers => $brokers, mode => $p{mode}, road => $p{road});
 		my $here = 0;
 		$obstacles{ $_->{name} }{ obstacle($w, $_) // '' } = 1 for faults();
 		while ($here < $share && !$failed && (!$p{minutes} || time() - $began < 60 * $p{minutes}))
@@ -180,7 +180,7 @@ sub chaos
 			fail("seed $seed: $@") if !defined $good;
 			if (!$good)
 			{
-				$failed = "make test-chaos SEED=$seed FAULTS=$now BROKERS=$brokers MODE=$p{mode}";
+				$failed = "make test-chaos SEED=$seed FAULTS=$now BROKERS=$brokers MODE=$p{mode} ROAD=$p{road}";
 				diag("that round again: $failed");
 			}
 			$here += $now;
@@ -196,8 +196,8 @@ sub report
 	my ($tally, $obstacles, $failed, $rounds, $seconds, $p) = @_;
 	my $total = delete $tally->{''} // {};
 	my @lines = (
-		sprintf('chaos: %d points in %d rounds, SEED=%d, mode %s, brokers %s, %d s', $total->{points} // 0, $rounds, $p->{seed},
-			$p->{mode}, "@{ $p->{brokers} }", $seconds),
+		sprintf('chaos: %d points in %d rounds, SEED=%d, mode %s, road %s, brokers %s, %d s', $total->{points} // 0, $rounds, $p->{seed},
+			$p->{mode}, $p->{road}, "@{ $p->{brokers} }", $seconds),
 		sprintf('%d changes, %d records, %d of them again', map { $total->{$_} // 0 } qw(changes records repeats)),
 		$failed ? "FAILED; that round again: $failed" : 'every round ended with topics that equal the tables', '',
 		sprintf('%-40s %8s %8s', 'fault', 'injected', 'survived'));

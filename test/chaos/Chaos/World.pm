@@ -119,7 +119,8 @@ log_min_error_statement = panic
 
 =head2 new(%params)
 
-Starts server and brokers; brokers => 1 or 3, mode => the delivery mode.
+Starts server and brokers; brokers => 1 or 3, mode => the delivery mode, road => the
+relay's nova.stream.mode.
 
 =cut
 
@@ -129,6 +130,7 @@ sub new
 	my $w = bless {
 		brokers => $params{brokers},
 		mode => $params{mode},
+		road => $params{road},
 		base => PostgreSQL::Test::Utils::tempdir('chaos'),
 		rounds => 0 }, $class;
 
@@ -400,6 +402,7 @@ sub begin_round
 	$w->{database} = undef;
 	$w->node->safe_psql('postgres', "CREATE DATABASE $w->{name}");
 	$w->{database} = $w->{name};
+	$w->node->safe_psql($w->{database}, 'CREATE EXTENSION nova_decoder') if $w->{road} ne 'replication';
 	delete $w->{config};
 	return;
 }
@@ -414,6 +417,9 @@ sub config
 			'topic.prefix' => $w->{prefix},
 			'table.include.list' => 'chaos[.].*',
 			'transforms.unwrap.add.fields' => 'op,lsn',
+			'nova.stream.mode' => $w->{road},
+			'nova.stream.backlog.mb' => 1,
+			'nova.slot.watch.ms' => 200,
 			'slot.retry.delay.ms' => 50,
 			'retriable.restart.connector.wait.ms' => 500,
 			'status.update.interval.ms' => 500,
