@@ -19,6 +19,7 @@
  *		--out FILE				the payloads of the last stream, one behind the other
  *		--confirm				what has come is flushed; without it nothing ever is
  *		--status-ms N			time between two status messages, 1000
+ *		--stopped				a stream that begins stops the client (SIGSTOP), which does not read on
  *		--silent				no status at all, also to a keepalive that asks
  *		--stats					a line for each message, too
  *
@@ -27,6 +28,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +49,7 @@ typedef struct Settings
 	int status_ms;
 	int confirm;
 	int silent;
+	int stopped;
 	int stats;
 } Settings;
 
@@ -269,6 +272,9 @@ run(PGconn *conn, const char *command)
 		printf("{\"streaming\":true}\n");
 		if (set.out != NULL && (s.out = fopen(set.out, "w")) == NULL)
 			die("cannot open", set.out);
+		fflush(stdout);
+		if (set.stopped)
+			raise(SIGSTOP);
 		read_stream(&s);
 		if (s.out != NULL && fclose(s.out) != 0)
 			die("cannot write", set.out);
@@ -304,6 +310,7 @@ main(int argc, char **argv)
 											{"status-ms", required_argument, NULL, 'm'},
 											{"confirm", no_argument, &set.confirm, 1},
 											{"silent", no_argument, &set.silent, 1},
+											{"stopped", no_argument, &set.stopped, 1},
 											{"stats", no_argument, &set.stats, 1},
 											{0}};
 	char *line = NULL;
