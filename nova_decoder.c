@@ -437,14 +437,14 @@ nova_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr commi
 }
 
 /*
- * Through SQL the answer has to be text unless asked otherwise.  A walsender
- * that runs START_REPLICATION has no transaction; one that runs a query has.
+ * Through SQL the answer has to be text unless asked otherwise.  START_REPLICATION
+ * and nova.stream() have no transaction; a query has.
  */
 static bool
 wants_text(const NovaOptions *options)
 {
 	if (options->output == NOVA_OUTPUT_AUTO)
-		return !am_walsender || IsTransactionState();
+		return IsTransactionState();
 	return options->output == NOVA_OUTPUT_TEXT;
 }
 
@@ -642,7 +642,7 @@ held_page_read(XLogReaderState *reader, XLogRecPtr page, int len, XLogRecPtr tar
 static void
 hold_commits(LogicalDecodingContext *ctx, NovaState *state)
 {
-	if (!state->options->batch_hold || state->batch.text || !am_walsender || IsTransactionState())
+	if (!state->options->batch_hold || state->batch.text || IsTransactionState())
 		return;
 	nova_hold_init(&state->hold, &state->batch, ctx);
 	ctx->reader->routine.page_read = held_page_read;

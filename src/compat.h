@@ -12,6 +12,7 @@
 #define NOVA_COMPAT_H
 
 #include "access/htup.h"
+#include "access/xlog.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
 #include "common/md5.h"
@@ -20,6 +21,7 @@
 #include "replication/logical.h"
 #include "replication/message.h"
 #include "replication/output_plugin.h"
+#include "replication/slot.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
@@ -31,6 +33,9 @@
 #error "nova_decoder supports PostgreSQL 14 to 19"
 #endif
 
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"
+#endif
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -177,6 +182,52 @@ nova_update_progress(LogicalDecodingContext *ctx, bool skipped)
 	OutputPluginUpdateProgress(ctx, skipped);
 #else
 	OutputPluginUpdateProgress(ctx);
+#endif
+}
+
+/* The parameters of a LogicalOutputPluginWriterUpdateProgress. */
+#if PG_VERSION_NUM >= 150000
+#define NOVA_PROGRESS_ARGS                                                                         \
+	LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool skipped_xact
+#else
+#define NOVA_PROGRESS_ARGS LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid
+#endif
+
+/* Acquire a slot that nobody has; from 18 on an invalid one is an ERROR only if asked for. */
+static inline void
+nova_acquire_slot(const char *name)
+{
+#if PG_VERSION_NUM >= 180000
+	ReplicationSlotAcquire(name, true, true);
+#else
+	ReplicationSlotAcquire(name, true);
+#endif
+}
+
+/* Where the WAL ends that may be decoded. */
+static inline XLogRecPtr
+nova_wal_end(void)
+{
+	if (RecoveryInProgress())
+		return GetXLogReplayRecPtr(NULL);
+#if PG_VERSION_NUM >= 150000
+	return GetFlushRecPtr(NULL);
+#else
+	return GetFlushRecPtr();
+#endif
+}
+
+/* Returns what transaction_timeout was; servers before 17 have none. */
+static inline int
+nova_set_transaction_timeout(int ms)
+{
+#if PG_VERSION_NUM >= 170000
+	const int was = TransactionTimeout;
+
+	TransactionTimeout = ms;
+	return was;
+#else
+	return 0;
 #endif
 }
 

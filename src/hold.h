@@ -49,7 +49,7 @@ typedef struct NovaHold
 	XLogPageReadCB page_read; /* the server's */
 } NovaHold;
 
-/* Take the server's page_read, and let the batch hold; only in a walsender. */
+/* Take the server's page_read, and let the batch hold; only in a stream. */
 extern void nova_hold_init(NovaHold *hold, NovaBatch *batch, LogicalDecodingContext *ctx);
 
 /* In place of the server's page_read, which it calls. */

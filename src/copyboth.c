@@ -1,0 +1,318 @@
+/*-------------------------------------------------------------------------
+ *
+ * copyboth.c
+ *		The client at the other end of a stream; see copyboth.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+/*
+ * With these the next header wants those of Kerberos and OpenSSL, which servers'
+ * packages for building extensions do not bring along, to declare fields of struct
+ * Port, which this file does not look at.
+ */
+#undef ENABLE_GSS
+#undef USE_OPENSSL
+#undef USE_SSL
+
+#include "libpq/libpq.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "postmaster/interrupt.h"
+#include "replication/logical.h"
+#include "replication/walsender.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/wait_event.h"
+
+#include "copyboth.h"
+
+/* How often what the client says is looked at while there is work: a system call each. */
+#define LOOK_US 10000
+
+/* Where a 'w' message has the time at which it was sent: behind its letter and two positions. */
+#define TIME_OFFSET (1 + 8 + 8)
+
+/* No message of a client is larger; 'r' has 34 bytes. */
+#define MESSAGE_MAX 1000
+
+/* There is nobody left to send an ERROR to, and to try could take for ever. */
+static void
+pg_attribute_noreturn() hang_up(const char *why)
+{
+	ereport(COMMERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("%s", why)));
+	whereToSendOutput = DestNone;
+	proc_exit(0);
+}
+
+static void
+pg_attribute_noreturn() end_of_client(void)
+{
+	hang_up("nova.stream() ends: the client is gone");
+}
+
+void
+nova_client_begin(NovaClient *client, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	StringInfoData response;
+
+	initStringInfo(&client->in);
+	initStringInfo(&client->out);
+	client->heard = GetCurrentTimestamp();
+	/* text overall, and no columns, as a walsender says it */
+	pq_beginmessage(&response, 'W');
+	pq_sendbyte(&response, 0);
+	pq_sendint16(&response, 0);
+	pq_endmessage(&response);
+	pq_flush();
+	MemoryContextSwitchTo(old);
+}
+
+/* Bytes 'r' to 'flush': write, flush, apply, time, and whether it wants an answer. */
+static void
+take_status(NovaClient *client)
+{
+	XLogRecPtr flush;
+	bool reply;
+
+	pq_getmsgint64(&client->in);
+	flush = (XLogRecPtr) pq_getmsgint64(&client->in);
+	pq_getmsgint64(&client->in);
+	pq_getmsgint64(&client->in);
+	reply = pq_getmsgbyte(&client->in) != 0;
+	if (flush > client->confirmed)
+	{
+		LogicalConfirmReceivedLocation(flush);
+		client->confirmed = flush;
+	}
+	if (reply)
+		nova_client_keepalive(client, false);
+}
+
+static void
+take_data(NovaClient *client)
+{
+	const int kind = pq_getmsgbyte(&client->in);
+
+	if (kind == 'r')
+		take_status(client);
+	else if (kind != 'h') /* a walsender's hot standby feedback, of which a slot needs none */
+		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+						errmsg("nova.stream() was sent a message of type %d", kind),
+						errhint("A client sends standby status updates ('r'), and CopyDone.")));
+}
+
+/* One message, of which the type was read. */
+static void
+take_message(NovaClient *client, unsigned char type)
+{
+	resetStringInfo(&client->in);
+	if (pq_getmessage(&client->in, MESSAGE_MAX) == EOF)
+		end_of_client();
+	client->heard = GetCurrentTimestamp();
+	client->asked = false;
+	switch (type)
+	{
+		case 'd':
+			take_data(client);
+			break;
+		case 'c':
+			client->done = true;
+			break;
+		case 'f':
+			ereport(ERROR,
+					(errcode(ERRCODE_QUERY_CANCELED),
+					 errmsg("the client ended nova.stream(): %s", pq_getmsgstring(&client->in))));
+		case 'H': /* as during COPY FROM STDIN: sent by one that does not know yet what */
+		case 'S': /* its command has become */
+			break;
+		case 'X':
+			end_of_client();
+			break;
+		default:
+			ereport(FATAL, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+							errmsg("nova.stream() was sent a message of protocol type %d", type)));
+	}
+}
+
+/* All that the client has sent. */
+static void
+take_messages(NovaClient *client)
+{
+	unsigned char type;
+
+	while (!client->done)
+	{
+		int got;
+
+		pq_startmsgread();
+		got = pq_getbyte_if_available(&type);
+		if (got < 0)
+			end_of_client();
+		if (got == 0)
+		{
+			pq_endmsgread();
+			break;
+		}
+		take_message(client, type);
+	}
+}
+
+static void
+push(void)
+{
+	if (pq_flush_if_writable() != 0)
+		end_of_client();
+}
+
+/* As in a walsender: after half of the timeout it is asked, after all of it gone. */
+static void
+judge_silence(NovaClient *client, TimestampTz now)
+{
+	if (wal_sender_timeout <= 0)
+		return;
+	if (TimestampDifferenceExceeds(client->heard, now, wal_sender_timeout))
+		hang_up("nova.stream() ends: the client was silent for wal_sender_timeout");
+	if (!client->asked && !client->done &&
+		TimestampDifferenceExceeds(client->heard, now, wal_sender_timeout / 2))
+	{
+		client->asked = true;
+		nova_client_keepalive(client, true);
+	}
+}
+
+static void
+look(NovaClient *client, TimestampTz now)
+{
+	client->next_look = now + LOOK_US;
+	take_messages(client);
+	if (client->done)
+		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("the client ended nova.stream()")));
+	judge_silence(client, now);
+}
+
+static void
+take_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+}
+
+static void
+attend_at(NovaClient *client, TimestampTz now)
+{
+	take_interrupts();
+	if (now >= client->next_look)
+		look(client, now);
+}
+
+void
+nova_client_attend(NovaClient *client)
+{
+	attend_at(client, GetCurrentTimestamp());
+}
+
+/* Wait for the socket, a signal, or the end of the time; -1: no end. */
+static void
+wait_for(uint32 events, long ms)
+{
+	WaitEvent event;
+
+	ModifyWaitEvent(FeBeWaitSet, FeBeWaitSetSocketPos, events, NULL);
+	if (WaitEventSetWait(FeBeWaitSet, ms, &event, 1, PG_WAIT_EXTENSION) != 1)
+		return;
+	if (event.events & WL_POSTMASTER_DEATH)
+		proc_exit(1);
+	if (event.events & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+}
+
+/* So long may pass until the client's silence is to be judged. */
+static long
+until_judged(const NovaClient *client, TimestampTz now)
+{
+	const int most = client->asked ? wal_sender_timeout : wal_sender_timeout / 2;
+
+	if (wal_sender_timeout <= 0)
+		return -1;
+	/* a millisecond more than it lacks, since "exceeds" is what is asked */
+	return TimestampDifferenceMilliseconds(now, TimestampTzPlusMilliseconds(client->heard, most)) +
+		   1;
+}
+
+/* Until the socket has taken all; what the client says meanwhile is heard. */
+static void
+drain(NovaClient *client)
+{
+	push();
+	while (pq_is_send_pending())
+	{
+		const uint32 reading = client->done ? 0 : WL_SOCKET_READABLE;
+
+		wait_for(WL_SOCKET_WRITEABLE | reading, until_judged(client, GetCurrentTimestamp()));
+		take_interrupts();
+		if (client->done)
+			judge_silence(client, GetCurrentTimestamp());
+		else
+			look(client, GetCurrentTimestamp());
+		push();
+	}
+}
+
+void
+nova_client_header(StringInfo out, XLogRecPtr lsn)
+{
+	pq_sendbyte(out, 'w');
+	pq_sendint64(out, lsn);
+	pq_sendint64(out, lsn);
+	pq_sendint64(out, 0); /* the time, when it is known */
+}
+
+void
+nova_client_write(NovaClient *client, StringInfo out)
+{
+	const TimestampTz now = GetCurrentTimestamp();
+	const uint64 sent = pg_hton64((uint64) now);
+
+	memcpy(out->data + TIME_OFFSET, &sent, sizeof(sent));
+	pq_putmessage_noblock('d', out->data, out->len);
+	attend_at(client, now);
+	drain(client);
+}
+
+void
+nova_client_keepalive(NovaClient *client, bool reply)
+{
+	resetStringInfo(&client->out);
+	pq_sendbyte(&client->out, 'k');
+	pq_sendint64(&client->out, client->decoded);
+	pq_sendint64(&client->out, GetCurrentTimestamp());
+	pq_sendbyte(&client->out, reply);
+	pq_putmessage_noblock('d', client->out.data, client->out.len);
+	push();
+}
+
+void
+nova_client_wait(NovaClient *client, long ms)
+{
+	drain(client);
+	wait_for(WL_SOCKET_READABLE, ms);
+	take_interrupts();
+	look(client, GetCurrentTimestamp());
+}
+
+void
+nova_client_end(NovaClient *client)
+{
+	pq_putmessage_noblock('c', NULL, 0);
+	drain(client);
+}

@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * copyboth.h
+ *		The client at the other end of a stream, in an ordinary backend.
+ *
+ * Speaks what a walsender speaks (PostgreSQL, "Streaming Replication Protocol"):
+ * CopyBothResponse, then 'w' and 'k' to the client and 'r' from it, and CopyDone
+ * both ways.  The server's own code for that belongs to its walsenders.
+ *
+ *		nova_client_begin(&client, context);	CopyBothResponse
+ *		nova_client_write(&client, out, now);	a 'w' message, header and all
+ *		nova_client_attend(&client, now);		often: looks at the client now and then
+ *		nova_client_wait(&client, ms);			nothing to do for so long
+ *		nova_client_end(&client);				CopyDone
+ *
+ * Times are TimestampTz.  A client that is gone, or says nothing for
+ * wal_sender_timeout, ends the process, for there is nobody to tell.  All else that
+ * ends a stream is an ERROR: a message that is none, a cancelled query, and also
+ * a client that says it has had enough.  Then client.done is set, and whoever
+ * catches the ERROR goes on as if there had been none; it is the only way out of
+ * the middle of a transaction.
+ *
+ * Trap: each call but the first and the last may end in an ERROR, and may confirm
+ * a position to the slot that this process has acquired.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NOVA_COPYBOTH_H
+#define NOVA_COPYBOTH_H
+
+#include "postgres.h"
+
+#include "access/xlogdefs.h"
+#include "lib/stringinfo.h"
+#include "utils/timestamp.h"
+
+typedef struct NovaClient
+{
+	XLogRecPtr decoded;    /* all before it was decoded and written; the caller's to set */
+	XLogRecPtr confirmed;  /* by the client */
+	TimestampTz heard;     /* of the client */
+	TimestampTz next_look; /* at what it says */
+	bool asked;            /* for a reply, since it was heard */
+	bool done;             /* it sent CopyDone */
+	StringInfoData in;
+	StringInfoData out; /* keepalives */
+} NovaClient;
+
+extern void nova_client_begin(NovaClient *client, MemoryContext context);
+
+/* The header of a 'w' message about this position, into an empty buffer. */
+extern void nova_client_header(StringInfo out, XLogRecPtr lsn);
+
+/* Send what nova_client_header() began; waits while the client takes nothing. */
+extern void nova_client_write(NovaClient *client, StringInfo out);
+
+/* "All before decoded is yours", with which the client may ask itself to confirm. */
+extern void nova_client_keepalive(NovaClient *client, bool reply);
+
+/* Interrupts, settings, messages of the client and its silence. */
+extern void nova_client_attend(NovaClient *client);
+
+/* Until the client says something, or for so many milliseconds. */
+extern void nova_client_wait(NovaClient *client, long ms);
+
+extern void nova_client_end(NovaClient *client);
+
+#endif /* NOVA_COPYBOTH_H */

@@ -1,0 +1,371 @@
+/*-------------------------------------------------------------------------
+ *
+ * stream.c
+ *		nova.stream(): a slot's changes through an ordinary backend.
+ *
+ *		CALL nova.stream('slot', '0/0', ARRAY['copy.both', 'true', 'topic.prefix', 'cdc'])
+ *
+ * What a walsender sends after START_REPLICATION, byte for byte, with a loop of our
+ * own around the server's decoding: a walsender looks at its socket and at the clock
+ * for every record of WAL, this one for every page.  src/copyboth.h is the client's
+ * side.  The server's model is pg_logical_slot_get_changes() (logicalfuncs.c).
+ *
+ * A walsender decodes outside of transactions, and so does this: the procedure
+ * commits the transaction that it was called in, drops its snapshot, and begins
+ * another one when the stream is over, as procedures may (SPI_commit()).  So
+ * nothing is held while it lasts: no snapshot, no xmin but the slot's own, no lock.
+ * Decoding within a transaction would also need a subtransaction for each of
+ * the WAL's.
+ *
+ * That is possible only where nobody above us depends on the transaction: at the top,
+ * called by a client in a query of its own.  And since the client has to expect
+ * CopyBothResponse, which few do, it says so with copy.both: psql gets an ERROR
+ * instead, for it would wait for ever.
+ *
+ * Traps:
+ *
+ * - Historic snapshots fill the caches with what was.  Both caches are emptied before,
+ *   for what is, and behind.
+ * - After an ERROR the server closes no file of WAL that the reader has open; and an
+ *   ERROR outside of a transaction would leave the portal as it is.  So a transaction
+ *   is begun for it to end.
+ * - Who waits for WAL is not woken, but looks again: after 1 ms at first, after NAP_MAX_MS
+ *   when nothing has come for long.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlogutils.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "pgstat.h"
+#include "replication/decode.h"
+#include "replication/logical.h"
+#include "replication/slot.h"
+#include "replication/walsender.h"
+#include "storage/lwlock.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/pg_lsn.h"
+#include "utils/portal.h"
+#include "utils/timeout.h"
+
+#include "compat.h"
+#include "copyboth.h"
+
+/* The only option that is not the plugin's. */
+#define COPY_BOTH "copy.both"
+
+/* Waiting for WAL: how long at most until it is looked for again. */
+#define NAP_MAX_MS 20
+/* So many looks are a millisecond apart; then each nap is twice the one before. */
+#define SHORT_NAPS 100
+
+typedef struct Stream
+{
+	NovaClient client;
+	MemoryContext context; /* all of it, and of decoding */
+	LogicalDecodingContext *decoding;
+	XLogRecPtr wal_end; /* where the WAL that may be read ended when it was looked at */
+	XLogRecPtr told;    /* the last position that a keepalive said */
+	const char *slot;
+	XLogRecPtr start;
+	List *options; /* of DefElem, the plugin's */
+	int transaction_timeout;
+} Stream;
+
+static Stream *
+stream_of(const LogicalDecodingContext *ctx)
+{
+	return ctx->output_writer_private;
+}
+
+static void
+prepare_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool last_write)
+{
+	resetStringInfo(ctx->out);
+	nova_client_header(ctx->out, last_write ? lsn : InvalidXLogRecPtr);
+}
+
+static void
+do_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool last_write)
+{
+	nova_client_write(&stream_of(ctx)->client, ctx->out);
+}
+
+/* Called from time to time within a transaction that writes nothing. */
+static void
+update_progress(NOVA_PROGRESS_ARGS)
+{
+	nova_client_attend(&stream_of(ctx)->client);
+}
+
+/* Until the WAL has this; the end of what there is was told to the client before. */
+static void
+wait_for_wal(Stream *stream, XLogRecPtr wanted)
+{
+	long nap = 1;
+
+	for (int naps = 0;; naps++)
+	{
+		stream->wal_end = nova_wal_end();
+		if (stream->wal_end >= wanted)
+			return;
+		if (stream->told < stream->client.decoded)
+		{
+			stream->told = stream->client.decoded;
+			nova_client_keepalive(&stream->client, false);
+		}
+		if (naps > SHORT_NAPS)
+			nap = Min(nap * 2, NAP_MAX_MS);
+		nova_client_wait(&stream->client, nap);
+	}
+}
+
+/*
+ * The reader wants another page: what it gave before is decoded, and the plugin,
+ * which stands in front of this function, holds nothing back.
+ */
+static int
+read_page(XLogReaderState *reader, XLogRecPtr page, int len, XLogRecPtr target, char *buf)
+{
+	Stream *stream = stream_of(reader->private_data);
+
+	stream->client.decoded = Max(stream->client.decoded, reader->EndRecPtr);
+	nova_client_attend(&stream->client);
+	if (page + len > stream->wal_end)
+		wait_for_wal(stream, page + len);
+	return read_local_xlog_page(reader, page, len, target, buf);
+}
+
+static void
+open_decoding(Stream *stream)
+{
+	XLogReaderRoutine routine = {.page_read = read_page,
+								 .segment_open = wal_segment_open,
+								 .segment_close = wal_segment_close};
+
+	stream->decoding = CreateDecodingContext(stream->start, stream->options, false, &routine,
+											 prepare_write, do_write, update_progress);
+	stream->decoding->output_writer_private = stream;
+	stream->client.confirmed = MyReplicationSlot->data.confirmed_flush;
+	stream->client.decoded = Max(stream->start, stream->client.confirmed);
+	XLogBeginRead(stream->decoding->reader, MyReplicationSlot->data.restart_lsn);
+}
+
+/* For ever; only an ERROR ends it. */
+static void
+decode(Stream *stream)
+{
+	LogicalDecodingContext *ctx = stream->decoding;
+
+	for (;;)
+	{
+		char *why = NULL;
+
+		if (XLogReadRecord(ctx->reader, &why) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("nova.stream() cannot read WAL at %X/%X: %s",
+							LSN_FORMAT_ARGS(ctx->reader->EndRecPtr), why ? why : "no record"),
+					 errhint("START_REPLICATION reads the same WAL; see the server's log.")));
+		LogicalDecodingProcessRecord(ctx, ctx->reader);
+		MemoryContextSwitchTo(stream->context);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+static void
+stream_slot(Stream *stream)
+{
+	nova_acquire_slot(stream->slot);
+	open_decoding(stream);
+	/* Nothing that can be said of slot and options is wrong; an ERROR from here on is a stream's. */
+	nova_client_begin(&stream->client, stream->context);
+	decode(stream);
+}
+
+/*
+ * After an ERROR, or the client's end.  The slot is let go before the client is told
+ * of an ERROR, which takes until it listens.
+ */
+static void
+close_decoding(Stream *stream, bool in_order)
+{
+	LogicalDecodingContext *ctx = stream->decoding;
+
+	LWLockReleaseAll();
+	if (ctx != NULL && in_order)
+		FreeDecodingContext(ctx);
+	else if (ctx != NULL && ctx->reader->seg.ws_file >= 0)
+		wal_segment_close(ctx->reader);
+	if (MyReplicationSlot != NULL)
+		ReplicationSlotRelease();
+	InvalidateSystemCaches();
+	nova_set_transaction_timeout(stream->transaction_timeout);
+}
+
+/* Neither a snapshot nor a transaction from here on; no time limit of either. */
+static void
+leave_transaction(Stream *stream)
+{
+	ForgetPortalSnapshots();
+	CommitTransactionCommand();
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	stream->transaction_timeout = nova_set_transaction_timeout(0);
+	InvalidateSystemCaches();
+	MemoryContextSwitchTo(stream->context);
+}
+
+/* True: the client ended it.  All else is an ERROR. */
+static void
+run(Stream *stream)
+{
+	leave_transaction(stream);
+	PG_TRY();
+	{
+		stream_slot(stream);
+	}
+	PG_CATCH();
+	{
+		close_decoding(stream, stream->client.done);
+		if (!stream->client.done)
+		{
+			if (!IsTransactionState())
+				StartTransactionCommand();
+			PG_RE_THROW();
+		}
+		MemoryContextSwitchTo(stream->context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	nova_client_end(&stream->client);
+	StartTransactionCommand();
+}
+
+/* Called by a client in a query of its own, by the simple protocol? */
+static bool
+at_the_top(FunctionCallInfo fcinfo)
+{
+	const PlannedStmt *planned;
+
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic || whereToSendOutput != DestRemote)
+		return false;
+	if (ActivePortal == NULL || ActivePortal->cplan != NULL ||
+		list_length(ActivePortal->stmts) != 1)
+		return false;
+	planned = linitial_node(PlannedStmt, ActivePortal->stmts);
+	return planned->utilityStmt != NULL && IsA(planned->utilityStmt, CallStmt) &&
+		   castNode(CallStmt, planned->utilityStmt)->funcexpr->funcid == fcinfo->flinfo->fn_oid;
+}
+
+static void
+check_caller(FunctionCallInfo fcinfo)
+{
+	if (am_walsender)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("nova.stream() cannot be called on a replication connection"),
+						errhint("Connect without \"replication\", or use START_REPLICATION.")));
+	if (!at_the_top(fcinfo))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+			 errmsg("nova.stream() has to be called by itself, outside of transactions"),
+			 errhint("Send \"CALL nova.stream(...)\" as one simple query: not after BEGIN, not "
+					 "from a function, "
+					 "procedure or DO, not with other statements, not as a prepared statement.")));
+	if (!superuser() && !has_rolreplication(GetUserId()))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("must be superuser or replication role to use replication slots"),
+						errhint("ALTER ROLE %s REPLICATION",
+								quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+}
+
+/* Does the client say that it expects CopyBothResponse? */
+static bool
+take_copy_both(const char *name, const char *value)
+{
+	bool is;
+
+	if (strcmp(name, COPY_BOTH) != 0)
+		return false;
+	if (!parse_bool(value, &is) || !is)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid value for option \"%s\": \"%s\"", COPY_BOTH, value),
+						errhint("Valid is: true.")));
+	return true;
+}
+
+/* Names and values in turn; what is left of them is the plugin's. */
+static List *
+read_options(ArrayType *array)
+{
+	List *options = NIL;
+	bool copy_both = false;
+	Datum *texts;
+	bool *nulls;
+	int n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &n);
+	if (n % 2 != 0 || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options have to be names and values in turn"),
+				 errhint("For example: ARRAY['%s', 'true', 'topic.prefix', 'cdc'].", COPY_BOTH)));
+	for (int i = 0; i < n; i += 2)
+	{
+		char *name = TextDatumGetCString(texts[i]);
+		char *value = TextDatumGetCString(texts[i + 1]);
+
+		if (take_copy_both(name, value))
+			copy_both = true;
+		else
+			options = lappend(options, makeDefElem(name, (Node *) makeString(value), -1));
+	}
+	if (!copy_both)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("nova.stream() speaks COPY BOTH, which this client did not ask for"),
+			 errhint("It is for nova-relay and others that say %s = true. To look at changes, use "
+					 "pg_logical_slot_peek_changes().",
+					 COPY_BOTH)));
+	return options;
+}
+
+/* stream(slot name, start_lsn pg_lsn, options text[]) */
+PG_FUNCTION_INFO_V1(nova_stream);
+Datum
+nova_stream(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Stream *stream;
+	MemoryContext context;
+
+	check_caller(fcinfo);
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("slot, start_lsn and options must not be null"),
+						errhint("'0/0' is the slot's own position, '{}' no options.")));
+	context = AllocSetContextCreate(PortalContext, "nova stream", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	stream = palloc0(sizeof(Stream));
+	stream->context = context;
+	stream->slot = pstrdup(NameStr(*PG_GETARG_NAME(0)));
+	stream->start = PG_GETARG_LSN(1);
+	stream->options = read_options(PG_GETARG_ARRAYTYPE_P(2));
+	CheckLogicalDecodingRequirements();
+	run(stream);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	PG_RETURN_VOID();
+}
