@@ -204,6 +204,38 @@ nova_acquire_slot(const char *name)
 #endif
 }
 
+/* Is this server set up for decoding, and not in recovery where that matters?  ERROR if not. */
+static inline void
+nova_check_requirements(void)
+{
+#if PG_VERSION_NUM >= 190000
+	CheckLogicalDecodingRequirements(false);
+#else
+	CheckLogicalDecodingRequirements();
+#endif
+}
+
+/*
+ * Do the standbys have it that a slot which is synchronized to them must not run ahead
+ * of (synchronized_standby_slots, from 17 on)?  With this process's slot acquired.
+ */
+static inline bool
+nova_standbys_have(XLogRecPtr lsn)
+{
+#if PG_VERSION_NUM >= 170000
+	return !MyReplicationSlot->data.failover || StandbySlotsHaveCaughtup(lsn, DEBUG1);
+#else
+	return true;
+#endif
+}
+
+/* Before the type of a function that does not return. */
+#if PG_VERSION_NUM >= 180000
+#define NOVA_NORETURN pg_noreturn
+#else
+#define NOVA_NORETURN pg_attribute_noreturn()
+#endif
+
 /* Where the WAL ends that may be decoded. */
 static inline XLogRecPtr
 nova_wal_end(void)

@@ -16,6 +16,7 @@
 #undef USE_OPENSSL
 #undef USE_SSL
 
+#include "access/xact.h"
 #include "libpq/libpq.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
@@ -29,6 +30,7 @@
 #include "utils/guc.h"
 #include "utils/wait_event.h"
 
+#include "compat.h"
 #include "copyboth.h"
 
 /* How often what the client says is looked at while there is work: a system call each. */
@@ -37,20 +39,25 @@
 /* Where a 'w' message has the time at which it was sent: behind its letter and two positions. */
 #define TIME_OFFSET (1 + 8 + 8)
 
+/* For a client to take the report of an ERROR, when it may be silent for ever. */
+#define PATIENCE_MS 60000
+/* How often it is seen whether this process is to end meanwhile. */
+#define SETTLE_MS 100
+
 /* No message of a client is larger; 'r' has 34 bytes. */
 #define MESSAGE_MAX 1000
 
 /* There is nobody left to send an ERROR to, and to try could take for ever. */
-static void
-pg_attribute_noreturn() hang_up(const char *why)
+static NOVA_NORETURN void
+hang_up(const char *why)
 {
 	ereport(COMMERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("%s", why)));
 	whereToSendOutput = DestNone;
 	proc_exit(0);
 }
 
-static void
-pg_attribute_noreturn() end_of_client(void)
+static NOVA_NORETURN void
+end_of_client(void)
 {
 	hang_up("nova.stream() ends: the client is gone");
 }
@@ -196,44 +203,60 @@ look(NovaClient *client, TimestampTz now)
 	judge_silence(client, now);
 }
 
+/* Not within a decoded transaction, whose snapshot would be seen by checks of settings. */
 static void
-take_interrupts(void)
+reload_settings(NovaClient *client)
 {
-	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
+	if (!ConfigReloadPending || IsTransactionState())
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	client->transaction_timeout = nova_set_transaction_timeout(0);
+}
+
+static void
+take_interrupts(NovaClient *client)
+{
+	if (ProcDiePending && pq_is_send_pending())
 	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
+		push();
+		/* as ProcessClientWriteInterrupt() has it */
+		if (pq_is_send_pending() && whereToSendOutput == DestRemote)
+			whereToSendOutput = DestNone;
 	}
+	CHECK_FOR_INTERRUPTS();
+	reload_settings(client);
+}
+
+/* The clock may have been set back. */
+static bool
+look_is_due(const NovaClient *client, TimestampTz now)
+{
+	return now >= client->next_look || now < client->next_look - LOOK_US;
 }
 
 static void
 attend_at(NovaClient *client, TimestampTz now)
 {
-	take_interrupts();
-	if (now >= client->next_look)
+	take_interrupts(client);
+	if (look_is_due(client, now))
 		look(client, now);
 }
 
-void
-nova_client_attend(NovaClient *client)
-{
-	attend_at(client, GetCurrentTimestamp());
-}
-
-/* Wait for the socket, a signal, or the end of the time; -1: no end. */
-static void
+/* Wait for the socket, a signal, or the end of the time (-1: no end).  What it was. */
+static uint32
 wait_for(uint32 events, long ms)
 {
 	WaitEvent event;
 
 	ModifyWaitEvent(FeBeWaitSet, FeBeWaitSetSocketPos, events, NULL);
 	if (WaitEventSetWait(FeBeWaitSet, ms, &event, 1, PG_WAIT_EXTENSION) != 1)
-		return;
+		return 0;
 	if (event.events & WL_POSTMASTER_DEATH)
 		proc_exit(1);
 	if (event.events & WL_LATCH_SET)
 		ResetLatch(MyLatch);
+	return event.events;
 }
 
 /* So long may pass until the client's silence is to be judged. */
@@ -259,7 +282,7 @@ drain(NovaClient *client)
 		const uint32 reading = client->done ? 0 : WL_SOCKET_READABLE;
 
 		wait_for(WL_SOCKET_WRITEABLE | reading, until_judged(client, GetCurrentTimestamp()));
-		take_interrupts();
+		take_interrupts(client);
 		if (client->done)
 			judge_silence(client, GetCurrentTimestamp());
 		else
@@ -301,13 +324,30 @@ nova_client_keepalive(NovaClient *client, bool reply)
 	push();
 }
 
+/* Nothing is pending when it returns: an interrupt elsewhere would have to wait for it. */
+TimestampTz
+nova_client_attend(NovaClient *client)
+{
+	const TimestampTz now = GetCurrentTimestamp();
+
+	attend_at(client, now);
+	drain(client);
+	return now;
+}
+
 void
 nova_client_wait(NovaClient *client, long ms)
 {
+	TimestampTz now;
+	bool heard;
+
 	drain(client);
-	wait_for(WL_SOCKET_READABLE, ms);
-	take_interrupts();
-	look(client, GetCurrentTimestamp());
+	heard = wait_for(WL_SOCKET_READABLE, ms) & WL_SOCKET_READABLE;
+	take_interrupts(client);
+	now = GetCurrentTimestamp();
+	if (heard || look_is_due(client, now))
+		look(client, now);
+	drain(client);
 }
 
 void
@@ -315,4 +355,22 @@ nova_client_end(NovaClient *client)
 {
 	pq_putmessage_noblock('c', NULL, 0);
 	drain(client);
+}
+
+void
+nova_client_settle(NovaClient *client)
+{
+	const int patience = wal_sender_timeout > 0 ? wal_sender_timeout : PATIENCE_MS;
+	const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience);
+	bool takes = false;
+
+	if (client->in.data == NULL)
+		return;
+	while (!takes || pq_is_send_pending())
+	{
+		if (ProcDiePending || GetCurrentTimestamp() >= end)
+			hang_up("nova.stream() ends: the client does not take the error");
+		takes = wait_for(WL_SOCKET_WRITEABLE, SETTLE_MS) & WL_SOCKET_WRITEABLE;
+		push();
+	}
 }

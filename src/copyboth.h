@@ -11,10 +11,12 @@
  *		nova_client_write(&client, out, now);	a 'w' message, header and all
  *		nova_client_attend(&client, now);		often: looks at the client now and then
  *		nova_client_wait(&client, ms);			nothing to do for so long
- *		nova_client_end(&client);				CopyDone
+ *		nova_client_end(&client);				CopyDone, if client.done, or
+ *		nova_client_settle(&client);			before an ERROR is sent
  *
  * Times are TimestampTz.  A client that is gone, or says nothing for
- * wal_sender_timeout, ends the process, for there is nobody to tell.  All else that
+ * wal_sender_timeout, ends the process, for there is nobody to tell; so does
+ * pg_terminate_backend() when the client does not read, as sending FATAL would wait for it.  All else that
  * ends a stream is an ERROR: a message that is none, a cancelled query, and also
  * a client that says it has had enough.  Then client.done is set, and whoever
  * catches the ERROR goes on as if there had been none; it is the only way out of
@@ -36,12 +38,13 @@
 
 typedef struct NovaClient
 {
-	XLogRecPtr decoded;    /* all before it was decoded and written; the caller's to set */
-	XLogRecPtr confirmed;  /* by the client */
-	TimestampTz heard;     /* of the client */
-	TimestampTz next_look; /* at what it says */
-	bool asked;            /* for a reply, since it was heard */
-	bool done;             /* it sent CopyDone */
+	XLogRecPtr decoded;      /* all before it was decoded and written; the caller's to set */
+	XLogRecPtr confirmed;    /* by the client */
+	TimestampTz heard;       /* of the client */
+	TimestampTz next_look;   /* at what it says */
+	bool asked;              /* for a reply, since it was heard */
+	bool done;               /* it sent CopyDone */
+	int transaction_timeout; /* the session's, out of force; a reload sets it */
 	StringInfoData in;
 	StringInfoData out; /* keepalives */
 } NovaClient;
@@ -57,12 +60,19 @@ extern void nova_client_write(NovaClient *client, StringInfo out);
 /* "All before decoded is yours", with which the client may ask itself to confirm. */
 extern void nova_client_keepalive(NovaClient *client, bool reply);
 
-/* Interrupts, settings, messages of the client and its silence. */
-extern void nova_client_attend(NovaClient *client);
+/* Interrupts, settings, messages of the client and its silence.  The time that it is. */
+extern TimestampTz nova_client_attend(NovaClient *client);
 
 /* Until the client says something, or for so many milliseconds. */
 extern void nova_client_wait(NovaClient *client, long ms);
 
 extern void nova_client_end(NovaClient *client);
+
+/*
+ * In the handler of an ERROR: until the client takes something, for the server tells it
+ * of the ERROR with interrupts held, so that nothing could end it then.  Nothing more
+ * is heard of what the client says; without a client that was begun nothing is done.
+ */
+extern void nova_client_settle(NovaClient *client);
 
 #endif /* NOVA_COPYBOTH_H */

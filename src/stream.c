@@ -24,11 +24,8 @@
  *
  * Traps:
  *
- * - Historic snapshots fill the caches with what was.  Both caches are emptied before,
- *   for what is, and behind.
- * - After an ERROR the server closes no file of WAL that the reader has open; and an
- *   ERROR outside of a transaction would leave the portal as it is.  So a transaction
- *   is begun for it to end.
+ * - Historic snapshots fill the caches with what was, so that they are emptied before
+ *   and behind.
  * - Who waits for WAL is not woken, but looks again: after 1 ms at first, after NAP_MAX_MS
  *   when nothing has come for long.
  *
@@ -47,6 +44,7 @@
 #include "replication/logical.h"
 #include "replication/slot.h"
 #include "replication/walsender.h"
+#include "storage/condition_variable.h"
 #include "storage/lwlock.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
@@ -67,19 +65,23 @@
 /* Waiting for WAL: how long at most until it is looked for again. */
 #define NAP_MAX_MS 20
 /* So many looks are a millisecond apart; then each nap is twice the one before. */
-#define SHORT_NAPS 100
+#define SHORT_NAPS 20
+
+/* How the names begin of plugins that it runs; the empty one of the benches is another. */
+#define OUR_PLUGINS "nova_"
 
 typedef struct Stream
 {
 	NovaClient client;
 	MemoryContext context; /* all of it, and of decoding */
 	LogicalDecodingContext *decoding;
-	XLogRecPtr wal_end; /* where the WAL that may be read ended when it was looked at */
+	XLogRecPtr written; /* where the WAL ended when it was looked at */
+	XLogRecPtr wal_end; /* so far it may be read: written, and what standbys must have first */
 	XLogRecPtr told;    /* the last position that a keepalive said */
+	TimestampTz told_at;
 	const char *slot;
 	XLogRecPtr start;
 	List *options; /* of DefElem, the plugin's */
-	int transaction_timeout;
 } Stream;
 
 static Stream *
@@ -108,26 +110,43 @@ update_progress(NOVA_PROGRESS_ARGS)
 	nova_client_attend(&stream_of(ctx)->client);
 }
 
-/* Until the WAL has this; the end of what there is was told to the client before. */
+/* May it be read up to there?  A new end is not looked at before standbys have the old one. */
+static bool
+may_read(Stream *stream, XLogRecPtr wanted)
+{
+	if (stream->written <= stream->wal_end)
+		stream->written = nova_wal_end();
+	if (nova_standbys_have(stream->written))
+		stream->wal_end = stream->written;
+	return stream->wal_end >= wanted;
+}
+
 static void
 wait_for_wal(Stream *stream, XLogRecPtr wanted)
 {
 	long nap = 1;
 
-	for (int naps = 0;; naps++)
+	for (int naps = 0; !may_read(stream, wanted); naps++)
 	{
-		stream->wal_end = nova_wal_end();
-		if (stream->wal_end >= wanted)
-			return;
-		if (stream->told < stream->client.decoded)
-		{
-			stream->told = stream->client.decoded;
-			nova_client_keepalive(&stream->client, false);
-		}
 		if (naps > SHORT_NAPS)
 			nap = Min(nap * 2, NAP_MAX_MS);
 		nova_client_wait(&stream->client, nap);
 	}
+}
+
+/*
+ * At the end of the WAL, and once a second: by this the client knows that it has all, and
+ * the slot moves on over WAL of which it gets nothing.
+ */
+static void
+tell_position(Stream *stream, bool at_end, TimestampTz now)
+{
+	if (stream->told >= stream->client.decoded ||
+		(!at_end && now - stream->told_at < USECS_PER_SEC))
+		return;
+	stream->told = stream->client.decoded;
+	stream->told_at = now;
+	nova_client_keepalive(&stream->client, false);
 }
 
 /*
@@ -138,12 +157,28 @@ static int
 read_page(XLogReaderState *reader, XLogRecPtr page, int len, XLogRecPtr target, char *buf)
 {
 	Stream *stream = stream_of(reader->private_data);
+	const TimestampTz now = nova_client_attend(&stream->client);
+	const bool at_end = page + len > stream->wal_end && !may_read(stream, page + len);
 
 	stream->client.decoded = Max(stream->client.decoded, reader->EndRecPtr);
-	nova_client_attend(&stream->client);
-	if (page + len > stream->wal_end)
+	tell_position(stream, at_end, now);
+	if (at_end)
 		wait_for_wal(stream, page + len);
 	return read_local_xlog_page(reader, page, len, target, buf);
+}
+
+/* Whose ERROR leaves nothing behind: others may keep what lay in the context of decoding. */
+static void
+check_plugin(void)
+{
+	const char *plugin = NameStr(MyReplicationSlot->data.plugin);
+
+	if (strncmp(plugin, OUR_PLUGINS, strlen(OUR_PLUGINS)) != 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("replication slot \"%s\" has the output plugin \"%s\", which "
+							   "nova.stream() does not run",
+							   NameStr(MyReplicationSlot->data.name), plugin),
+						errhint("Make the slot with the plugin nova_decoder.")));
 }
 
 static void
@@ -159,6 +194,8 @@ open_decoding(Stream *stream)
 	stream->client.confirmed = MyReplicationSlot->data.confirmed_flush;
 	stream->client.decoded = Max(stream->start, stream->client.confirmed);
 	XLogBeginRead(stream->decoding->reader, MyReplicationSlot->data.restart_lsn);
+	/* what the start has put there is of today */
+	InvalidateSystemCaches();
 }
 
 /* For ever; only an ERROR ends it. */
@@ -187,30 +224,54 @@ static void
 stream_slot(Stream *stream)
 {
 	nova_acquire_slot(stream->slot);
+	check_plugin();
 	open_decoding(stream);
 	/* Nothing that can be said of slot and options is wrong; an ERROR from here on is a stream's. */
 	nova_client_begin(&stream->client, stream->context);
 	decode(stream);
 }
 
+/* First of all after an ERROR: what a transaction's abort would do, if there was none. */
+static void
+let_go(Stream *stream)
+{
+	LWLockReleaseAll();
+	ConditionVariableCancelSleep();
+	pgstat_report_wait_end();
+	nova_set_transaction_timeout(stream->client.transaction_timeout);
+}
+
 /*
- * After an ERROR, or the client's end.  The slot is let go before the client is told
- * of an ERROR, which takes until it listens.
+ * The server closes no file of WAL that the reader has open, and ends a transaction's
+ * portal only with a transaction.  It would let go of the slot, but not before the client has
+ * been told, which takes until it listens.
  */
 static void
-close_decoding(Stream *stream, bool in_order)
+prepare_error(Stream *stream)
 {
 	LogicalDecodingContext *ctx = stream->decoding;
 
-	LWLockReleaseAll();
-	if (ctx != NULL && in_order)
-		FreeDecodingContext(ctx);
-	else if (ctx != NULL && ctx->reader->seg.ws_file >= 0)
+	if (ctx != NULL && ctx->reader->seg.ws_file >= 0)
 		wal_segment_close(ctx->reader);
 	if (MyReplicationSlot != NULL)
 		ReplicationSlotRelease();
 	InvalidateSystemCaches();
-	nova_set_transaction_timeout(stream->transaction_timeout);
+	nova_client_settle(&stream->client);
+	AbortCurrentTransaction();
+	StartTransactionCommand();
+}
+
+/* The client has enough.  In a transaction, so that an ERROR is one like any other. */
+static void
+end_in_order(Stream *stream)
+{
+	AbortCurrentTransaction();
+	StartTransactionCommand();
+	MemoryContextSwitchTo(stream->context);
+	FreeDecodingContext(stream->decoding);
+	ReplicationSlotRelease();
+	InvalidateSystemCaches();
+	nova_client_end(&stream->client);
 }
 
 /* Neither a snapshot nor a transaction from here on; no time limit of either. */
@@ -220,12 +281,11 @@ leave_transaction(Stream *stream)
 	ForgetPortalSnapshots();
 	CommitTransactionCommand();
 	disable_timeout(STATEMENT_TIMEOUT, false);
-	stream->transaction_timeout = nova_set_transaction_timeout(0);
-	InvalidateSystemCaches();
+	stream->client.transaction_timeout = nova_set_transaction_timeout(0);
 	MemoryContextSwitchTo(stream->context);
 }
 
-/* True: the client ended it.  All else is an ERROR. */
+/* Returns when the client ends it.  All else is an ERROR. */
 static void
 run(Stream *stream)
 {
@@ -236,19 +296,17 @@ run(Stream *stream)
 	}
 	PG_CATCH();
 	{
-		close_decoding(stream, stream->client.done);
+		let_go(stream);
 		if (!stream->client.done)
 		{
-			if (!IsTransactionState())
-				StartTransactionCommand();
+			prepare_error(stream);
 			PG_RE_THROW();
 		}
 		MemoryContextSwitchTo(stream->context);
 		FlushErrorState();
 	}
 	PG_END_TRY();
-	nova_client_end(&stream->client);
-	StartTransactionCommand();
+	end_in_order(stream);
 }
 
 /* Called by a client in a query of its own, by the simple protocol? */
@@ -363,7 +421,7 @@ nova_stream(PG_FUNCTION_ARGS)
 	stream->slot = pstrdup(NameStr(*PG_GETARG_NAME(0)));
 	stream->start = PG_GETARG_LSN(1);
 	stream->options = read_options(PG_GETARG_ARRAYTYPE_P(2));
-	CheckLogicalDecodingRequirements();
+	nova_check_requirements();
 	run(stream);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
