@@ -57,7 +57,7 @@ extern void nova_client_header(StringInfo out, XLogRecPtr lsn);
 /* Send what nova_client_header() began; waits while the client takes nothing. */
 extern void nova_client_write(NovaClient *client, StringInfo out);
 
-/* "All before decoded is yours", with which the client may ask itself to confirm. */
+/* "All before decoded is yours": true whether it asks for a reply or not, unlike a walsender's. */
 extern void nova_client_keepalive(NovaClient *client, bool reply);
 
 /* Interrupts, settings, messages of the client and its silence.  The time that it is. */

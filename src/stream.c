@@ -75,10 +75,10 @@ typedef struct Stream
 	NovaClient client;
 	MemoryContext context; /* all of it, and of decoding */
 	LogicalDecodingContext *decoding;
-	XLogRecPtr written; /* where the WAL ended when it was looked at */
-	XLogRecPtr wal_end; /* so far it may be read: written, and what standbys must have first */
-	XLogRecPtr told;    /* the last position that a keepalive said */
-	TimestampTz told_at;
+	XLogRecPtr written;  /* where the WAL ended when it was looked at */
+	XLogRecPtr wal_end;  /* so far it may be read: written, and what standbys must have first */
+	XLogRecPtr told;     /* by a keepalive, as the end of the WAL */
+	TimestampTz told_at; /* when one said any position */
 	const char *slot;
 	XLogRecPtr start;
 	List *options; /* of DefElem, the plugin's */
@@ -135,18 +135,22 @@ wait_for_wal(Stream *stream, XLogRecPtr wanted)
 }
 
 /*
- * At the end of the WAL, and once a second: by this the client knows that it has all, and
- * the slot moves on over WAL of which it gets nothing.
+ * At the end of the WAL, so that the client knows that it has all; and once a second, so that
+ * the slot moves on over WAL of which it gets nothing.  Only the latter asks for a reply: that
+ * there is none to make says that there is no more.
  */
 static void
 tell_position(Stream *stream, bool at_end, TimestampTz now)
 {
-	if (stream->told >= stream->client.decoded ||
-		(!at_end && now - stream->told_at < USECS_PER_SEC))
+	const bool due =
+		at_end ? stream->told < stream->client.decoded : now - stream->told_at >= USECS_PER_SEC;
+
+	if (!due)
 		return;
-	stream->told = stream->client.decoded;
+	if (at_end)
+		stream->told = stream->client.decoded;
 	stream->told_at = now;
-	nova_client_keepalive(&stream->client, false);
+	nova_client_keepalive(&stream->client, !at_end);
 }
 
 /*
