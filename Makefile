@@ -22,7 +22,7 @@ ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.
 SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard bench-guard
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) valgrind test-chaos test-compat demo lint docs bench-decode \
-               bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once bench-endtoend bench-latency bench-primary bench-scale \
+               bench-stream bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once bench-endtoend bench-latency bench-primary bench-scale \
                bench bench-report \
                $(if $(filter docker,$(RUNTIME)),,start restart)
 group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$(filter-out bench-guard,$1))),$(if $(filter start restart,$1),dev),test)
@@ -66,7 +66,7 @@ ifneq ($(origin with_llvm),command line)
 override with_llvm = no
 endif
 
-EXTRA_CLEAN = bench/nova_empty.so bench/nova_empty.o bench/relay_path build/test-logs tmp_check tmp_check_iso results output_iso regression.diffs regression.out
+EXTRA_CLEAN = bench/nova_empty.so bench/nova_empty.o bench/relay_path test/lib/copyboth build/test-logs tmp_check tmp_check_iso results output_iso regression.diffs regression.out
 
 include $(PGXS)
 
@@ -92,8 +92,10 @@ deps-test deps-demo deps-dev deps-lint deps-bench:
 
 # What bench/guard needs beside the products.
 GUARDED = bench/nova_empty.so bench/relay_path
+# The client of a stream, for tests and benches.
+READER  = test/lib/copyboth
 
-test: deps-test all $(GUARDED)
+test: deps-test all $(GUARDED) $(READER)
 	@test/kafka/kafka fetch
 	@SECONDS_EACH=$${SECONDS_EACH:-10} test/run
 
@@ -103,7 +105,7 @@ unit regress isolation fuzz asan_plugin discard: deps-test all
 valgrind: deps-bench deps-test all
 	@T='$(T)' test/run $@
 
-tap asan tsan: deps-test all
+tap asan tsan: deps-test all $(READER)
 	@test/kafka/kafka fetch
 	@T='$(T)' test/run $@
 
@@ -134,6 +136,10 @@ endif
 bench/nova_empty.so: bench/nova_empty.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
+test/lib/copyboth: test/lib/copyboth.c relay-all
+	$(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) -Irelay -o $@ $< relay/librelay.a \
+		$$($${PKG_CONFIG:-pkg-config} --cflags --libs libpq)
+
 # Counted, so that flags are those of the relay's own build.
 bench/relay_path: bench/relay_path.c relay-all
 	$(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) -Irelay -o $@ $< relay/librelay.a -lcjson
@@ -153,6 +159,9 @@ kept = $(if $(JSON),--json bench/results/$(1).json)
 
 bench-decode: deps-bench all bench/nova_empty.so
 	@test/lib/stage bench/decode $(call kept,decode) $(B)
+
+bench-stream: deps-bench all bench/nova_empty.so $(READER)
+	@test/lib/stage bench/stream $(call kept,stream) $(B)
 
 bench-instructions: deps-bench all bench/nova_empty.so
 	@test/lib/stage bench/instructions $(B)
@@ -188,7 +197,7 @@ bench-exactly-once: deps-bench deps-test all
 	@test/lib/stage bench/exactly_once $(call kept,exactly_once)
 
 # One after the other, each to its end, whatever it says; then the report.
-BENCHES ?= decode endtoend latency primary scale snapshot exactly-once
+BENCHES ?= decode stream endtoend latency primary scale snapshot exactly-once
 bench: deps-bench deps-test all
 	@failed=; for b in $(BENCHES); do \
 		echo "== bench-$$b"; \
@@ -273,6 +282,7 @@ help:
 	@echo 'bench         all that follow but instructions, hours of it, and the report; BENCHES="decode latency" some of them'
 	@echo 'bench-report  plots, and the figures of docs/performance.md, from bench/results'
 	@echo 'bench-decode  decoding speed beside the plugins of the field; B="--at-most narrow/nova_empty=1.4 narrow"'
+	@echo 'bench-stream  decoding over both roads: a walsender, and CALL nova.stream()'
 	@echo 'bench-instructions  instructions of a decoded row, to compare two states of the tree'
 	@echo 'bench-snapshot-decode  reading a table as frames beside a plain COPY of it'
 	@echo 'bench-endtoend  a backlog into a real Kafka, beside the real Debezium'

@@ -251,6 +251,7 @@ sub denied
 denied("SELECT nova.publish('t', 'k', 'v'::text)", qr/permission denied for function publish/, 'publishing');
 denied("SELECT nova.signal('log')", qr/permission denied for function signal/, 'signals');
 denied("SELECT nova.watermark('x')", qr/permission denied for function watermark/, 'watermarks');
+denied("CALL nova.stream('nova_s0')", qr/permission denied for procedure stream/, 'streaming by a call, which wants EXECUTE beside REPLICATION');
 denied("SELECT nova.snapshot_frames('secrets')", qr/permission denied for table secrets/, 'rows of a table without SELECT');
 denied("SELECT nova.snapshot_last_key('secrets')", qr/permission denied for table secrets/, 'keys of it');
 denied('SELECT * FROM secrets', qr/permission denied for table secrets/, 'the table');
@@ -269,7 +270,7 @@ streams('to stream, REPLICATION is enough', 'snapshot.mode' => 'no_data')->term;
 # What is for everybody who has USAGE on the schema, and what is not.
 is(sql(q{SELECT string_agg(proname, ' ' ORDER BY proname, oid) FROM pg_proc
 	WHERE pronamespace = 'nova'::regnamespace AND NOT has_function_privilege('public', oid, 'EXECUTE')}),
-	'publish publish signal watermark', 'functions that PUBLIC may not call');
+	'publish publish signal stream watermark', 'functions that PUBLIC may not call');
 is(sql(q{SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc
 	WHERE pronamespace = 'nova'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')}),
 	'describe doctor options snapshot_frames snapshot_last_key snapshot_settle snapshot_tables', 'and that it may');

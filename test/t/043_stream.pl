@@ -1,0 +1,517 @@
+#
+# CALL nova.stream(): the same bytes as over START_REPLICATION, at no cost for the
+# database, and whatever ends it leaves slot, backend and connection clean.
+#
+use strict;
+use warnings;
+
+use CopyBoth;
+use E2E;
+use Nova;
+use POSIX ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = new_node('primary', conf => "autovacuum = off\nmax_replication_slots = 40\n");
+my $dir = PostgreSQL::Test::Utils::tempdir('stream');
+
+sub sql { return $node->safe_psql('postgres', join ' ', @_) }
+
+# The end of what is there now, behind a commit, so that a stream comes to it.
+sub end_of_wal { return sql(q{SELECT count(pg_logical_emit_message(true, 'test', '')); SELECT pg_current_wal_flush_lsn()}) =~ s/.*\n//sr }
+
+# A position that nothing comes to before reach($lsn).
+sub far_away { return sql(q{SELECT pg_current_wal_lsn() + 64 * 1024 * 1024}) }
+sub reach
+{
+	my ($lsn) = @_;
+	sql(q{SELECT pg_switch_wal(); SELECT pg_logical_emit_message(true, 'test', '')})
+	  while sql("SELECT pg_current_wal_flush_lsn() < '$lsn'") eq 't';
+	return;
+}
+
+sub wait_for
+{
+	my ($what, $query) = @_;
+	$node->poll_query_until('postgres', "SELECT $query") or die "waited in vain: $what\n";
+	return;
+}
+
+sub wait_free
+{
+	my ($slot) = @_;
+	wait_for("$slot is free", "NOT active FROM pg_replication_slots WHERE slot_name = '$slot'");
+	return;
+}
+
+sub wait_gone
+{
+	my ($pid) = @_;
+	wait_for("$pid is gone", "count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
+	return;
+}
+
+# It waits for a client that takes nothing, or for WAL.
+sub wait_waiting
+{
+	my ($client) = @_;
+	wait_for('the backend waits', "wait_event_type IN ('Client', 'Extension') AND query LIKE 'CALL%' FROM pg_stat_activity WHERE pid = " . $client->backend);
+	return;
+}
+
+sub drop_slot { sql("SELECT pg_drop_replication_slot('$_')") for @_; return }
+
+# A stream from a copy of the slot, to the position: its payloads.
+sub payloads
+{
+	my ($road, $slot, $until, %params) = @_;
+	my $copy = copied_slot($node, $slot);
+	my $client = copyboth($node, [ '--until', $until, '--out', "$dir/$copy" ], stream_command($road, $copy, %params));
+	my $end = $client->ended;
+
+	$client->finish;
+	die "$road: $end->{ended}: " . ($end->{message} // '') if $end->{ended} ne 'done';
+	drop_slot($copy);
+	return slurp_file("$dir/$copy");
+}
+
+# The numbers of the keys {"id":n} of all records, in order.
+sub ids { return $_[0] =~ /[{]"id":(\d+)[}]/g }
+
+#
+# The same WAL over both roads.
+#
+sql(q{
+	CREATE EXTENSION nova_decoder;
+	CREATE TABLE plain (id int PRIMARY KEY, t text, n numeric, j jsonb);
+	CREATE TABLE whole (id int, t text);
+	ALTER TABLE whole REPLICA IDENTITY FULL;
+	CREATE TABLE toasted (id int PRIMARY KEY, n int, t text);
+	ALTER TABLE toasted ALTER t SET STORAGE EXTERNAL;
+	CREATE TABLE small (id int PRIMARY KEY, t text);
+	SELECT pg_create_logical_replication_slot('base', 'nova_decoder')});
+sql(q{
+	INSERT INTO plain SELECT i, 'row ' || i, i / 7.0, '{"k": [1, null]}' FROM generate_series(1, 60) i;
+	UPDATE plain SET t = t || '!' WHERE id % 3 = 0;
+	UPDATE plain SET id = id + 1000 WHERE id < 5;
+	DELETE FROM plain WHERE id BETWEEN 10 AND 19;
+	INSERT INTO whole SELECT i, 'w' FROM generate_series(1, 20) i;
+	UPDATE whole SET t = NULL WHERE id < 10;
+	DELETE FROM whole WHERE id > 15;
+	INSERT INTO toasted VALUES (1, 1, repeat('x', 20000)), (2, 1, repeat('yz', 200000));
+	UPDATE toasted SET n = 2;
+	UPDATE toasted SET t = t || 'end' WHERE id = 1;
+	DO $$ BEGIN FOR i IN 1 .. 200 LOOP INSERT INTO small VALUES (i, 'small'); COMMIT; END LOOP; END $$});
+my $middle = end_of_wal();
+sql(q{
+	BEGIN;
+	INSERT INTO plain SELECT i, 'spilled ' || i, NULL, NULL FROM generate_series(2000, 6999) i;
+	SAVEPOINT gone;
+	INSERT INTO plain SELECT i, 'never', NULL, NULL FROM generate_series(10000, 11000) i;
+	ROLLBACK TO gone;
+	SAVEPOINT kept;
+	UPDATE plain SET t = 'kept' WHERE id BETWEEN 2000 AND 2099;
+	RELEASE kept;
+	INSERT INTO toasted VALUES (3, 3, repeat('in the midst', 1000));
+	COMMIT;
+	DO $$ BEGIN FOR i IN 1 .. 50 LOOP BEGIN INSERT INTO small VALUES (i * 10, 'twice or not'); EXCEPTION WHEN unique_violation THEN NULL; END; END LOOP; END $$;
+	ALTER TABLE plain ADD COLUMN more int DEFAULT 5;
+	INSERT INTO plain (id) VALUES (20000);
+	ALTER TABLE plain DROP COLUMN n, ALTER COLUMN more TYPE text;
+	BEGIN;
+	INSERT INTO plain (id) VALUES (20001);
+	ALTER TABLE plain RENAME COLUMN more TO other;
+	CREATE TABLE made (id int PRIMARY KEY, t text);
+	INSERT INTO plain (id) VALUES (20002);
+	INSERT INTO made VALUES (1, 'in the same transaction');
+	COMMIT;
+	DROP TABLE made;
+	TRUNCATE whole, small;
+	SELECT pg_logical_emit_message(true, 'another', 'x'), pg_logical_emit_message(false, 'another', 'x');
+	SELECT nova.publish('events', 'k', 'with the commit', '{"h": "1"}'), nova.publish('events', 'k', 'at once'::text, transactional => false);
+	BEGIN;
+	SELECT nova.publish('events', 'k', 'before the rollback'::text, transactional => false), nova.publish('events', 'k', 'never'::text);
+	ROLLBACK;
+	BEGIN; INSERT INTO small VALUES (1, 'prepared'); PREPARE TRANSACTION 'kept';
+	BEGIN; INSERT INTO small VALUES (2, 'never'); PREPARE TRANSACTION 'gone';
+	INSERT INTO small VALUES (3, 'before the prepared one');
+	COMMIT PREPARED 'kept';
+	ROLLBACK PREPARED 'gone'});
+my $end = end_of_wal();
+my $everything;
+for my $hold ('false', 'true')
+{
+	for my $from ('0/0', $middle)
+	{
+		my %params = (lsn => $from, options => [ 'topic.prefix', 'cdc', 'batch.hold', $hold ]);
+		my ($direct, $replication) = map { payloads($_, 'base', $end, %params) } qw(direct replication);
+		my $same = 0;
+
+		$same++ while $same < length $direct && substr($direct, $same, 1) eq substr($replication, $same, 1);
+		ok($direct eq $replication, "the same bytes, batch.hold $hold, from $from: " . length $replication)
+		  or diag(length($direct) . " directly, of which $same are the same");
+		$everything //= $direct;
+	}
+}
+like($everything, qr/$_/, "with \"$_\"") for 'spilled 6999', '"id":3,"n":3', 'in the same transaction', 'with the commit', 'before the rollback', '"t":"prepared"';
+unlike($everything, qr/never/, 'and nothing that was rolled back');
+
+#
+# It costs the database nothing.  One that has come to the end, one that has a backlog
+# of small transactions, and one within a large one, whose clients take nothing.
+#
+sql(q{SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots});
+sql(q{
+	CREATE TABLE changed (id int PRIMARY KEY, t text);
+	CREATE TABLE dropped (id int PRIMARY KEY, t text);
+	SELECT pg_create_logical_replication_slot('idle', 'nova_decoder'), pg_create_logical_replication_slot('backlog', 'nova_decoder');
+	DO $$ BEGIN FOR i IN 1 .. 20000 LOOP INSERT INTO changed VALUES (i, repeat('backlog', 10)); COMMIT; END LOOP; END $$;
+	INSERT INTO dropped VALUES (1, 'x')});
+sql(q{
+	SELECT pg_create_logical_replication_slot('large', 'nova_decoder');
+	INSERT INTO changed SELECT i, repeat('large', 10) FROM generate_series(100001, 120000) i});
+my @held = ('topic.prefix', 'cdc', 'batch.hold', 'true');
+my %streams = (
+	idle => copyboth($node, [ '--confirm', '--status-ms', 100 ], stream_command('direct', 'idle')),
+	backlog => copyboth($node, ['--stopped'], stream_command('direct', 'backlog', options => \@held)),
+	large => copyboth($node, ['--stopped'], stream_command('direct', 'large')));
+$_->streaming for values %streams;
+wait_confirmed($node, 'idle', end_of_wal());
+wait_waiting($_) for values %streams;
+
+# What of a backend others would have to wait for.
+sub held
+{
+	my ($client) = @_;
+	my $pid = $client->backend;
+
+	return sql(qq{SELECT backend_type, 'xmin ' || coalesce(backend_xmin::text, 'none'), 'xid ' || coalesce(backend_xid::text, 'none'),
+		(SELECT 'locks ' || count(*) FROM pg_locks l WHERE l.pid = a.pid AND locktype <> 'virtualxid') FROM pg_stat_activity a WHERE pid = $pid});
+}
+for my $name (sort keys %streams)
+{
+	is(held($streams{$name}), 'client backend|xmin none|xid none|locks 0', "$name: it holds nothing");
+	is(sql("SELECT count(*) FROM pg_stat_replication WHERE pid = " . $streams{$name}->backend), 0, "$name: it is no walsender");
+}
+# a transaction that is being decoded is one of its own, as in a walsender
+is(sql("SELECT xact_start IS NULL FROM pg_stat_activity WHERE pid = " . $streams{$_}->backend), 't', "$_: it is in no transaction") for qw(idle backlog);
+sql('CREATE TABLE dead AS SELECT i FROM generate_series(1, 1000) i; DELETE FROM dead; VACUUM dead');
+is(sql(q{SELECT pg_relation_size('dead')}), 0, 'VACUUM removes dead rows');
+for my $statement ('CREATE INDEX CONCURRENTLY changed_t ON changed (t)', 'REINDEX INDEX CONCURRENTLY changed_t',
+	'ALTER TABLE changed ADD COLUMN more int DEFAULT 1', 'ALTER TABLE changed ALTER COLUMN more TYPE bigint', 'DROP TABLE dropped', 'VACUUM FULL changed')
+{
+	my ($rc, undef, $errors) = $node->psql('postgres', "SET statement_timeout = '10s'; $statement");
+	is($rc, 0, "not held up: $statement") or diag($errors);
+}
+
+# What nova.slots says of them.
+my $walsender_slot = copied_slot($node, 'idle');
+my $walsender = copyboth($node, [], stream_command('replication', $walsender_slot));
+$walsender->streaming;
+sql(q{SELECT pg_create_logical_replication_slot('unused', 'nova_decoder')});
+is(sql(q{SELECT slot_name, road FROM nova.slots WHERE slot_name IN ('idle', 'unused') OR road = 'replication' ORDER BY road}),
+	"idle|direct\n$walsender_slot|replication\nunused|", 'nova.slots: the road of each');
+$walsender->kill9;
+
+# Killed, with a timeout that is far away.
+my $until = end_of_wal();
+kill 'CONT', $streams{$_}->client for qw(backlog large);
+$streams{idle}->kill9;
+wait_free('idle');
+kill 'KILL', $streams{$_}->client for qw(backlog large);
+wait_free($_) for qw(backlog large);
+pass('clients that were killed: their slots are free');
+$_->finish for @streams{qw(backlog large)};
+is(join(' ', (ids(payloads('direct', 'backlog', $until)))[ 0, 19999, 20000, -1 ]), '1 20000 1 120000',
+	'and all can still be read, by the columns of then');
+drop_slot('idle', 'unused', $walsender_slot);
+
+#
+# Timeouts of statements, transactions and sessions are not for it.
+#
+my @timeouts = split /\n/, sql(q{SELECT name FROM pg_settings
+	WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')});
+my $slot = copied_slot($node, 'large');
+my $far = far_away();
+my $client = copyboth($node, [ { options => join ' ', map { "-c $_=200ms" } @timeouts }, '--until', $far ],
+	stream_command('direct', $slot), 'SHOW statement_timeout', 'SELECT pg_sleep(60)');
+$client->streaming;
+wait_for('it outlives them', "clock_timestamp() - backend_start > '1s' FROM pg_stat_activity WHERE pid = " . $client->backend);
+reach($far);
+my $ended = $client->ended;
+is("$ended->{ended} $ended->{usable}", 'done 1', "it outlives @timeouts");
+is($client->ended->{answer}, '200ms', 'which are as they were');
+is($client->ended->{sqlstate}, '57014', 'and hold again');
+$client->finish;
+drop_slot($slot);
+
+#
+# Cancelled while it waits for a client that takes nothing; all over again in the same connection.
+#
+my $reference = payloads('direct', 'large', end_of_wal());
+$far = far_away();
+$client = copyboth($node, [ '--stopped', '--stats', '--out', "$dir/again", '--until', $far ]);
+for my $where ('in the midst', 'at the end')
+{
+	$client->send(stream_command('direct', 'large'));
+	$client->streaming;
+	wait_waiting($client);
+	if ($where eq 'at the end')
+	{
+		kill 'CONT', $client->client;
+		$client->line('keepalive');
+	}
+	sql('SELECT pg_cancel_backend(' . $client->backend . ')');
+	wait_free('large');
+	kill 'CONT', $client->client;
+	$ended = $client->ended;
+	is("$ended->{sqlstate} $ended->{usable}", '57014 1', "cancelled $where: the connection can be used");
+	is(held($client), 'client backend|xmin none|xid none|locks 0', "cancelled $where: nothing is held");
+}
+$client->send(stream_command('direct', 'large'));
+$client->streaming;
+reach($far);
+kill 'CONT', $client->client;
+is($client->ended->{ended}, 'done', 'and once more to its end');
+ok(slurp_file("$dir/again") eq $reference, 'the same bytes');
+$client->finish;
+
+# Ended by an administrator, with a client that takes nothing and with one that does.
+for my $options ([], ['--stopped'])
+{
+	$client = copyboth($node, $options, stream_command('direct', 'large'));
+	$client->streaming;
+	wait_waiting($client);
+	sql('SELECT pg_terminate_backend(' . $client->backend . ')');
+	wait_gone($client->backend);
+	kill 'CONT', $client->client;
+	$ended = $client->ended;
+	is($ended->{usable} ? 'usable' : 'gone', 'gone', "pg_terminate_backend: @$options");
+	is($ended->{sqlstate}, '57P01', 'and said') if !@$options;
+	wait_free('large');
+	$client->finish;
+}
+
+# Shut down.
+for my $options ([], ['--stopped'])
+{
+	$client = copyboth($node, $options, stream_command('direct', 'large'));
+	$client->streaming;
+	wait_waiting($client);
+	my $start = time;
+	$node->stop('fast');
+	cmp_ok(time - $start, '<', 10, "a fast shutdown waits for nobody: @$options");
+	kill 'CONT', $client->client;
+	$ended = $client->ended;
+	is($ended->{sqlstate}, '57P01', 'and says so') if !@$options;
+	$client->finish;
+	$node->start;
+}
+
+#
+# A client that is silent, one that takes nothing, one that answers.
+#
+my %timed = map { $_ => copied_slot($node, 'large') } qw(silent stopped answers);
+my %timing = (options => '-c wal_sender_timeout=1s');
+my $answers = copyboth($node, [ {%timing}, '--status-ms', 600000, '--confirm' ], stream_command('direct', $timed{answers}));
+my $silent = copyboth($node, [ {%timing}, '--silent' ], stream_command('direct', $timed{silent}));
+my $stopped = copyboth($node, [ {%timing}, '--stopped' ], stream_command('direct', $timed{stopped}));
+$_->streaming for $answers, $silent, $stopped;
+wait_gone($silent->backend);
+wait_gone($stopped->backend);
+is($silent->ended->{usable} ? 'usable' : 'gone', 'gone', 'a client that is silent loses its backend after wal_sender_timeout');
+kill 'CONT', $stopped->client;
+is($stopped->ended->{usable} ? 'usable' : 'gone', 'gone', 'one that takes nothing, too');
+wait_for('it answers', "clock_timestamp() - backend_start > '2500ms' FROM pg_stat_activity WHERE pid = " . $answers->backend);
+sql(q{INSERT INTO changed VALUES (200000, 'late')});
+wait_confirmed($node, $timed{answers});
+is(sql("SELECT count(*) FROM pg_stat_activity WHERE pid = " . $answers->backend), 1, 'one that only answers keeps it');
+$answers->kill9;
+$_->finish for $silent, $stopped;
+wait_free($_) for values %timed;
+drop_slot(values %timed);
+
+#
+# What is no way to call it: a clear end, and the connection can be used.
+#
+my ($rc, $out, $errors) = $node->psql('postgres', "CALL nova.stream('large')", timeout => 20);
+like($errors, qr/ERROR:  nova\.stream\(\) speaks COPY BOTH, which this client did not ask for/, 'psql is told');
+my $call = stream_command('direct', 'large');
+($rc, $out, $errors) = $node->psql('postgres', $call, replication => 'database', timeout => 20);
+like($errors, qr/ERROR:  nova\.stream\(\) cannot be called on a replication connection/, 'a replication connection');
+append_to_file("$dir/call.sql", "$call;\n");
+$node->command_fails_like(
+	[ 'pgbench', '-n', '-t', 1, '-M', 'extended', '-f', "$dir/call.sql", $node->connstr('postgres') ],
+	qr/nova\.stream\(\) has to be called by itself/, 'the extended protocol');
+sql(qq{
+	CREATE DATABASE another;
+	SELECT pg_create_physical_replication_slot('physical');
+	CREATE FUNCTION in_function() RETURNS void LANGUAGE plpgsql AS \$f\$ BEGIN $call; END \$f\$;
+	CREATE PROCEDURE in_procedure() LANGUAGE plpgsql AS \$f\$ BEGIN $call; END \$f\$});
+$node->safe_psql('another', q{SELECT pg_create_logical_replication_slot('of_another', 'nova_decoder')});
+my $user = copyboth($node, ['--confirm']);
+$user->send(stream_command('direct', 'large'));
+$user->streaming;
+$client = copyboth($node, []);
+my @refused = (
+	[ 'in a transaction', [ 'BEGIN', $call, 'ROLLBACK' ], '25000', qr/outside of transactions/ ],
+	[ 'with other statements', ["SELECT 1; $call"], '25000', qr/by itself/ ],
+	[ 'in a DO block', ["DO \$d\$ BEGIN $call; END \$d\$"], '25000', qr/by itself/ ],
+	[ 'in a function', ['SELECT in_function()'], '25000', qr/by itself/ ],
+	[ 'in a procedure', ['CALL in_procedure()'], '25000', qr/by itself/ ],
+	[ 'no such slot', [ stream_command('direct', 'no_such') ], '42704', qr/"no_such" does not exist/ ],
+	[ 'a physical slot', [ stream_command('direct', 'physical') ], '55000', qr/physical/ ],
+	[ 'a slot in use', [$call], '55006', qr/is active for PID/ ],
+	[ 'a slot of another database', [ stream_command('direct', 'of_another') ], '55000', qr/was not created in this database/ ],
+	[ 'an unknown option', [ stream_command('direct', 'backlog', options => [ 'topic.prefx', 'x' ]) ], '22023', qr/topic\.prefx.*topic\.prefix/s ],
+	[ 'a bad value', [ stream_command('direct', 'backlog', options => [ 'batch.bytes', '7' ]) ], '22023', qr/batch\.bytes.*1024/s ],
+	[ 'an odd number of options', [ q{CALL nova.stream('backlog', '0/0', ARRAY['copy.both', 'true', 'odd'])} ], '22023', qr/names and values in turn/ ],
+	[ 'a null among the options', [ q{CALL nova.stream('backlog', '0/0', ARRAY['copy.both', NULL])} ], '22023', qr/names and values in turn/ ],
+	[ 'null for options', [ q{CALL nova.stream('backlog', '0/0', NULL)} ], '22004', qr/must not be null/ ],
+	[ 'null for a slot', [ q{CALL nova.stream(NULL, '0/0', ARRAY['copy.both', 'true'])} ], '22004', qr/must not be null/ ],
+	[ 'copy.both=false', [ q{CALL nova.stream('backlog', '0/0', ARRAY['copy.both', 'false'])} ], '22023', qr/copy\.both/ ],
+	[ 'a role that may not use slots', [ 'SET ROLE streamer', $call ], '42501', qr/permission denied for schema nova/, 'CREATE ROLE streamer' ],
+	[ 'a role without EXECUTE', [$call], '42501', qr/permission denied for procedure stream/, 'GRANT USAGE ON SCHEMA nova TO streamer' ],
+	[ 'a role with EXECUTE, without REPLICATION', [$call], '42501', qr/replication role/, 'GRANT EXECUTE ON PROCEDURE nova.stream TO streamer' ]);
+for my $try (@refused)
+{
+	my ($name, $commands, $sqlstate, $why, $before) = @$try;
+	my @ended;
+
+	sql($before) if $before;
+	push @ended, $client->ended($_) for @$commands;
+	my ($failed) = grep { $_->{ended} eq 'error' } @ended;
+	is($failed->{sqlstate}, $sqlstate, "$name: refused");
+	like($failed->{message}, $why, "$name: why");
+	is($ended[-1]{usable}, 1, "$name: the connection can be used");
+}
+sql('ALTER ROLE streamer REPLICATION');
+$user->kill9;
+wait_free('large');
+$client->send($call);
+$client->streaming;
+pass('a role with EXECUTE and REPLICATION streams');
+$client->kill9;
+wait_free('large');
+$node->safe_psql('another', q{SELECT pg_drop_replication_slot('of_another')});
+drop_slot('physical', 'backlog', 'large');
+
+#
+# A change that cannot be decoded, within a transaction that was spilled.
+#
+sql(q{
+	CREATE TYPE labels AS ENUM ('fine');
+	CREATE TYPE fragile;
+	CREATE FUNCTION fragile_in(cstring) RETURNS fragile LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+	CREATE FUNCTION fragile_out(fragile) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'enum_out';
+	CREATE TYPE fragile (INPUT = fragile_in, OUTPUT = fragile_out, LIKE = int4);
+	CREATE TABLE brittle (id int PRIMARY KEY, v fragile);
+	SELECT pg_create_logical_replication_slot('poison', 'nova_decoder');
+	BEGIN;
+	INSERT INTO brittle SELECT i, NULL FROM generate_series(1, 10000) i;
+	INSERT INTO brittle VALUES (10001, '0');
+	INSERT INTO brittle SELECT i, NULL FROM generate_series(10002, 20000) i;
+	COMMIT});
+$client = copyboth($node, [ '--out', "$dir/poison" ]);
+sub descriptors { return scalar(() = glob '/proc/' . $client->backend . '/fd/*') }
+my (@open, %ends);
+for (0 .. 10)
+{
+	$ended = $client->ended(stream_command('direct', 'poison'));
+	$ends{"$ended->{sqlstate} $ended->{usable}"}++;
+	push @open, descriptors();
+}
+is_deeply(\%ends, { '22P03 1' => 11 }, 'an ERROR within the stream is the client\'s, each time');
+like($ended->{message}, qr/invalid internal value for enum: 0/, 'as the plugin said it');
+is(scalar(ids(slurp_file("$dir/poison"))) > 0 ? 'some' : 'none', 'some', 'what was before it may have come');
+is($open[-1], $open[0], 'ten more of them leave no file open') or diag("@open");
+is(held($client), 'client backend|xmin none|xid none|locks 0', 'and hold nothing');
+is(sql(q{SELECT active FROM pg_replication_slots WHERE slot_name = 'poison'}), 'f', 'the slot is free');
+$client->finish;
+drop_slot('poison');
+
+#
+# Confirmed is what the client says, and what is confirmed does not come again.
+#
+sql(q{
+	TRUNCATE small;
+	SELECT pg_create_logical_replication_slot('base', 'nova_decoder'), pg_create_logical_replication_slot('confirmed', 'nova_decoder');
+	DO $$ BEGIN FOR i IN 1 .. 60 LOOP INSERT INTO small VALUES (i, 'small'); COMMIT; END LOOP; END $$});
+my @parts;
+for my $options ([ '--stop-after-writes', 20 ], [ '--stop-after-writes', 20 ], [ '--until', end_of_wal() ])
+{
+	my $file = "$dir/part" . @parts;
+	$client = copyboth($node, [ '--confirm', '--out', $file, @$options ], stream_command('direct', 'confirmed'));
+	$ended = $client->ended;
+	$client->finish;
+	is(sql(q{SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'confirmed'}), $ended->{lsn}, 'confirmed is what it has');
+	push @parts, [ ids(slurp_file($file)) ];
+}
+is_deeply([ map { @$_ } @parts ], [ 1 .. 60 ], 'three streams of one slot: nothing twice, nothing lost');
+ok(@{ $parts[1] } > 0 && @{ $parts[2] } > 0, 'each had something') or diag(join ' ', map { scalar @$_ } @parts);
+
+#
+# It waits: how late a commit is, and what waiting costs.
+#
+$client = copyboth($node, [ '--confirm', '--stats' ], stream_command('direct', 'confirmed'));
+$client->line('keepalive');
+my $latest = 0;
+for my $id (101 .. 110)
+{
+	my $at = sql("BEGIN; INSERT INTO small VALUES ($id, 'late'); SELECT extract(epoch FROM clock_timestamp()); COMMIT");
+	my $late = $client->line('write')->{at} - $at;
+	$latest = $late if $late > $latest;
+}
+cmp_ok($latest, '<', 0.5, sprintf('a commit arrives within %.3f s', $latest));
+sub ticks { my @stat = split ' ', slurp_file('/proc/' . $client->backend . '/stat') =~ s/.*\) //sr; return $stat[11] + $stat[12] }
+my $ticks = ticks();
+sql('SELECT pg_sleep(3)');
+cmp_ok((ticks() - $ticks) / POSIX::sysconf(POSIX::_SC_CLK_TCK()), '<', 0.09, 'three seconds without work cost less than 3 % of a processor');
+$client->kill9;
+wait_free('confirmed');
+
+#
+# Memory, over many transactions.
+#
+sub anonymous_kb { return slurp_file('/proc/' . $client->backend . '/status') =~ /^RssAnon:\s+(\d+) kB/m ? $1 : die 'no RssAnon' }
+sub transactions { return sql("SET synchronous_commit = off; DO \$\$ BEGIN FOR i IN 1 .. $_[0] LOOP UPDATE small SET t = t WHERE id = 1; COMMIT; END LOOP; END \$\$") }
+$client = copyboth($node, [ '--confirm', '--status-ms', 100 ], stream_command('direct', 'confirmed', options => \@held));
+transactions(20000);
+wait_confirmed($node, 'confirmed', end_of_wal());
+my $first = anonymous_kb();
+transactions(150000);
+wait_confirmed($node, 'confirmed', end_of_wal());
+my $last = anonymous_kb();
+cmp_ok($last - $first, '<', 1024, "memory is flat: $first kB, $last kB after 150000 more transactions");
+$client->kill9;
+wait_free('confirmed');
+
+#
+# Invalidated under a client that takes nothing.
+#
+drop_slot('base', 'confirmed');
+$slot = 'too_old';
+sql(q{SELECT pg_create_logical_replication_slot('too_old', 'nova_decoder');
+	ALTER SYSTEM SET max_slot_wal_keep_size = '32MB';
+	SELECT pg_reload_conf();
+	INSERT INTO changed SELECT i, repeat('more', 20) FROM generate_series(300001, 320000) i});
+$client = copyboth($node, [ { options => '-c wal_sender_timeout=0' }, '--stopped' ], stream_command('direct', $slot));
+$client->streaming;
+wait_waiting($client);
+sql(q{INSERT INTO changed VALUES (400000 + $1, 'x'); SELECT pg_switch_wal()} =~ s/\$1/$_/r) for 1 .. 5;
+($rc, undef, $errors) = $node->psql('postgres', "SET statement_timeout = '20s'; CHECKPOINT");
+is($rc, 0, 'a slot that has become too old: a checkpoint is not held up') or diag($errors);
+wait_gone($client->backend);
+is(sql("SELECT wal_status FROM pg_replication_slots WHERE slot_name = '$slot'"), 'lost', 'and the slot is invalidated');
+kill 'CONT', $client->client;
+is($client->ended->{usable} ? 'usable' : 'gone', 'gone', 'its backend is gone');
+$client->finish;
+$client = copyboth($node, []);
+$ended = $client->ended(stream_command('direct', $slot));
+is("$ended->{ended} $ended->{usable}", 'error 1', 'it cannot be streamed from');
+like($ended->{message}, qr/can no longer|invalidated/, 'and why');
+$client->finish;
+
+$node->stop;
+done_testing();
