@@ -93,15 +93,6 @@ def broker_pid():
     return int(next(KAFKA.rglob("pid")).read_text(encoding="ascii"))
 
 
-def give_way(pid):
-    """From now on the process gets only what others leave; its session, where the kernel shares by these."""
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        os.setpriority(os.PRIO_PROCESS, int(task.name), 19)
-    group = pathlib.Path(f"/proc/{pid}/autogroup")
-    if group.exists():
-        group.write_text("19", encoding="ascii")
-
-
 def stop_kafka():
     run("test/kafka/kafka", "stop", KAFKA)
 
