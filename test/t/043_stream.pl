@@ -365,7 +365,7 @@ my @refused = (
 	[ 'a slot of another plugin', [ stream_command('direct', 'of_others') ], '55000', qr/output plugin "test_decoding", which nova\.stream\(\) does not run/ ],
 	[ 'a slot in use', [$call], '55006', qr/is active for PID/ ],
 	[ 'a slot of another database', [ stream_command('direct', 'of_another') ], '55000', qr/was not created in this database/ ],
-	[ 'an unknown option', [ stream_command('direct', 'backlog', options => [ 'topic.prefx', 'x' ]) ], '22023', qr/topic\.prefx.*topic\.prefix/s ],
+	[ 'an unknown option', [ stream_command('direct', 'backlog', options => [ 'topic.prefx', 'x' ]) ], '42601', qr/topic\.prefx.*topic\.prefix/s ],
 	[ 'a bad value', [ stream_command('direct', 'backlog', options => [ 'batch.bytes', '7' ]) ], '22023', qr/batch\.bytes.*1024/s ],
 	[ 'an odd number of options', [ q{CALL nova.stream('backlog', '0/0', ARRAY['copy.both', 'true', 'odd'])} ], '22023', qr/names and values in turn/ ],
 	[ 'a null among the options', [ q{CALL nova.stream('backlog', '0/0', ARRAY['copy.both', NULL])} ], '22023', qr/names and values in turn/ ],
