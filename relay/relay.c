@@ -1770,8 +1770,11 @@ give_up_road(Relay *r)
 static void
 begin_change(Relay *r)
 {
+	const uint64_t received = delivery_received_lsn(r->delivery);
+	const uint64_t safe = delivery_safe_lsn(r->delivery);
+
 	log_info("changing to the %s road at LSN " LSN_FORMAT ": %s", road_name(r->wish_road.road),
-			 LSN_ARGS(delivery_received_lsn(r->delivery)), road_reason_text(r->wish_road.reason));
+			 LSN_ARGS(received > safe ? received : safe), road_reason_text(r->wish_road.reason));
 	r->changing = true;
 	r->change_waits = false;
 	enter(r, STATE_CHANGE);

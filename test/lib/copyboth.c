@@ -17,7 +17,7 @@
  *		--until LSN				end once a message has come to this position
  *		--stop-after-writes N	end after so many messages with data
  *		--out FILE				the payloads of the last stream, one behind the other
- *		--confirm				what has come is flushed; without it nothing ever is
+ *		--confirm				what has come is flushed, which takes nova's frames; else nothing ever is
  *		--status-ms N			time between two status messages, 1000
  *		--stopped				a stream that begins stops the client (SIGSTOP), which does not read on
  *		--silent				no status at all, also to a keepalive that asks
@@ -38,6 +38,7 @@
 #include <libpq-fe.h>
 
 #include "copydata.h"
+#include "frame.h"
 
 #define PG_EPOCH_SECONDS 946684800
 
@@ -57,6 +58,7 @@ typedef struct Stream
 {
 	PGconn *conn;
 	FILE *out;
+	FrameReader frames;
 	uint64_t writes;
 	uint64_t keepalives;
 	uint64_t bytes;
@@ -103,13 +105,30 @@ send_status(Stream *s)
 		(void) PQflush(s->conn);
 }
 
+/* A message's position is that of the first change in it; a transaction's end is in its COMMIT. */
+static void
+take_frames(Stream *s, const CopyDataMessage *m)
+{
+	FrameStatus status;
+	NovaFrame frame;
+
+	frame_payload_begin(&s->frames, m->payload, m->payload_len, m->lsn);
+	while ((status = frame_next(&s->frames, &frame)) == FRAME_READ)
+		if (frame.type == NOVA_FRAME_COMMIT)
+			s->received = frame.u.commit.end_lsn;
+	if (status == FRAME_BAD)
+		die("a bad frame", s->frames.error);
+}
+
 static void
 take_data(Stream *s, const CopyDataMessage *m)
 {
 	s->repeated_ping = 0;
 	s->writes++;
 	s->bytes += m->payload_len;
-	if (m->lsn > s->received)
+	if (set.confirm)
+		take_frames(s, m);
+	else if (m->lsn > s->received)
 		s->received = m->lsn;
 	if (s->out != NULL && fwrite(m->payload, 1, m->payload_len, s->out) != m->payload_len)
 		die("cannot write", set.out);
@@ -282,6 +301,7 @@ run(PGconn *conn, const char *command)
 	}
 	failed = PQresultStatus(res) == PGRES_FATAL_ERROR;
 	report(&s, res, streamed, seconds(CLOCK_MONOTONIC) - start);
+	frame_free(&s.frames);
 	PQclear(res);
 	return failed;
 }

@@ -346,7 +346,7 @@ $node->command_fails_like(
 	qr/nova\.stream\(\) has to be called by itself/, 'the extended protocol');
 sql(qq{
 	CREATE DATABASE another;
-	SELECT pg_create_physical_replication_slot('physical');
+	SELECT pg_create_physical_replication_slot('physical'), pg_create_logical_replication_slot('of_others', 'test_decoding');
 	CREATE FUNCTION in_function() RETURNS void LANGUAGE plpgsql AS \$f\$ BEGIN $call; END \$f\$;
 	CREATE PROCEDURE in_procedure() LANGUAGE plpgsql AS \$f\$ BEGIN $call; END \$f\$});
 $node->safe_psql('another', q{SELECT pg_create_logical_replication_slot('of_another', 'nova_decoder')});
@@ -362,9 +362,10 @@ my @refused = (
 	[ 'in a procedure', ['CALL in_procedure()'], '25000', qr/by itself/ ],
 	[ 'no such slot', [ stream_command('direct', 'no_such') ], '42704', qr/"no_such" does not exist/ ],
 	[ 'a physical slot', [ stream_command('direct', 'physical') ], '55000', qr/physical/ ],
+	[ 'a slot of another plugin', [ stream_command('direct', 'of_others') ], '55000', qr/output plugin "test_decoding", which nova\.stream\(\) does not run/ ],
 	[ 'a slot in use', [$call], '55006', qr/is active for PID/ ],
 	[ 'a slot of another database', [ stream_command('direct', 'of_another') ], '55000', qr/was not created in this database/ ],
-	[ 'an unknown option', [ stream_command('direct', 'backlog', options => [ 'topic.prefx', 'x' ]) ], '22023', qr/topic\.prefx.*topic\.prefix/s ],
+	[ 'an unknown option', [ stream_command('direct', 'backlog', options => [ 'topic.prefx', 'x' ]) ], '42601', qr/topic\.prefx.*topic\.prefix/s ],
 	[ 'a bad value', [ stream_command('direct', 'backlog', options => [ 'batch.bytes', '7' ]) ], '22023', qr/batch\.bytes.*1024/s ],
 	[ 'an odd number of options', [ q{CALL nova.stream('backlog', '0/0', ARRAY['copy.both', 'true', 'odd'])} ], '22023', qr/names and values in turn/ ],
 	[ 'a null among the options', [ q{CALL nova.stream('backlog', '0/0', ARRAY['copy.both', NULL])} ], '22023', qr/names and values in turn/ ],
@@ -395,7 +396,7 @@ pass('a role with EXECUTE and REPLICATION streams');
 $client->kill9;
 wait_free('large');
 $node->safe_psql('another', q{SELECT pg_drop_replication_slot('of_another')});
-drop_slot('physical', 'backlog', 'large');
+drop_slot('physical', 'of_others', 'backlog', 'large');
 
 #
 # A change that cannot be decoded, within a transaction that was spilled.

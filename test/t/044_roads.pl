@@ -174,13 +174,16 @@ load_verify($node, $kafka, $prefix, 'auto', exact => 1);
 # A change that is wanted within a transaction waits for its end
 ###############################################################################
 
-my $rows = 300_000;
+my $rows = 600_000;
 sql('CREATE TABLE load.big (id int PRIMARY KEY, body text)');
 $kafka->create_topic("$prefix.load.big", 1);
-$relay = start('auto');
+$relay = start('auto', 'listeners' => 'http://127.0.0.1:0');
+$url = url_of($relay);
 takes_road($relay, 'replication', 'there is little to catch up with', 'no backlog: the walsender');
-$relay->signal('STOP');
 sql("INSERT INTO load.big SELECT i, 'row ' || i FROM generate_series(1, $rows) i");
+wait_until('it is within the transaction', sub { metric($url, 'nova_records_total') =~ / (\d+)/ && $1 > 0 });
+$relay->signal('STOP');
+backlog_of(20);
 $relay->signal('CONT');
 $relay->wait_for_line(qr/debug: the road is to be direct: waiting for the end of a transaction/);
 $relay->wait_for_line(qr/changing to the direct road/);
