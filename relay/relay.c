@@ -1835,6 +1835,9 @@ on_watched(void *arg, const struct pg_result *res)
 	take_slot_row(r, &row);
 	if (r->streaming && !r->changing)
 		note_backlog(r, &row);
+	/* between two connections it is not known what the row should be */
+	if (server->database[0] == '\0')
+		return;
 	fault = slot_judge(&row, server->database, server->standby);
 	if (fault != r->fault_told && slot_means(fault) >= SLOT_MEANS_LOSS)
 	{
