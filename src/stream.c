@@ -35,7 +35,6 @@
 
 #include "access/xact.h"
 #include "access/xlogutils.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -394,7 +393,7 @@ read_options(ArrayType *array)
 	bool *nulls;
 	int n;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &n);
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &texts, &nulls, &n);
 	if (n % 2 != 0 || array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
