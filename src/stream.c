@@ -35,7 +35,6 @@
 
 #include "access/xact.h"
 #include "access/xlogutils.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -54,6 +53,7 @@
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
 #include "utils/portal.h"
+#include "utils/snapmgr.h"
 #include "utils/timeout.h"
 
 #include "compat.h"
@@ -97,9 +97,15 @@ prepare_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bo
 	nova_client_header(ctx->out, last_write ? lsn : InvalidXLogRecPtr);
 }
 
+/*
+ * Decoding looks into the catalogs of today, too (for a relation that is mapped), and the server
+ * keeps the snapshot of that to the end of the transaction: its xmin would hold up CREATE
+ * INDEX CONCURRENTLY as long.  Nobody uses it while the plugin writes.
+ */
 static void
 do_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool last_write)
 {
+	InvalidateCatalogSnapshot();
 	nova_client_write(&stream_of(ctx)->client, ctx->out);
 }
 
@@ -107,6 +113,7 @@ do_write(LogicalDecodingContext *ctx, XLogRecPtr lsn, TransactionId xid, bool la
 static void
 update_progress(NOVA_PROGRESS_ARGS)
 {
+	InvalidateCatalogSnapshot();
 	nova_client_attend(&stream_of(ctx)->client);
 }
 
@@ -171,9 +178,12 @@ read_page(XLogReaderState *reader, XLogRecPtr page, int len, XLogRecPtr target, 
 	return read_local_xlog_page(reader, page, len, target, buf);
 }
 
-/* Whose ERROR leaves nothing behind: others may keep what lay in the context of decoding. */
+/*
+ * Ours, whose ERROR leaves nothing behind: others may keep what lay in the context of decoding.
+ * And it has its WAL, of which servers before 16 would say something else.
+ */
 static void
-check_plugin(void)
+check_slot(void)
 {
 	const char *plugin = NameStr(MyReplicationSlot->data.plugin);
 
@@ -183,6 +193,12 @@ check_plugin(void)
 							   "nova.stream() does not run",
 							   NameStr(MyReplicationSlot->data.name), plugin),
 						errhint("Make the slot with the plugin nova_decoder.")));
+	if (XLogRecPtrIsInvalid(MyReplicationSlot->data.restart_lsn))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("can no longer get changes from replication slot \"%s\"",
+						NameStr(MyReplicationSlot->data.name)),
+				 errdetail("The WAL that it needs was removed: see max_slot_wal_keep_size.")));
 }
 
 static void
@@ -228,7 +244,7 @@ static void
 stream_slot(Stream *stream)
 {
 	nova_acquire_slot(stream->slot);
-	check_plugin();
+	check_slot();
 	open_decoding(stream);
 	/* Nothing that can be said of slot and options is wrong; an ERROR from here on is a stream's. */
 	nova_client_begin(&stream->client, stream->context);
@@ -377,7 +393,7 @@ read_options(ArrayType *array)
 	bool *nulls;
 	int n;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &n);
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &texts, &nulls, &n);
 	if (n % 2 != 0 || array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
