@@ -171,6 +171,8 @@ read_page(XLogReaderState *reader, XLogRecPtr page, int len, XLogRecPtr target, 
 	const TimestampTz now = nova_client_attend(&stream->client);
 	const bool at_end = page + len > stream->wal_end && !may_read(stream, page + len);
 
+	/* what pg_stat_activity shows as the beginning of the transaction that decoding begins next */
+	SetCurrentStatementStartTimestamp();
 	stream->client.decoded = Max(stream->client.decoded, reader->EndRecPtr);
 	tell_position(stream, at_end, now);
 	if (at_end)
