@@ -103,7 +103,10 @@ CREATE TEMP TABLE temporary (id int);
 SELECT * FROM nova.describe('temporary', 'add.fields=op');
 CREATE SEQUENCE seq;
 SELECT * FROM nova.describe('seq', 'add.fields=op');
+-- servers word it differently
+\set VERBOSITY sqlstate
 SELECT * FROM nova.describe('plain_pkey');
+\set VERBOSITY default
 SELECT * FROM nova.describe('no_such_table');
 SELECT * FROM nova.describe(0::regclass);
 SELECT * FROM nova.describe(NULL);
