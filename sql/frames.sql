@@ -132,7 +132,7 @@ SELECT get_byte(data, 0) = ascii('H') AS hello, u16(data, 1) AS protocol, u32(da
 FROM pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames', 'batch.bytes', '2048', 'topic.prefix', 'a"b'), pg_extension
 WHERE extname = 'nova_decoder' LIMIT 1;
 -- COMMIT tells xid, LSNs and time; the checksum is that of CRC-32C over the frames between
-CREATE FUNCTION crc32c(b bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION frame_crc(b bytea) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     crc bigint := 4294967295;
 BEGIN
@@ -144,7 +144,7 @@ BEGIN
     END LOOP;
     RETURN crc # 4294967295;
 END $$;
-SELECT crc32c('123456789') = 3808858755 AS check_value;
+SELECT frame_crc('123456789') = 3808858755 AS check_value;
 WITH w AS (
     SELECT xid, lsn, data, (SELECT coalesce(sum(size), 0) FROM split(data) WHERE type = 'H')::int AS hello
     FROM pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames')
@@ -152,7 +152,7 @@ WITH w AS (
 SELECT u32(data, length(data) - 40) = xid::text::bigint AS xid,
        '0/0'::pg_lsn + u32(data, length(data) - 24) + (u32(data, length(data) - 28) << 32) = lsn AS end_lsn,
        u32(data, length(data) - 32) < u32(data, length(data) - 24) AS commit_before_end,
-       u32(data, length(data) - 4) = crc32c(substr(data, hello + 1, length(data) - hello - 42)) AS crc
+       u32(data, length(data) - 4) = frame_crc(substr(data, hello + 1, length(data) - hello - 42)) AS crc
 FROM w;
 SELECT count(*) FROM take('frames');
 
@@ -307,4 +307,4 @@ DROP FUNCTION unchanged(text[]);
 DROP TABLE same;
 SELECT pg_drop_replication_slot('frames');
 DROP TABLE f, f2, f3, uncaptured;
-DROP FUNCTION frames(text[]), split(bytea), u16(bytea, int), u32(bytea, int), crc32c(bytea);
+DROP FUNCTION frames(text[]), split(bytea), u16(bytea, int), u32(bytea, int), frame_crc(bytea);

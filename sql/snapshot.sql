@@ -210,7 +210,7 @@ RESET ROLE;
 ALTER ROLE nova_reader NOBYPASSRLS;
 
 -- the tables of a snapshot, the largest first
-ANALYZE s.users, s.large, s.empty;
+ANALYZE s.users, s.large, s.empty, s.child;
 CREATE FUNCTION tables(options text[] DEFAULT '{}', include text DEFAULT '', OUT relation regclass, OUT root regclass, OUT topic text,
                        OUT rows bigint, OUT blocks bigint, OUT keyed bool, OUT order_key text[], OUT readable bool, OUT row_security bool)
 RETURNS SETOF record LANGUAGE sql AS $$
