@@ -134,7 +134,7 @@ relay_fails(start('include', { 'table.include.list' => 'public.(' }),
 # wal_level
 my $replica = new_node('replica', conf => "wal_level = replica\n");
 relay_fails(start('wal', { node => $replica }),
-	qr/stopping: PostgreSQL: logical decoding requires wal_level >= logical \(SQLSTATE 55000\); run: ALTER SYSTEM SET wal_level = logical; and restart the server/,
+	qr/stopping: PostgreSQL: logical decoding requires "?wal_level"? >= "?logical"? \(SQLSTATE 55000\); run: ALTER SYSTEM SET wal_level = logical; and restart the server/,
 	'wal_level = replica');
 $replica->stop;
 
