@@ -257,7 +257,7 @@ const Option config_options[] = {
 	 .help = "Warn when the slot keeps more WAL than this; 0: never."},
 	{.key = "nova.stream.mode",
 	 .type = TYPE_ENUM,
-	 .deflt = "replication",
+	 .deflt = "auto",
 	 .values = "replication|direct|auto",
 	 FIELD(stream_mode),
 	 .help = "By which road changes come: from a walsender, by CALL nova.stream() in an ordinary "
@@ -266,7 +266,7 @@ const Option config_options[] = {
 			 "walsender."},
 	{.key = "nova.stream.backlog.mb",
 	 .type = TYPE_INT,
-	 .deflt = "256",
+	 .deflt = "64",
 	 .min = 1,
 	 .max = INT_MAX,
 	 FIELD(stream_backlog_mb),

@@ -1688,16 +1688,22 @@ note_backlog(Relay *r, const SlotRow *row)
 		r->backlog = end > r->read_lsn ? (int64_t) (end - r->read_lsn) : 0;
 }
 
-/* Of what the configuration asks for, once. */
+/* Of what the configuration asks for, once; auto is the default, and nothing is wrong then. */
 static void
 tell_obstacle(Relay *r)
 {
 	const RoadReason reason = r->wish_road.reason;
+	const bool news =
+		road_reason_fix(reason) != NULL && reason != ROAD_FAILED && reason != r->obstacle;
 
-	if (road_reason_fix(reason) != NULL && reason != ROAD_FAILED && reason != r->obstacle)
-		log_warn("nova.stream.mode is not replication, and the walsender is used all the same: %s; "
-				 "%s; it is looked for again when the relay connects",
+	if (news && r->cfg->stream_mode == STREAM_AUTO)
+		log_info("a backlog will be read through the walsender, too, for nova.stream(), which is "
+				 "faster, cannot be used: %s; %s; it is looked for again when the relay connects",
 				 road_reason_text(reason), road_reason_fix(reason));
+	else if (news)
+		log_warn("nova.stream.mode is %s, and the walsender is used all the same: %s; %s; it is "
+				 "looked for again when the relay connects",
+				 road_name(ROAD_DIRECT), road_reason_text(reason), road_reason_fix(reason));
 	r->obstacle = reason;
 }
 

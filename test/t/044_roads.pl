@@ -102,8 +102,8 @@ for my $right ([ 'USAGE ON SCHEMA nova', 'may not use the schema nova' ],
 	my ($grant, $why) = @$right;
 	my $what = $grant =~ s/ ON.*//r;
 	$relay = start('auto', 'database.user' => 'plain');
-	like($relay->wait_for_line(qr/the walsender is used all the same/),
-		qr/warn: .*$why.*; run in this database: GRANT \Q$grant\E TO/, "no $what: said, with what to do");
+	like($relay->wait_for_line(qr/nova\.stream\(\), which is faster, cannot be used/),
+		qr/info: .*$why.*; run in this database: GRANT \Q$grant\E TO/, "no $what: said, with what to do");
 	takes_road($relay, 'replication', $why, "no $what: the walsender");
 	checks(qr/^warn  nova.stream.mode: .*$why.*GRANT \Q$grant\E/m, "no $what", 'database.user' => 'plain');
 	is($relay->term, 0, "no $what: it stops in order");
@@ -208,7 +208,7 @@ like($second->wait_for_line(qr/another process uses the slot/),
 	'a second relay stands by and says who holds the slot');
 is($relay->term, 0, 'the first one stops');
 $second->wait_for_line(qr/slot $slot is free: taking over/);
-takes_road($second, 'replication', 'as nova\.stream\.mode says', 'and the second one takes over');
+takes_road($second, 'replication', 'there is little to catch up with', 'and the second one takes over; auto is the default');
 is($second->term, 0, 'it stops in order');
 
 ###############################################################################
