@@ -22,7 +22,7 @@
 #include <string.h>
 
 #include "copydata.h"
-#include "crc32c.h"
+#include "../src/wire.h"
 #include "delivery.h"
 
 #define PAYLOAD_SIZE 32768
@@ -145,7 +145,7 @@ put_preamble(char *p, uint32_t *crc)
 	char *start = nova_write_hello(p, &hello);
 
 	p = nova_write_route(start, &route);
-	*crc = crc32c_update(*crc, start, (size_t) (p - start));
+	*crc = nova_crc32c(*crc, start, (size_t) (p - start));
 	return p;
 }
 
@@ -165,14 +165,14 @@ put_record(char *p, size_t n, uint32_t *crc)
 	p = nova_write_record_head(p, NOVA_OP_CREATE, 0, 0);
 	p = nova_put_nbytes(p, key, (uint32_t) key_len);
 	p = nova_put_nbytes(p, value, (uint32_t) value_len);
-	*crc = crc32c_update(*crc, start, (size_t) (p - start));
+	*crc = nova_crc32c(*crc, start, (size_t) (p - start));
 	return p;
 }
 
 static char *
 put_commit(char *p, uint64_t lsn, uint64_t records, uint32_t crc)
 {
-	NovaCommit commit = {0, 1000, lsn, lsn + 8, TIME, records, CRC32C_FINAL(crc)};
+	NovaCommit commit = {0, 1000, lsn, lsn + 8, TIME, records, NOVA_CRC32C_FINAL(crc)};
 
 	return nova_write_commit(p, &commit);
 }
@@ -181,7 +181,7 @@ put_commit(char *p, uint64_t lsn, uint64_t records, uint32_t crc)
 static void
 make_messages(Messages *m, size_t records, size_t per, bool each)
 {
-	uint32_t crc = CRC32C_INIT;
+	uint32_t crc = NOVA_CRC32C_INIT;
 	uint64_t lsn = 0x1000000;
 	char *p = put_preamble(message_begin(m, lsn), &crc);
 
@@ -192,7 +192,7 @@ make_messages(Messages *m, size_t records, size_t per, bool each)
 		if (n % per == 0)
 		{
 			p = put_commit(p, lsn, per, crc);
-			crc = CRC32C_INIT;
+			crc = NOVA_CRC32C_INIT;
 		}
 		if (n < records &&
 			((each && n % per == 0) || p - m->all[m->n].data > PAYLOAD_SIZE - RECORD_SIZE))

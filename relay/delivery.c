@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "copydata.h"
-#include "crc32c.h"
+#include "../src/wire.h"
 #include "frame.h"
 #include "latency.h"
 #include "log.h"
@@ -663,7 +663,7 @@ options_checksum(NovaBytes options)
 				 {",\"" PLUGINTIME_OPTION "\":", true, ",}"}};
 	const char *pos = options.data;
 	const char *end = options.data + options.len;
-	uint32_t crc = CRC32C_INIT;
+	uint32_t crc = NOVA_CRC32C_INIT;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 	{
@@ -677,10 +677,10 @@ options_checksum(NovaBytes options)
 			continue;
 		if (!parts[i].itself)
 			at += len;
-		crc = crc32c_update(crc, pos, (size_t) (at - pos));
+		crc = nova_crc32c(crc, pos, (size_t) (at - pos));
 		pos = rest;
 	}
-	return CRC32C_FINAL(crc32c_update(crc, pos, (size_t) (end - pos)));
+	return NOVA_CRC32C_FINAL(nova_crc32c(crc, pos, (size_t) (end - pos)));
 }
 
 /* A snapshot's chunks say it all the time.  False if the stream is not the one of before. */

@@ -12,13 +12,13 @@
 #include <stdlib.h>
 
 #include "copydata.h"
-#include "crc32c.h"
+#include "../src/wire.h"
 
 void
 frame_stream_begin(FrameReader *r)
 {
 	frame_free(r);
-	*r = (FrameReader){.crc = CRC32C_INIT};
+	*r = (FrameReader){.crc = NOVA_CRC32C_INIT};
 }
 
 void
@@ -48,7 +48,7 @@ frame_payload_begin(FrameReader *r, const char *data, size_t len, uint64_t lsn)
 void
 frame_transaction_begin(FrameReader *r)
 {
-	r->crc = CRC32C_INIT;
+	r->crc = NOVA_CRC32C_INIT;
 	r->summed = 0;
 }
 
@@ -89,7 +89,7 @@ checksum_to(FrameReader *r, const char *pos)
 {
 	if (pos > r->crc_pos)
 	{
-		r->crc = crc32c_update(r->crc, r->crc_pos, (size_t) (pos - r->crc_pos));
+		r->crc = nova_crc32c(r->crc, r->crc_pos, (size_t) (pos - r->crc_pos));
 		r->summed += (uint64_t) (pos - r->crc_pos);
 	}
 	r->crc_pos = pos;
@@ -110,7 +110,7 @@ check_hello(FrameReader *r, const NovaHello *h, char *text, size_t size)
 		return text;
 	}
 	r->greeted = true;
-	r->crc = CRC32C_INIT;
+	r->crc = NOVA_CRC32C_INIT;
 	r->crc_pos = r->cursor.pos;
 	return NULL;
 }
@@ -188,7 +188,7 @@ check_chunk(FrameReader *r, const NovaChunk *chunk, const char *start, char *tex
 	if (!r->chunked)
 		return "CHUNK in the stream of changes, where a COMMIT ends a transaction";
 	checksum_to(r, start);
-	crc = CRC32C_FINAL(r->crc);
+	crc = NOVA_CRC32C_FINAL(r->crc);
 	if (chunk->records != r->records)
 	{
 		snprintf(text, size,
@@ -219,7 +219,7 @@ check_commit(FrameReader *r, const NovaCommit *commit, const char *start, char *
 	if (r->chunked)
 		return "COMMIT in a snapshot, where nothing is to be confirmed";
 	checksum_to(r, start);
-	crc = CRC32C_FINAL(r->crc);
+	crc = NOVA_CRC32C_FINAL(r->crc);
 	if (commit->end_lsn == 0)
 		return "commit without an end LSN";
 	if (commit->records != r->records)
@@ -237,7 +237,7 @@ check_commit(FrameReader *r, const NovaCommit *commit, const char *start, char *
 		return text;
 	}
 	note_proved(r);
-	r->crc = CRC32C_INIT;
+	r->crc = NOVA_CRC32C_INIT;
 	r->crc_pos = r->cursor.pos;
 	r->records = 0;
 	r->in_transaction = false;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32c.h"
+#include "../src/wire.h"
 
 static void
 forget_lost(Refusals *r)
@@ -34,7 +34,7 @@ refusals_free(Refusals *r)
 static uint32_t
 checksum(const void *data, size_t len)
 {
-	return CRC32C_FINAL(crc32c_update(CRC32C_INIT, data, len));
+	return NOVA_CRC32C_FINAL(nova_crc32c(NOVA_CRC32C_INIT, data, len));
 }
 
 RefusalId

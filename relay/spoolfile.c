@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32c.h"
+#include "../src/wire.h"
 
 #define MAGIC               "NOVASPL1"
 #define MAGIC_SIZE          8
@@ -45,7 +45,7 @@ spool_put_head(char out[SPOOL_HEAD_MAX], const SpoolHead *head)
 	p = put_text(p, head->owner.slot);
 	p = put_text(p, head->owner.database);
 	size = (size_t) (p - out);
-	crc = CRC32C_FINAL(crc32c_update(CRC32C_INIT, out + HEAD_FIXED, size - HEAD_FIXED));
+	crc = NOVA_CRC32C_FINAL(nova_crc32c(NOVA_CRC32C_INIT, out + HEAD_FIXED, size - HEAD_FIXED));
 	p = nova_put_raw(out, MAGIC, MAGIC_SIZE);
 	p = nova_put_u32(p, (uint32_t) size);
 	(void) nova_put_u32(p, crc);
@@ -90,7 +90,7 @@ spool_get_head(const char *data, size_t len, SpoolHead *head, size_t *size)
 	if (total > len)
 		return SPOOL_SHORT;
 	c.remaining = total - HEAD_FIXED;
-	if (CRC32C_FINAL(crc32c_update(CRC32C_INIT, c.pos, c.remaining)) != crc ||
+	if (NOVA_CRC32C_FINAL(nova_crc32c(NOVA_CRC32C_INIT, c.pos, c.remaining)) != crc ||
 		!nova_get_u16(&c, &head->protocol) || !nova_get_u64(&c, &head->number) ||
 		!nova_get_u64(&c, &head->begin) || !nova_get_u64(&c, &created) ||
 		!get_owner(&c, &head->owner) || c.remaining != 0)
@@ -107,11 +107,11 @@ spool_get_head(const char *data, size_t len, SpoolHead *head, size_t *size)
 static uint32_t
 entry_crc(const char head[SPOOL_ENTRY_HEAD], const char *payload, uint32_t len)
 {
-	uint32_t crc = crc32c_update(CRC32C_INIT, head + 4, SPOOL_ENTRY_HEAD - 4);
+	uint32_t crc = nova_crc32c(NOVA_CRC32C_INIT, head + 4, SPOOL_ENTRY_HEAD - 4);
 
 	if (len > 0)
-		crc = crc32c_update(crc, payload, len);
-	return CRC32C_FINAL(crc);
+		crc = nova_crc32c(crc, payload, len);
+	return NOVA_CRC32C_FINAL(crc);
 }
 
 void

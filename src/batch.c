@@ -31,7 +31,7 @@ nova_batch_init_sink(NovaBatch *batch, StringInfo buf, NovaBatchWrite prepare, N
 	batch->options = options;
 	batch->full_at = options->batch_bytes;
 	batch->text = as_text;
-	INIT_CRC32C(batch->crc);
+	batch->crc = NOVA_CRC32C_INIT;
 }
 
 static void
@@ -100,7 +100,7 @@ fold_crc(NovaBatch *batch)
 {
 	StringInfo buf = batch->out.buf;
 
-	COMP_CRC32C(batch->crc, buf->data + batch->crc_from, buf->len - batch->crc_from);
+	batch->crc = nova_crc32c(batch->crc, buf->data + batch->crc_from, buf->len - batch->crc_from);
 	batch->crc_from = buf->len;
 }
 
@@ -545,8 +545,7 @@ nova_batch_chunk(NovaBatch *batch, NovaChunk *chunk)
 		return;
 	}
 	fold_crc(batch);
-	FIN_CRC32C(batch->crc);
-	chunk->crc = batch->crc;
+	chunk->crc = NOVA_CRC32C_FINAL(batch->crc);
 	p = nova_out_reserve(&batch->out, nova_chunk_size(chunk));
 	nova_out_advance(&batch->out, nova_write_chunk(p, chunk));
 	batch->open = false;
@@ -561,12 +560,11 @@ write_commit(NovaBatch *batch, NovaCommit *commit)
 	open_write(batch);
 	fold_crc(batch);
 	commit->records = batch->records;
-	FIN_CRC32C(batch->crc);
-	commit->crc = batch->crc;
+	commit->crc = NOVA_CRC32C_FINAL(batch->crc);
 	p = nova_out_reserve(&batch->out, NOVA_COMMIT_SIZE);
 	nova_out_advance(&batch->out, nova_write_commit(p, commit));
 	batch->crc_from = batch->out.buf->len;
-	INIT_CRC32C(batch->crc);
+	batch->crc = NOVA_CRC32C_INIT;
 }
 
 bool

@@ -33,7 +33,6 @@
 
 #include "postgres.h"
 
-#include "port/pg_crc32c.h"
 #include "replication/logical.h"
 
 #include "json.h"
@@ -75,7 +74,7 @@ struct NovaBatch
 	bool hello_sent;
 	bool in_txn;                         /* something of this transaction was written */
 	uint64 records;                      /* of this transaction */
-	pg_crc32c crc;                       /* of this transaction, up to crc_from */
+	uint32 crc;                          /* of this transaction, up to crc_from */
 	int crc_from;                        /* offset in the open write */
 	NovaDropped drop;                    /* counted, not yet written; count 0: none */
 	char drop_topic[NOVA_TOPIC_MAX + 1]; /* copied: its relation may be renamed */

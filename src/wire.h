@@ -132,6 +132,24 @@
 /* COMMIT flags */
 #define NOVA_CF_NONTRANSACTIONAL 0x01
 
+/*
+ * The checksum of COMMIT and CHUNK, in src/crc32c.c, which both ends compile.
+ *
+ *	crc = NOVA_CRC32C_INIT;
+ *	crc = nova_crc32c(crc, data, len);		any number of times
+ *	result = NOVA_CRC32C_FINAL(crc);
+ *
+ * Fast over long runs, not over many short ones: give it contiguous bytes.
+ */
+#define NOVA_CRC32C_INIT       UINT32_C(0xFFFFFFFF)
+#define NOVA_CRC32C_FINAL(crc) ((crc) ^ UINT32_C(0xFFFFFFFF))
+
+/* With the processor's instruction where there is one. */
+extern uint32_t nova_crc32c(uint32_t crc, const void *data, size_t len);
+
+/* The same by table, for every processor; separate so that tests compare. */
+extern uint32_t nova_crc32c_portable(uint32_t crc, const void *data, size_t len);
+
 /* CHUNK flags */
 #define NOVA_KF_END 0x01 /* in key order, no row follows this chunk */
 

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../relay/crc32c.h"
+#include "../../src/wire.h"
 #include "../../relay/delivery.h"
 #include "../../relay/log.h"
 
@@ -184,14 +184,14 @@ prove(Proof *p, char *payload, size_t len)
 		if (f.type == NOVA_FRAME_COMMIT || f.type == NOVA_FRAME_CHUNK)
 		{
 			nova_put_u64(end - 12, p->records);
-			nova_put_u32(end - 4, CRC32C_FINAL(p->crc));
-			*p = (Proof){CRC32C_INIT, 0};
+			nova_put_u32(end - 4, NOVA_CRC32C_FINAL(p->crc));
+			*p = (Proof){NOVA_CRC32C_INIT, 0};
 			continue;
 		}
 		if (f.type == NOVA_FRAME_HELLO)
-			*p = (Proof){CRC32C_INIT, 0};
+			*p = (Proof){NOVA_CRC32C_INIT, 0};
 		else if (f.type != NOVA_FRAME_STATS && f.type != NOVA_FRAME_UNCHANGED)
-			p->crc = crc32c_update(p->crc, start, (size_t) (c.pos - start));
+			p->crc = nova_crc32c(p->crc, start, (size_t) (c.pos - start));
 		p->records += f.type == NOVA_FRAME_RECORD;
 	}
 }
@@ -247,7 +247,7 @@ deliver_next(Delivery *d, FuzzSink *sink, unsigned flags, Proof *proof, char *me
 static void
 play(Delivery *d, FuzzSink *sink, unsigned flags, const uint8_t *data, size_t size)
 {
-	Proof proof = {CRC32C_INIT, 0};
+	Proof proof = {NOVA_CRC32C_INIT, 0};
 	size_t len;
 	char *message;
 

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../relay/crc32c.h"
+#include "../../src/wire.h"
 #include "../../relay/spool.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -119,7 +119,7 @@ entry_size(const FuzzFile *f, size_t pos)
 static uint32_t
 sum(const unsigned char *entry, size_t size)
 {
-	return CRC32C_FINAL(crc32c_update(CRC32C_INIT, (const char *) entry + 4, size - 4));
+	return NOVA_CRC32C_FINAL(nova_crc32c(NOVA_CRC32C_INIT, (const char *) entry + 4, size - 4));
 }
 
 /* Returns the end of the last commit. */
@@ -249,7 +249,7 @@ append(Spool *s)
 	NovaHello hello = {NOVA_PROTOCOL_VERSION, 150000, {"0", 1}, {"{}", 2}};
 	SpoolOwner whose = spool_owner(s)->slot[0] != '\0' ? *spool_owner(s) : owner;
 	uint64_t end = spool_end(s);
-	NovaCommit commit = {0, 7, end, end + 1, 0, 0, CRC32C_FINAL(CRC32C_INIT)};
+	NovaCommit commit = {0, 7, end, end + 1, 0, 0, NOVA_CRC32C_FINAL(NOVA_CRC32C_INIT)};
 	char payload[256];
 	size_t len = (size_t) (nova_write_commit(nova_write_hello(payload, &hello), &commit) - payload);
 

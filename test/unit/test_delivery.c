@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "crc32c.h"
+#include "../../src/wire.h"
 #include "delivery.h"
 #include "log.h"
 
@@ -112,14 +112,14 @@ static void
 begin(Payload *p)
 {
 	p->pos = p->bytes;
-	p->crc = CRC32C_INIT;
+	p->crc = NOVA_CRC32C_INIT;
 	p->records = 0;
 }
 
 static void
 sum_from(Payload *p, const char *start)
 {
-	p->crc = crc32c_update(p->crc, start, (size_t) (p->pos - start));
+	p->crc = nova_crc32c(p->crc, start, (size_t) (p->pos - start));
 }
 
 static void
@@ -159,7 +159,7 @@ commit(Payload *p, uint64_t records, uint32_t crc, uint64_t end_lsn)
 	NovaCommit c = {0, 700, end_lsn - 1, end_lsn, 0, records, crc};
 
 	p->pos = nova_write_commit(p->pos, &c);
-	p->crc = CRC32C_INIT;
+	p->crc = NOVA_CRC32C_INIT;
 	p->records = 0;
 }
 
@@ -193,10 +193,10 @@ damaged(Payload *p, Damage damage, bool chunked)
 		p->pos = p->record;
 	if (chunked)
 		chunk(p, p->records + (damage == WRONG_COUNT),
-			  CRC32C_FINAL(p->crc) ^ (damage == WRONG_CRC));
+			  NOVA_CRC32C_FINAL(p->crc) ^ (damage == WRONG_CRC));
 	else
 		commit(p, p->records + (damage == WRONG_COUNT),
-			   CRC32C_FINAL(p->crc) ^ (damage == WRONG_CRC), WRONG_END);
+			   NOVA_CRC32C_FINAL(p->crc) ^ (damage == WRONG_CRC), WRONG_END);
 }
 
 static const char *const reasons[DAMAGES] = {
@@ -262,7 +262,7 @@ damaged_transactions(void **state)
 		begin(&p);
 		hello_and_route(&p);
 		record(&p, "{\"id\":0}");
-		commit(&p, p.records, CRC32C_FINAL(p.crc), GOOD_END);
+		commit(&p, p.records, NOVA_CRC32C_FINAL(p.crc), GOOD_END);
 		hand_over(d, DELIVERY_STREAM, &p);
 		assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
 		begin(&p);
@@ -297,7 +297,7 @@ nothing_behind_the_damage(void **state)
 	hello_and_route(&p);
 	damaged(&p, WRONG_COUNT, false);
 	record(&p, "{\"id\":3}");
-	commit(&p, 1, CRC32C_FINAL(p.crc), WRONG_END + 1000);
+	commit(&p, 1, NOVA_CRC32C_FINAL(p.crc), WRONG_END + 1000);
 	hand_over(d, DELIVERY_STREAM, &p);
 	expect_failure(d, "3 records by its commit, but 2 arrived");
 	acknowledge_all(&fake);
@@ -356,7 +356,7 @@ bytes_are_counted(void **state)
 	p.pos = p.bytes;
 	record(&p, "b");
 	under += (uint64_t) (p.pos - p.bytes);
-	commit(&p, p.records, CRC32C_FINAL(p.crc), GOOD_END);
+	commit(&p, p.records, NOVA_CRC32C_FINAL(p.crc), GOOD_END);
 	hand_over(d, DELIVERY_STREAM, &p);
 	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
 	assert_int_equal(delivery_counts(d)->proved_bytes, under);
@@ -463,7 +463,7 @@ aborted_behind_a_lone_commit(void **state)
 	hello_and_route(&p);
 	record(&p, "{\"id\":1}");
 	record(&p, "{\"id\":2}");
-	crc = CRC32C_FINAL(p.crc);
+	crc = NOVA_CRC32C_FINAL(p.crc);
 	hand_over(d, DELIVERY_STREAM, &p);
 	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
 	acknowledge_all(&fake);
@@ -480,7 +480,7 @@ aborted_behind_a_lone_commit(void **state)
 	begin(&p);
 	hello_and_route(&p);
 	record(&p, "{\"id\":3}");
-	commit(&p, 1, CRC32C_FINAL(p.crc), WRONG_END);
+	commit(&p, 1, NOVA_CRC32C_FINAL(p.crc), WRONG_END);
 	hand_over(d, DELIVERY_STREAM, &p);
 	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
 	assert_int_equal(fake.records, 3);
@@ -561,7 +561,7 @@ kept_payloads(void **state)
 	/* its checksum is not that of the routes */
 	begin(&p);
 	record(&p, "{\"id\":1}");
-	commit(&p, 1, CRC32C_FINAL(p.crc), GOOD_END);
+	commit(&p, 1, NOVA_CRC32C_FINAL(p.crc), GOOD_END);
 	hand_over(d, DELIVERY_STREAM, &p);
 	delivery_kept(d, DELIVERY_KEPT_HAD);
 	assert_int_equal(delivery_pump(d), DELIVERY_IDLE);
@@ -573,7 +573,7 @@ kept_payloads(void **state)
 	/* what is left out is checked all the same */
 	begin(&p);
 	record(&p, "{\"id\":2}");
-	commit(&p, 1, CRC32C_FINAL(p.crc) ^ 1, WRONG_END);
+	commit(&p, 1, NOVA_CRC32C_FINAL(p.crc) ^ 1, WRONG_END);
 	hand_over(d, DELIVERY_STREAM, &p);
 	delivery_kept(d, DELIVERY_KEPT_HAD);
 	expect_failure(d, "fails its checksum");

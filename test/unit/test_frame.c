@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "crc32c.h"
+#include "../../src/wire.h"
 #include "frame.h"
 
 /* Writes payloads as the plugin does. */
@@ -43,14 +43,14 @@ hello(Writer *w, uint16_t protocol)
 	NovaHello h = {protocol, 150020, text("0.1.0"), text("{}")};
 
 	w->pos = nova_write_hello(w->pos, &h);
-	w->crc = CRC32C_INIT;
+	w->crc = NOVA_CRC32C_INIT;
 	w->records = 0;
 }
 
 static void
 sum(Writer *w, const char *start)
 {
-	w->crc = crc32c_update(w->crc, start, (size_t) (w->pos - start));
+	w->crc = nova_crc32c(w->crc, start, (size_t) (w->pos - start));
 }
 
 static void
@@ -91,14 +91,14 @@ commit_with(Writer *w, uint64_t records, uint32_t crc, uint64_t end_lsn)
 	NovaCommit c = {0, 700, 1000, end_lsn, 0, records, crc};
 
 	w->pos = nova_write_commit(w->pos, &c);
-	w->crc = CRC32C_INIT;
+	w->crc = NOVA_CRC32C_INIT;
 	w->records = 0;
 }
 
 static void
 commit(Writer *w)
 {
-	commit_with(w, w->records, CRC32C_FINAL(w->crc), 2000);
+	commit_with(w, w->records, NOVA_CRC32C_FINAL(w->crc), 2000);
 }
 
 /* Of no transaction: it is not summed up. */
@@ -149,7 +149,7 @@ chunk_with(Writer *w, uint64_t records, uint32_t crc)
 
 	w->pos = nova_write_chunk(w->pos, &k);
 	assert_int_equal(w->pos - start, nova_chunk_size(&k));
-	w->crc = CRC32C_INIT;
+	w->crc = NOVA_CRC32C_INIT;
 	w->records = 0;
 }
 
@@ -498,19 +498,19 @@ commits_are_checked(void **state)
 	hello(&w, NOVA_PROTOCOL_VERSION);
 	route(&w, 0, "t");
 	record(&w, 0, 0, NULL, "v");
-	commit_with(&w, 2, CRC32C_FINAL(w.crc), 2000);
+	commit_with(&w, 2, NOVA_CRC32C_FINAL(w.crc), 2000);
 	expect_error(&w, "HTR!", "has 2 records by its commit, but 1 arrived");
 
 	begin(&w);
 	hello(&w, NOVA_PROTOCOL_VERSION);
 	route(&w, 0, "t");
 	record(&w, 0, 0, NULL, "v");
-	commit_with(&w, 1, CRC32C_FINAL(w.crc) ^ 1, 2000);
+	commit_with(&w, 1, NOVA_CRC32C_FINAL(w.crc) ^ 1, 2000);
 	expect_error(&w, "HTR!", "fails its checksum");
 
 	begin(&w);
 	hello(&w, NOVA_PROTOCOL_VERSION);
-	commit_with(&w, 0, CRC32C_FINAL(w.crc), 0);
+	commit_with(&w, 0, NOVA_CRC32C_FINAL(w.crc), 0);
 	expect_error(&w, "H!", "without an end LSN");
 }
 
@@ -532,7 +532,7 @@ signals_and_chunks(void **state)
 		route(&w, 0, "cdc.t");
 		record(&w, 0, 0, "{\"id\":7}", "{\"id\":7}");
 		signal_frame(&w);
-		chunk_with(&w, w.records + (wrong == 1), CRC32C_FINAL(w.crc) ^ (wrong == 2));
+		chunk_with(&w, w.records + (wrong == 1), NOVA_CRC32C_FINAL(w.crc) ^ (wrong == 2));
 		frame_chunk_begin(&r);
 		read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);
 		assert_string_equal(types, wrong ? "HTRS!" : "HTRSK.");
@@ -542,7 +542,7 @@ signals_and_chunks(void **state)
 	begin(&w);
 	hello(&w, NOVA_PROTOCOL_VERSION);
 	signal_frame(&w);
-	chunk_with(&w, 0, CRC32C_FINAL(w.crc));
+	chunk_with(&w, 0, NOVA_CRC32C_FINAL(w.crc));
 	frame_chunk_begin(&r);
 	frame_payload_begin(&r, w.bytes, (size_t) (w.pos - w.bytes), 1);
 	assert_int_equal(frame_next(&r, &f), FRAME_READ);
@@ -580,7 +580,7 @@ ends_of_the_other_kind(void **state)
 
 	begin(&w);
 	hello(&w, NOVA_PROTOCOL_VERSION);
-	chunk_with(&w, 0, CRC32C_FINAL(w.crc));
+	chunk_with(&w, 0, NOVA_CRC32C_FINAL(w.crc));
 	frame_stream_begin(&r);
 	read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);
 	assert_string_equal(types, "H!");
@@ -595,7 +595,7 @@ ends_of_the_other_kind(void **state)
 	begin(&w);
 	hello(&w, NOVA_PROTOCOL_VERSION);
 	route(&w, 0, "cdc.t");
-	chunk_with(&w, 0, CRC32C_FINAL(w.crc));
+	chunk_with(&w, 0, NOVA_CRC32C_FINAL(w.crc));
 	record(&w, 0, 0, "{\"id\":7}", "{\"id\":7}");
 	frame_chunk_begin(&r);
 	read_types(&r, w.bytes, (size_t) (w.pos - w.bytes), types);

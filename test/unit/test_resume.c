@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "crc32c.h"
+#include "../../src/wire.h"
 #include "delivery.h"
 #include "log.h"
 
@@ -117,7 +117,7 @@ end_of(size_t transaction)
 static Stream
 stream_from(uint64_t lsn)
 {
-	Stream s = {.crc = CRC32C_INIT};
+	Stream s = {.crc = NOVA_CRC32C_INIT};
 
 	while (s.transaction < TRANSACTIONS && end_of(s.transaction) <= lsn)
 		s.transaction++;
@@ -173,7 +173,7 @@ next_payload(Stream *s, char *bytes)
 		pos = nova_write_hello(pos, &hello);
 		start = pos;
 		pos = nova_write_route(pos, &route);
-		s->crc = crc32c_update(s->crc, start, (size_t) (pos - start));
+		s->crc = nova_crc32c(s->crc, start, (size_t) (pos - start));
 		s->greeted = true;
 	}
 	for (int frames = 1 + chance(40); frames > 0 && s->transaction < TRANSACTIONS; frames--)
@@ -182,12 +182,13 @@ next_payload(Stream *s, char *bytes)
 		if (s->record < sizes[s->transaction])
 		{
 			pos = put_record(pos, s);
-			s->crc = crc32c_update(s->crc, start, (size_t) (pos - start));
+			s->crc = nova_crc32c(s->crc, start, (size_t) (pos - start));
 			continue;
 		}
-		pos = nova_write_commit(pos, &(NovaCommit){0, 7, 1, end_of(s->transaction), 0,
-												   sizes[s->transaction], CRC32C_FINAL(s->crc)});
-		s->crc = CRC32C_INIT;
+		pos =
+			nova_write_commit(pos, &(NovaCommit){0, 7, 1, end_of(s->transaction), 0,
+												 sizes[s->transaction], NOVA_CRC32C_FINAL(s->crc)});
+		s->crc = NOVA_CRC32C_INIT;
 		s->transaction++;
 		s->record = 0;
 	}
@@ -330,7 +331,8 @@ resumed(uint64_t records, const char *their_options)
 	Delivery *d = new_delivery();
 	Stream s;
 
-	at.options = CRC32C_FINAL(crc32c_update(CRC32C_INIT, their_options, strlen(their_options)));
+	at.options =
+		NOVA_CRC32C_FINAL(nova_crc32c(NOVA_CRC32C_INIT, their_options, strlen(their_options)));
 	s = begin_stream(d, &at);
 	while (s.transaction < 3 && delivery_error(d)[0] == '\0')
 	{

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "crc32c.h"
+#include "../../src/wire.h"
 #include "spool.h"
 
 #define MB UINT64_C(1048576)
@@ -41,7 +41,7 @@ typedef struct Stream
 static void
 sum(Stream *s, const char *from)
 {
-	s->crc = crc32c_update(s->crc, from, (size_t) (s->bytes + s->len - from));
+	s->crc = nova_crc32c(s->crc, from, (size_t) (s->bytes + s->len - from));
 }
 
 static void
@@ -58,7 +58,7 @@ hello(Stream *s)
 	char *start;
 
 	s->len = (size_t) (nova_write_hello(s->bytes, &h) - s->bytes);
-	s->crc = CRC32C_INIT;
+	s->crc = NOVA_CRC32C_INIT;
 	s->records = 0;
 	start = s->bytes + s->len;
 	s->len = (size_t) (nova_write_route(start, &r) - s->bytes);
@@ -82,10 +82,10 @@ record(Stream *s, size_t size)
 static void
 commit(Stream *s, uint64_t end_lsn)
 {
-	NovaCommit c = {0, 700, end_lsn - 1, end_lsn, 0, s->records, CRC32C_FINAL(s->crc)};
+	NovaCommit c = {0, 700, end_lsn - 1, end_lsn, 0, s->records, NOVA_CRC32C_FINAL(s->crc)};
 
 	s->len = (size_t) (nova_write_commit(s->bytes + s->len, &c) - s->bytes);
-	s->crc = CRC32C_INIT;
+	s->crc = NOVA_CRC32C_INIT;
 	s->records = 0;
 }
 
