@@ -49,7 +49,7 @@ put_int64(NovaOut *out, const NovaColumn *col, int64 v)
 {
 	char *p = nova_column_open(out, col, INT64_ROOM);
 
-	nova_out_advance(out, p + pg_lltoa(v, p));
+	nova_out_advance(out, nova_format_int64(p, v));
 }
 
 /* Short bytes as base64 in quotes, prefix included. */

@@ -7,11 +7,10 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
-
 #include "compat.h"
 #include "debezium.h"
 #include "fields.h"
+#include "format.h"
 
 #define INT64_ROOM 21
 
@@ -23,7 +22,7 @@ put_int64(NovaOut *out, int64 v)
 {
 	char *p = nova_out_reserve(out, INT64_ROOM);
 
-	nova_out_advance(out, p + pg_lltoa(v, p));
+	nova_out_advance(out, nova_format_int64(p, v));
 }
 
 static void
@@ -31,7 +30,7 @@ put_uint64(NovaOut *out, uint64 v)
 {
 	char *p = nova_out_reserve(out, INT64_ROOM);
 
-	nova_out_advance(out, p + pg_ulltoa_n(v, p));
+	nova_out_advance(out, nova_format_uint64(p, v));
 }
 
 static inline void

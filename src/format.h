@@ -62,6 +62,78 @@ nova_format_unsigned(char *dst, uint32_t v, int min_digits)
 	return nova_format_digits(dst, v, n < min_digits ? min_digits : n);
 }
 
+/* 0000 to 9999 */
+static inline char *
+nova_format_four(char *dst, uint32_t v)
+{
+	nova_format_pair(dst, v / 100);
+	nova_format_pair(dst + 2, v % 100);
+	return dst + 4;
+}
+
+/* The same without leading zeros: room for 4.  Its branches are cheaper than to count digits. */
+static inline char *
+nova_format_below_10000(char *dst, uint32_t v)
+{
+	if (v >= 1000)
+		return nova_format_four(dst, v);
+	if (v >= 100)
+	{
+		*dst++ = (char) ('0' + v / 100);
+		v %= 100;
+	}
+	else if (v < 10)
+	{
+		*dst = (char) ('0' + v);
+		return dst + 1;
+	}
+	nova_format_pair(dst, v);
+	return dst + 2;
+}
+
+static inline char *
+nova_format_eight(char *dst, uint32_t v)
+{
+	return nova_format_four(nova_format_four(dst, v / 10000), v % 10000);
+}
+
+static inline char *
+nova_format_below_10_to_8(char *dst, uint32_t v)
+{
+	if (v < 10000)
+		return nova_format_below_10000(dst, v);
+	return nova_format_four(nova_format_below_10000(dst, v / 10000), v % 10000);
+}
+
+/* Room for 20, as for every whole number. */
+static inline char *
+nova_format_uint64(char *dst, uint64_t v)
+{
+	const uint32_t eight = 100000000;
+	uint64_t high;
+
+	if (v < eight)
+		return nova_format_below_10_to_8(dst, (uint32_t) v);
+	high = v / eight;
+	if (high < eight)
+		dst = nova_format_below_10_to_8(dst, (uint32_t) high);
+	else
+	{
+		dst = nova_format_below_10000(dst, (uint32_t) (high / eight));
+		dst = nova_format_eight(dst, (uint32_t) (high % eight));
+	}
+	return nova_format_eight(dst, (uint32_t) (v % eight));
+}
+
+static inline char *
+nova_format_int64(char *dst, int64_t v)
+{
+	if (v >= 0)
+		return nova_format_uint64(dst, (uint64_t) v);
+	*dst++ = '-';
+	return nova_format_uint64(dst, 0 - (uint64_t) v);
+}
+
 /*
  * An ISO 8601 calendar date: room for 18.  Years outside 0000 to 9999 take the
  * expanded form with a sign.  The year is astronomical: 1 BC is 0, 2 BC -1.

@@ -44,7 +44,7 @@ nova_encode_int2(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	char *p = nova_column_open(out, col, INT64_ROOM);
 
-	nova_out_advance(out, p + pg_ltoa(DatumGetInt16(value), p));
+	nova_out_advance(out, nova_format_int64(p, DatumGetInt16(value)));
 }
 
 void
@@ -52,7 +52,7 @@ nova_encode_int4(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	char *p = nova_column_open(out, col, INT64_ROOM);
 
-	nova_out_advance(out, p + pg_ltoa(DatumGetInt32(value), p));
+	nova_out_advance(out, nova_format_int64(p, DatumGetInt32(value)));
 }
 
 void
@@ -60,7 +60,7 @@ nova_encode_int8(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	char *p = nova_column_open(out, col, INT64_ROOM);
 
-	nova_out_advance(out, p + pg_lltoa(DatumGetInt64(value), p));
+	nova_out_advance(out, nova_format_int64(p, DatumGetInt64(value)));
 }
 
 void
@@ -68,7 +68,7 @@ nova_encode_oid(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	char *p = nova_column_open(out, col, INT64_ROOM);
 
-	nova_out_advance(out, p + pg_ulltoa_n(DatumGetObjectId(value), p));
+	nova_out_advance(out, nova_format_uint64(p, DatumGetObjectId(value)));
 }
 
 static const char *
@@ -290,7 +290,7 @@ nova_encode_timestamp(NovaOut *out, const NovaColumn *col, Datum value)
 	/* divide first: the latest timestamp plus the shift overflows in microseconds */
 	ms = ts / 1000 - (ts % 1000 < 0 ? 1 : 0) + EPOCH_SHIFT_MS;
 	p = nova_column_open(out, col, INT64_ROOM);
-	nova_out_advance(out, p + pg_lltoa(ms, p));
+	nova_out_advance(out, nova_format_int64(p, ms));
 }
 
 void

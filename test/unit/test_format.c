@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -602,23 +603,48 @@ numeric_headers(void **state)
 	}
 }
 
+static void
+check_number(int64_t v)
+{
+	char dst[32];
+	char expected[32];
+
+	*nova_format_int64(dst, v) = '\0';
+	snprintf(expected, sizeof(expected), "%" PRId64, v);
+	assert_string_equal(dst, expected);
+	*nova_format_uint64(dst, (uint64_t) v) = '\0';
+	snprintf(expected, sizeof(expected), "%" PRIu64, (uint64_t) v);
+	assert_string_equal(dst, expected);
+}
+
+/* Around each power of ten and of two, and of every length. */
+static void
+whole_numbers(void **state)
+{
+	uint64_t power = 1;
+
+	(void) state;
+	for (int i = 0; i < 20; i++, power *= 10)
+		for (int off = -2; off <= 2; off++)
+			check_number((int64_t) (power + (uint64_t) off));
+	for (int bit = 0; bit < 64; bit++)
+		for (int off = -1; off <= 1; off++)
+			check_number((int64_t) ((UINT64_C(1) << bit) + (uint64_t) off));
+	for (int i = 0; i < 100000; i++)
+		check_number((int64_t) ((uint64_t) next_random() << 32 ^ next_random()) >> i % 64);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(dates),
-		cmocka_unit_test(times),
-		cmocka_unit_test(random_times),
-		cmocka_unit_test(uuids),
-		cmocka_unit_test(java_doubles),
-		cmocka_unit_test(unscaled_values),
-		cmocka_unit_test(numeric_headers),
-		cmocka_unit_test(numerics),
-		cmocka_unit_test(random_unscaled_values),
-		cmocka_unit_test(unscaled_powers),
-		cmocka_unit_test(random_java_doubles),
-		cmocka_unit_test(random_numerics),
-		cmocka_unit_test(long_numerics),
+		cmocka_unit_test(whole_numbers),   cmocka_unit_test(dates),
+		cmocka_unit_test(times),           cmocka_unit_test(random_times),
+		cmocka_unit_test(uuids),           cmocka_unit_test(java_doubles),
+		cmocka_unit_test(unscaled_values), cmocka_unit_test(numeric_headers),
+		cmocka_unit_test(numerics),        cmocka_unit_test(random_unscaled_values),
+		cmocka_unit_test(unscaled_powers), cmocka_unit_test(random_java_doubles),
+		cmocka_unit_test(random_numerics), cmocka_unit_test(long_numerics),
 		cmocka_unit_test(integers),
 	};
 
