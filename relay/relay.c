@@ -529,14 +529,19 @@ may_spool(const Relay *r)
 		   kafka_is_away(r);
 }
 
-/* Nothing in flight is nothing to wait for.  And when is it to be asked again? */
+/*
+ * Nothing in flight is nothing to wait for.  And when is it to be asked again?  What is over
+ * without a spool waits for something else.
+ */
 static void
 watch_kafka(Relay *r)
 {
+	const int64_t over = r->quiet_since + r->cfg->spool_after_ms;
+
 	if (delivery_in_flight(r->delivery) <= delivery_held(r->delivery))
 		r->quiet_since = r->now;
-	else if (r->spool != NULL && !r->spooling)
-		wake_by(r, r->quiet_since + r->cfg->spool_after_ms);
+	else if (r->spool != NULL && !r->spooling && r->now < over)
+		wake_by(r, over);
 }
 
 static void
