@@ -2780,15 +2780,24 @@ read_stream(Relay *r)
 	wake_by(r, r->now);
 }
 
-/* The stream's last words, so that the slot stands where the next one begins. */
-static void
-end_road(Relay *r)
+/*
+ * The stream's last words, so that the slot stands where the next one begins.  True: they
+ * are said, and it can be ended.
+ */
+static bool
+say_last(Relay *r)
 {
 	adopt_ping(r);
 	if (!position_is_saved(r))
-		return;
+		return false;
 	send_status(r);
-	if (!r->streaming)
+	return r->streaming;
+}
+
+static void
+end_road(Relay *r)
+{
+	if (!say_last(r))
 		return;
 	increment_interrupt(r->increment);
 	r->streaming = false;
@@ -3000,11 +3009,7 @@ drain_stream(Relay *r)
 
 	if (!r->draining_stream)
 	{
-		adopt_ping(r);
-		if (!position_is_saved(r))
-			return;
-		send_status(r);
-		if (!r->streaming)
+		if (!say_last(r))
 			return;
 		pgstream_stop(r->pg, drops_slot(r), r->now);
 		r->draining_stream = true;
