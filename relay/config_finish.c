@@ -727,6 +727,19 @@ finish_takeover(Ctx *ctx)
 	return true;
 }
 
+/* A backlog that grows while the walsender streams shows nowhere else. */
+static bool
+finish_road(Ctx *ctx)
+{
+	const RelayConfig *cfg = ctx->cfg;
+
+	if (cfg->stream_mode == STREAM_AUTO && cfg->slot_watch_ms == 0)
+		return config_fail(ctx, "nova.slot.watch.ms: 0 is not possible with nova.stream.mode=auto, "
+								"which has to see how large the backlog is; expected more than 0, "
+								"or another nova.stream.mode");
+	return true;
+}
+
 /* What is confirmed because of the spool must be known for it by other relays, and last. */
 static bool
 finish_spool(Ctx *ctx)
@@ -765,5 +778,5 @@ config_finish(Ctx *ctx)
 	return finish_delivery(ctx) && finish_masks(ctx) && finish_schemas(ctx) &&
 		   finish_overrides(ctx) && config_finish_transforms(ctx) && finish_context_headers(ctx) &&
 		   finish_stores(ctx) && finish_jaas(ctx) && config_finish_groups(ctx) &&
-		   finish_hosts(ctx) && finish_takeover(ctx) && finish_spool(ctx);
+		   finish_hosts(ctx) && finish_takeover(ctx) && finish_road(ctx) && finish_spool(ctx);
 }

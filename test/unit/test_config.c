@@ -227,6 +227,11 @@ test_road(void **state)
 	config_free(cfg);
 	expect_refused("\"nova.stream.mode\":\"walsender\"", "direct");
 	expect_refused("\"nova.stream.backlog.mb\":0", "nova.stream.backlog.mb");
+	expect_refused("\"nova.stream.mode\":\"auto\",\"nova.slot.watch.ms\":0",
+				   "nova.slot.watch.ms: 0 is not possible with nova.stream.mode=auto");
+	cfg = parse_with("\"nova.stream.mode\":\"direct\",\"nova.slot.watch.ms\":0");
+	assert_non_null(cfg);
+	config_free(cfg);
 }
 
 static void
