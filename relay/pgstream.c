@@ -354,16 +354,18 @@ build_publication(PgStream *pg, QueryText *q)
 }
 
 /*
- * What the client's replies to a walsender change, and nothing else does; not empty if
- * this role may see it.
+ * What the client's replies to a walsender change, or to nova.stream(), and nothing else
+ * does; not empty if this role may see it.
  */
 #define SIGNS                                                                                      \
 	"CASE WHEN r.pid IS NOT NULL THEN pg_catalog.concat_ws(' ', a.backend_start, r.reply_time, "   \
-	"r.write_lsn, r.flush_lsn, r.replay_lsn) END"
-/* In these it reads whatever its client sends. */
+	"r.write_lsn, r.flush_lsn, r.replay_lsn) "                                                     \
+	"WHEN a.backend_type = 'client backend' AND a.state_change IS NOT NULL "                       \
+	"THEN pg_catalog.concat_ws(' ', a.backend_start, a.state_change) END"
+/* In these it reads whatever its client sends; the last one is nova.stream()'s. */
 #define WAITING                                                                                    \
 	"coalesce(pg_catalog.lower(a.wait_event) IN "                                                  \
-	"('walsendermain', 'walsenderwaitforwal', 'walsenderwritedata'), false)"
+	"('walsendermain', 'walsenderwaitforwal', 'walsenderwritedata', 'extension'), false)"
 #define HOLDER                                                                                     \
 	"LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "                             \
 	"LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "

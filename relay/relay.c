@@ -2206,13 +2206,13 @@ tell_holder(Relay *r)
 		snprintf(then, sizeof(then), "once it is free, or the other one is silent for %d ms",
 				 r->cfg->takeover_after_ms);
 	else if (r->cfg->takeover == TAKEOVER_TERMINATE)
-		snprintf(
-			then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
-			holder->direct
-				? "on the direct road the server ends whoever was silent for wal_sender_timeout"
-			: ours ? "this role may not see when the other one was heard of last: GRANT "
-					 "pg_monitor to it"
-				   : "that is no relay of this name");
+		snprintf(then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
+				 !ours ? "that is no relay of this name"
+				 : holder->direct
+					 ? "the server does not note when the other one was heard of last: set "
+					   "track_activities = on"
+					 : "this role may not see when the other one was heard of last: GRANT "
+					   "pg_monitor to it");
 	log_info("slot %s: another process uses the slot: %s; standing by, and taking over %s",
 			 r->cfg->slot_name, text, then);
 }
