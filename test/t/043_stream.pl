@@ -525,7 +525,7 @@ my $sent = sql("SELECT total_txns FROM pg_stat_replication_slots WHERE slot_name
 my @kb = @{ $kb{direct} };
 cmp_ok($kb[-1] - $kb[0], '<', 1024, "memory is flat: @kb kB, at each quarter of $sent transactions");
 cmp_ok($kb[-1] - $kb[1], '<', 512, 'also from the first quarter to the last');
-diag("kB of memory at the start and after each quarter of $seconds s, $sent transactions: direct @kb, walsender @{ $kb{replication} }") if $seconds;
+diag("memory: kB at the start and after each quarter of $seconds s, $sent transactions: direct @kb, walsender @{ $kb{replication} }") if $seconds;
 $_->kill9 for values %client;
 wait_free($_) for values %by;
 drop_slot($by{replication}) if $seconds;
