@@ -317,8 +317,6 @@ my $answers = copyboth($node, [ {%timing}, '--status-ms', 600000, '--confirm' ],
 my $silent = copyboth($node, [ {%timing}, '--silent' ], stream_command('direct', $timed{silent}));
 my $stopped = copyboth($node, [ {%timing}, '--stopped' ], stream_command('direct', $timed{stopped}));
 $_->streaming for $answers, $silent, $stopped;
-# What is heard of the client shows; what is not, does not.
-sub heard { return sql('SELECT state_change FROM pg_stat_activity WHERE pid = ' . $_[0]->backend) }
 wait_gone($silent->backend);
 wait_gone($stopped->backend);
 is($silent->ended->{usable} ? 'usable' : 'gone', 'gone', 'a client that is silent loses its backend after wal_sender_timeout');
@@ -328,17 +326,29 @@ wait_for('it answers', "clock_timestamp() - backend_start > '2500ms' FROM pg_sta
 sql(q{INSERT INTO changed VALUES (200000, 'late')});
 wait_confirmed($node, $timed{answers});
 is(sql("SELECT count(*) FROM pg_stat_activity WHERE pid = " . $answers->backend), 1, 'one that only answers keeps it');
-my $heard = heard($answers);
-wait_until('it is heard of again', sub { heard($answers) ne $heard });
-kill 'STOP', $answers->client;
-wait_until('the client is stopped', sub { slurp_file('/proc/' . $answers->client . '/stat') =~ /\) T / });
-$heard = heard($answers);
-sql('SELECT pg_sleep(0.7)');
-is(heard($answers), $heard, 'and pg_stat_activity shows when it was heard of last');
 $answers->kill9;
 $_->finish for $silent, $stopped;
 wait_free($_) for values %timed;
 drop_slot(values %timed);
+
+#
+# What is heard of the client shows, as state_change; when it is stopped, that stands still.
+#
+my $spoken_slot = copied_slot($node, 'large');
+my $spoken = copyboth($node, [ {%untimed}, '--status-ms', 50 ], stream_command('direct', $spoken_slot));
+sub heard { return sql('SELECT state_change FROM pg_stat_activity WHERE pid = ' . $spoken->backend) }
+$spoken->streaming;
+for (1 .. 3)
+{
+	my $heard = heard();
+	wait_until('the client is heard of again', sub { heard() ne $heard });
+}
+kill 'STOP', $spoken->client;
+wait_for('it is not heard of any more', "clock_timestamp() - state_change > '2s' FROM pg_stat_activity WHERE pid = " . $spoken->backend);
+pass('pg_stat_activity shows when the client was heard of last');
+$spoken->kill9;
+wait_free($spoken_slot);
+drop_slot($spoken_slot);
 
 #
 # A status that asks for a reply has one: on the way another one that asks, at the end of the
