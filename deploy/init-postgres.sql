@@ -102,5 +102,8 @@ FROM pg_extension WHERE extname = 'nova_decoder' \gexec
 -- For incremental snapshots, and to ask for them with "nova-relay snapshot".
 SELECT format('GRANT EXECUTE ON FUNCTION nova.watermark(text), nova.signal(text, jsonb, text) TO %I', :'relay_user')
 FROM pg_extension WHERE extname = 'nova_decoder' \gexec
+-- For the direct road (nova.stream.mode direct and auto), which an older extension has not.
+SELECT format('GRANT EXECUTE ON PROCEDURE nova.stream(name, pg_lsn, text[]) TO %I', :'relay_user')
+WHERE to_regprocedure('nova.stream(name, pg_lsn, text[])') IS NOT NULL \gexec
 
 COMMIT;

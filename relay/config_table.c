@@ -239,7 +239,7 @@ const Option config_options[] = {
 	 .max = 3600000,
 	 FIELD(slot_watch_ms),
 	 .help = "How often the slot is looked at while streaming, on a connection of its own; 0: "
-			 "never."},
+			 "never, and nova.stream.mode=auto takes the direct road only when it connects."},
 	{.key = "nova.slot.safe.percent",
 	 .type = TYPE_INT,
 	 .deflt = "25",

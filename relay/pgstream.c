@@ -354,16 +354,18 @@ build_publication(PgStream *pg, QueryText *q)
 }
 
 /*
- * What the client's replies to a walsender change, and nothing else does; not empty if
- * this role may see it.
+ * What the client's replies to a walsender change, or to nova.stream(), and nothing else
+ * does; not empty if this role may see it.
  */
 #define SIGNS                                                                                      \
 	"CASE WHEN r.pid IS NOT NULL THEN pg_catalog.concat_ws(' ', a.backend_start, r.reply_time, "   \
-	"r.write_lsn, r.flush_lsn, r.replay_lsn) END"
-/* In these it reads whatever its client sends. */
+	"r.write_lsn, r.flush_lsn, r.replay_lsn) "                                                     \
+	"WHEN a.backend_type = 'client backend' AND a.state_change IS NOT NULL "                       \
+	"THEN pg_catalog.concat_ws(' ', a.backend_start, a.state_change) END"
+/* In these it reads whatever its client sends; the last one is nova.stream()'s. */
 #define WAITING                                                                                    \
 	"coalesce(pg_catalog.lower(a.wait_event) IN "                                                  \
-	"('walsendermain', 'walsenderwaitforwal', 'walsenderwritedata'), false)"
+	"('walsendermain', 'walsenderwaitforwal', 'walsenderwritedata', 'extension'), false)"
 #define HOLDER                                                                                     \
 	"LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "                             \
 	"LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
@@ -432,53 +434,51 @@ build_create(PgStream *pg, QueryText *q)
 				pg->export_snapshot ? "EXPORT_SNAPSHOT" : "NOEXPORT_SNAPSHOT");
 }
 
-static void
-query_option(QueryText *q, const char *name, const char *value, bool *first)
+/* How a list of options is written. */
+typedef struct OptionList
 {
-	fputs(*first ? " (" : ", ", q->out);
-	*first = false;
-	query_quoted(q, name, '"');
-	putc(' ', q->out);
-	query_quoted(q, value, '\'');
-}
+	const char *before; /* an option: what goes in front of it, of the first one */
+	char quote;         /* of a name */
+	const char *between;
+} OptionList;
 
 static void
-query_item(QueryText *q, const char *name, const char *value, bool *first)
+query_option(QueryText *q, OptionList *list, const char *name, const char *value)
 {
-	fputs(*first ? "" : ", ", q->out);
-	*first = false;
-	query_quoted(q, name, '\'');
-	fputs(", ", q->out);
+	fputs(list->before, q->out);
+	list->before = ", ";
+	query_quoted(q, name, list->quote);
+	fputs(list->between, q->out);
 	query_quoted(q, value, '\'');
 }
 
 /* The plugin's options, the same on both roads. */
 static void
-query_options(const PgStream *pg, QueryText *q,
-			  void (*option)(QueryText *q, const char *name, const char *value, bool *first),
-			  bool *first)
+query_options(const PgStream *pg, QueryText *q, OptionList *list)
 {
 	const ConfigPairs *options = &pg->cfg->plugin;
 
 	for (size_t i = 0; i < options->count; i++)
 		if (config_option_applies(&options->items[i], pg->server.publication))
-			option(q, options->items[i].name, options->items[i].value, first);
+			query_option(q, list, options->items[i].name, options->items[i].value);
 	if (pg->guarded[0] != '\0')
-		option(q, POISON_OPTION, pg->guarded, first);
+		query_option(q, list, POISON_OPTION, pg->guarded);
 	if (!pg->untimed)
-		option(q, PLUGINTIME_OPTION, PLUGINTIME_EVERY, first);
+		query_option(q, list, PLUGINTIME_OPTION, PLUGINTIME_EVERY);
 }
 
 static void
 build_replication(PgStream *pg, QueryText *q)
 {
-	bool first = true;
+	const char *const begin = " (";
+	OptionList list = {begin, '"', " "};
 
 	fputs("START_REPLICATION SLOT ", q->out);
 	query_quoted(q, pg->cfg->slot_name, '"');
 	fprintf(q->out, " LOGICAL " LSN_FORMAT, LSN_ARGS(pg->start_lsn));
-	query_options(pg, q, query_option, &first);
-	if (!first)
+	query_options(pg, q, &list);
+	/* an empty list is none */
+	if (list.before != begin)
 		putc(')', q->out);
 }
 
@@ -486,13 +486,13 @@ build_replication(PgStream *pg, QueryText *q)
 static void
 build_call(PgStream *pg, QueryText *q)
 {
-	bool first = true;
+	OptionList list = {"", '\'', ", "};
 
 	fputs("CALL nova.stream(", q->out);
 	query_quoted(q, pg->cfg->slot_name, '\'');
 	fprintf(q->out, ", '" LSN_FORMAT "', ARRAY[", LSN_ARGS(pg->start_lsn));
-	query_item(q, "copy.both", "true", &first);
-	query_options(pg, q, query_item, &first);
+	query_option(q, &list, "copy.both", "true");
+	query_options(pg, q, &list);
 	fputs("])", q->out);
 }
 

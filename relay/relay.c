@@ -529,14 +529,19 @@ may_spool(const Relay *r)
 		   kafka_is_away(r);
 }
 
-/* Nothing in flight is nothing to wait for.  And when is it to be asked again? */
+/*
+ * Nothing in flight is nothing to wait for.  And when is it to be asked again?  What is over
+ * without a spool waits for something else.
+ */
 static void
 watch_kafka(Relay *r)
 {
+	const int64_t over = r->quiet_since + r->cfg->spool_after_ms;
+
 	if (delivery_in_flight(r->delivery) <= delivery_held(r->delivery))
 		r->quiet_since = r->now;
-	else if (r->spool != NULL && !r->spooling)
-		wake_by(r, r->quiet_since + r->cfg->spool_after_ms);
+	else if (r->spool != NULL && !r->spooling && r->now < over)
+		wake_by(r, over);
 }
 
 static void
@@ -2207,13 +2212,13 @@ tell_holder(Relay *r)
 		snprintf(then, sizeof(then), "once it is free, or the other one is silent for %d ms",
 				 r->cfg->takeover_after_ms);
 	else if (r->cfg->takeover == TAKEOVER_TERMINATE)
-		snprintf(
-			then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
-			holder->direct
-				? "on the direct road the server ends whoever was silent for wal_sender_timeout"
-			: ours ? "this role may not see when the other one was heard of last: GRANT "
-					 "pg_monitor to it"
-				   : "that is no relay of this name");
+		snprintf(then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
+				 !ours ? "that is no relay of this name"
+				 : holder->direct
+					 ? "the server does not note when the other one was heard of last: set "
+					   "track_activities = on"
+					 : "this role may not see when the other one was heard of last: GRANT "
+					   "pg_monitor to it");
 	log_info("slot %s: another process uses the slot: %s; standing by, and taking over %s",
 			 r->cfg->slot_name, text, then);
 }
@@ -2781,15 +2786,24 @@ read_stream(Relay *r)
 	wake_by(r, r->now);
 }
 
-/* The stream's last words, so that the slot stands where the next one begins. */
-static void
-end_road(Relay *r)
+/*
+ * The stream's last words, so that the slot stands where the next one begins.  True: they
+ * are said, and it can be ended.
+ */
+static bool
+say_last(Relay *r)
 {
 	adopt_ping(r);
 	if (!position_is_saved(r))
-		return;
+		return false;
 	send_status(r);
-	if (!r->streaming)
+	return r->streaming;
+}
+
+static void
+end_road(Relay *r)
+{
+	if (!say_last(r))
 		return;
 	increment_interrupt(r->increment);
 	r->streaming = false;
@@ -3001,11 +3015,7 @@ drain_stream(Relay *r)
 
 	if (!r->draining_stream)
 	{
-		adopt_ping(r);
-		if (!position_is_saved(r))
-			return;
-		send_status(r);
-		if (!r->streaming)
+		if (!say_last(r))
 			return;
 		pgstream_stop(r->pg, drops_slot(r), r->now);
 		r->draining_stream = true;

@@ -20,6 +20,7 @@
 #include "libpq/libpq.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "port/pg_bswap.h"
 #include "postmaster/interrupt.h"
 #include "replication/logical.h"
@@ -98,7 +99,7 @@ take_status(NovaClient *client)
 		client->confirmed = flush;
 	}
 	if (reply)
-		nova_client_keepalive(client, false);
+		nova_client_keepalive(client, !client->at_end);
 }
 
 static void
@@ -123,6 +124,8 @@ take_message(NovaClient *client, unsigned char type)
 		end_of_client();
 	client->heard = GetCurrentTimestamp();
 	client->asked = false;
+	/* others see when that was, as state_change */
+	pgstat_report_activity(STATE_RUNNING, NULL);
 	switch (type)
 	{
 		case 'd':

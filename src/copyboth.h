@@ -14,6 +14,8 @@
  *		nova_client_end(&client);				CopyDone, if client.done, or
  *		nova_client_settle(&client);			before an ERROR is sent
  *
+ * The last message of the client shows in pg_stat_activity: state_change is when it came.
+ *
  * Times are TimestampTz.  A client that is gone, or says nothing for
  * wal_sender_timeout, ends the process, for there is nobody to tell; so does
  * pg_terminate_backend() when the client does not read, as sending FATAL would wait for it.  All else that
@@ -42,6 +44,7 @@ typedef struct NovaClient
 	XLogRecPtr confirmed;    /* by the client */
 	TimestampTz heard;       /* of the client */
 	TimestampTz next_look;   /* at what it says */
+	bool at_end;             /* decoded is all the WAL that there is; the caller's to set */
 	bool asked;              /* for a reply, since it was heard */
 	bool done;               /* it sent CopyDone */
 	int transaction_timeout; /* the session's, out of force; a reload sets it */
@@ -57,7 +60,10 @@ extern void nova_client_header(StringInfo out, XLogRecPtr lsn);
 /* Send what nova_client_header() began; waits while the client takes nothing. */
 extern void nova_client_write(NovaClient *client, StringInfo out);
 
-/* "All before decoded is yours": true whether it asks for a reply or not, unlike a walsender's. */
+/*
+ * "All before decoded is yours": true whether it asks for a reply or not, unlike a walsender's.
+ * One that asks for none says that there is no more.
+ */
 extern void nova_client_keepalive(NovaClient *client, bool reply);
 
 /* Interrupts, settings, messages of the client and its silence.  The time that it is. */

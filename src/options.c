@@ -67,7 +67,7 @@ static const OptionRow option_table[] = {
 	 "Flat rows with added fields, or Debezium's envelope of before, after, source and op."},
 	{"output", OPTION_ENUM, "auto", NULL, 0, 0, "auto|frames|text", AT(output),
 	 "Frames for nova-relay, or one JSON line per record for people; auto is frames on the "
-	 "replication protocol and text through SQL."},
+	 "replication protocol and by nova.stream(), and text through other functions of SQL."},
 	{"topic.prefix", OPTION_STRING, "", NULL, 0, 0, NULL, AT(topic_prefix),
 	 "First part of every topic name: <topic.prefix>.<schema>.<table>."},
 	{"topic.regex", OPTION_REGEX, "", NULL, 0, 0, NULL, AT(topic_regex),
@@ -187,8 +187,9 @@ static const OptionRow option_table[] = {
 	 "Send what is pending when it is longer than this many bytes."},
 	{"batch.hold", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(batch_hold),
 	 "Let small transactions share a write, up to the end of each page of WAL, rather than send "
-	 "what is pending at each commit. Only for a client on the replication protocol that takes a "
-	 "position from a keepalive that asks for a reply only when it comes twice."},
+	 "what is pending at each commit. Only for a client, on the replication protocol or of "
+	 "nova.stream(), that takes a position from a keepalive that asks for a reply only when it "
+	 "comes twice."},
 	{"guarded.lsns", OPTION_STRING, "", NULL, 0, 0, NULL, AT(guarded_lsns),
 	 "Positions such as 0/16B3748, separated by commas, where decoding ended in an error: what is "
 	 "there is tried first, and reported in place of its records if it fails again."},

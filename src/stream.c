@@ -133,12 +133,14 @@ wait_for_wal(Stream *stream, XLogRecPtr wanted)
 {
 	long nap = 1;
 
+	stream->client.at_end = true;
 	for (int naps = 0; !may_read(stream, wanted); naps++)
 	{
 		if (naps > SHORT_NAPS)
 			nap = Min(nap * 2, NAP_MAX_MS);
 		nova_client_wait(&stream->client, nap);
 	}
+	stream->client.at_end = false;
 }
 
 /*

@@ -49,6 +49,7 @@ use Time::HiRes qw(time);
 
 our @EXPORT = qw(
   confirmed wait_confirmed wait_streaming wait_until run_relay relay_fails outlives peak_rss_mb
+  make_fragile
   load_setup load_config load_topics load_start load_running load_wait load_changes load_gone load_verify
   python);
 
@@ -209,6 +210,28 @@ sub python
 
 	fail("$script: status $status") if $status != 0;
 	return @lines;
+}
+
+=head2 make_fragile($node)
+
+Makes the table brittle (id, v), whose v is of the type fragile: numbers that cannot
+be shown, so that decoding a row ends in an ERROR, unless they are labels of the type
+labels.
+
+=cut
+
+sub make_fragile
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', q{
+		CREATE TYPE labels AS ENUM ('fine');
+		CREATE TYPE fragile;
+		CREATE FUNCTION fragile_in(cstring) RETURNS fragile LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+		CREATE FUNCTION fragile_out(fragile) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'enum_out';
+		CREATE TYPE fragile (INPUT = fragile_in, OUTPUT = fragile_out, LIKE = int4);
+		CREATE TABLE brittle (id int PRIMARY KEY, v fragile)});
+	return;
 }
 
 =head2 load_setup($node, %params)

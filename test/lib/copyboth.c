@@ -20,6 +20,7 @@
  *		--confirm				what has come is flushed, which takes nova's frames; else nothing ever is
  *		--status-ms N			time between two status messages, 1000
  *		--stopped				a stream that begins stops the client (SIGSTOP), which does not read on
+ *		--ask					a status that is due asks for a reply
  *		--silent				no status at all, also to a keepalive that asks
  *		--stats					a line for each message, too
  *
@@ -49,6 +50,7 @@ typedef struct Settings
 	const char *out;
 	int status_ms;
 	int confirm;
+	int ask;
 	int silent;
 	int stopped;
 	int stats;
@@ -89,7 +91,7 @@ seconds(clockid_t clock)
 }
 
 static void
-send_status(Stream *s)
+send_status(Stream *s, bool ask)
 {
 	char status[COPYDATA_STATUS_SIZE];
 	uint64_t flush = set.confirm ? s->received : 0;
@@ -100,6 +102,8 @@ send_status(Stream *s)
 	if (set.silent)
 		return;
 	copydata_build_status(status, s->received, flush, flush, (int64_t) (now * 1e6));
+	/* the last byte, which a relay never sets */
+	status[COPYDATA_STATUS_SIZE - 1] = (char) ask;
 	/* that the server is gone is seen when it is read */
 	if (PQputCopyData(s->conn, status, sizeof(status)) > 0)
 		(void) PQflush(s->conn);
@@ -174,7 +178,7 @@ take_message(Stream *s, const char *data, size_t len)
 	if ((set.until != 0 && s->received >= set.until) ||
 		(set.stop_after_writes != 0 && s->writes == set.stop_after_writes))
 	{
-		send_status(s);
+		send_status(s, false);
 		s->over = true;
 		(void) PQputCopyEnd(s->conn, NULL);
 	}
@@ -189,7 +193,7 @@ wait_for_server(Stream *s)
 
 	if (!s->over && (s->asked || due <= 0))
 	{
-		send_status(s);
+		send_status(s, set.ask && !s->asked);
 		due = set.status_ms / 1e3;
 	}
 	fflush(stdout);
@@ -329,6 +333,7 @@ main(int argc, char **argv)
 											{"out", required_argument, NULL, 'o'},
 											{"status-ms", required_argument, NULL, 'm'},
 											{"confirm", no_argument, &set.confirm, 1},
+											{"ask", no_argument, &set.ask, 1},
 											{"silent", no_argument, &set.silent, 1},
 											{"stopped", no_argument, &set.stopped, 1},
 											{"stats", no_argument, &set.stats, 1},

@@ -32,6 +32,9 @@ $node->safe_psql('postgres', 'CREATE DATABASE nova');
 $node->command_ok(
 	[ 'psql', '-X', '-q', '-d', $node->connstr('nova'), '-v', 'relay_password=very-Secret', '-f', 'deploy/init-postgres.sql' ],
 	"init-postgres.sql, run $_") for 'once', 'again';
+is($node->safe_psql('nova', q{SELECT bool_and(has_function_privilege('nova_relay', p.oid, 'EXECUTE')) FROM pg_proc p
+	WHERE pronamespace = 'nova'::regnamespace AND proname IN ('stream', 'watermark', 'signal')}), 't',
+	'the role may call what the relay calls');
 
 # As a deployment does: only the environment is ours.  A value that an operator
 # exported before does not count.

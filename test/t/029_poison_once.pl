@@ -20,15 +20,9 @@ my $began = time;
 
 sub lap { return note(sprintf '%3d s: %s', time - $began, $_[0]) }
 
-# A type whose numbers cannot be shown unless they are labels.
+make_fragile($node);
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION nova_decoder;
-	CREATE TYPE labels AS ENUM ('fine');
-	CREATE TYPE fragile;
-	CREATE FUNCTION fragile_in(cstring) RETURNS fragile LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
-	CREATE FUNCTION fragile_out(fragile) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'enum_out';
-	CREATE TYPE fragile (INPUT = fragile_in, OUTPUT = fragile_out, LIKE = int4);
-	CREATE TABLE brittle (id int PRIMARY KEY, v fragile);
 	CREATE TABLE narrow (id int PRIMARY KEY, n int, v text);
 	CREATE TABLE wide (id int PRIMARY KEY, v text);
 	ALTER TABLE narrow ALTER v SET STORAGE EXTERNAL;

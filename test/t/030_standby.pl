@@ -83,36 +83,59 @@ wait_confirmed($node, $slot);
 load_verify($node, $kafka, $prefix, 'killed');
 is($one->term, 0, 'and stops in order');
 
-# Frozen, with a policy to end it: it is told from one that lives and has nothing to say.
+# Frozen, with a policy to end it: it is told from one that lives and has nothing to say, on either road.
 my %ends = ('status.update.interval.ms' => 250, 'nova.takeover' => 'terminate', 'nova.takeover.after.ms' => 2500);
-$one = start('one', %ends);
+sql('CREATE EXTENSION nova_decoder');
+for my $road ('direct', 'replication')
+{
+	my %by = (%ends, 'nova.stream.mode' => $road);
+	$one = start('one', %by);
+	like($one->wait_for_line(qr/streaming from slot $slot/), qr/by the $road road/, "$road: the first relay streams");
+	$pid = holder();
+	$two = start('two', %by);
+	like($two->wait_for_line(qr/another process uses the slot/),
+		qr/taking over once it is free, or the other one is silent for 2500 ms/, "$road, policy terminate: it says so");
+	ok(outlives($two, 4), "$road, policy terminate: the second relay waits");
+	is(holder(), $pid, "$road, policy terminate: a relay that lives keeps its slot");
+	$one->signal('STOP');
+	$from = time();
+	sql(q{INSERT INTO load.users VALUES (999001, 0, true, 1, 'while the first one is frozen')});
+	$two->wait_for_line(qr/warn: slot $slot: PID $pid holds it and was not heard of for \d+ ms: ending it/);
+	takes_over($two, "$road, frozen", 15, $from);
+	wait_confirmed($node, $slot);
+
+	# It comes back to a slot that is not its own any more.
+	$one->signal('CONT');
+	$one->wait_for_line(qr/warn: PostgreSQL: /);
+	$one->wait_for_line(qr/another process uses the slot/);
+	sql(q{UPDATE load.users SET body = 'thawed' WHERE id = 999001});
+	wait_confirmed($node, $slot);
+	unlike($one->log_text, qr/ error: /, "$road, thawed: it stands by");
+	$from = time();
+	is($two->term, 0, "$road: the second relay stops in order");
+	takes_over($one, "$road: back to the first", 10, $from);
+	sql(q{DELETE FROM load.users WHERE id = 999001});
+	wait_confirmed($node, $slot);
+	load_verify($node, $kafka, $prefix, "$road: frozen and thawed");
+	is($one->term, 0, "$road: the first relay stops in order") if $road eq 'direct';
+}
+
+# A server that does not note when others were heard of: that is said.
+sql('ALTER SYSTEM SET track_activities = off; SELECT pg_reload_conf()');
+wait_until('it notes nothing', sub { sql('SHOW track_activities') eq 'off' });
+is($one->term, 0, 'the first relay stops in order');
+$one = start('one', %ends, 'nova.stream.mode' => 'direct');
 $one->wait_for_line(qr/streaming from slot $slot/);
-$pid = wait_streaming($node, $slot);
 $two = start('two', %ends);
 like($two->wait_for_line(qr/another process uses the slot/),
-	qr/taking over once it is free, or the other one is silent for 2500 ms/, 'policy terminate: it says so');
-ok(outlives($two, 4), 'policy terminate: the second relay waits');
-is(holder(), $pid, 'policy terminate: a relay that lives keeps its slot');
-$one->signal('STOP');
-$from = time();
-sql(q{INSERT INTO load.users VALUES (999001, 0, true, 1, 'while the first one is frozen')});
-$two->wait_for_line(qr/warn: slot $slot: PID $pid holds it and was not heard of for \d+ ms: ending it/);
-takes_over($two, 'frozen', 15, $from);
-wait_confirmed($node, $slot);
-
-# It comes back to a slot that is not its own any more.
-$one->signal('CONT');
-$one->wait_for_line(qr/warn: PostgreSQL: /);
-$one->wait_for_line(qr/another process uses the slot/);
-sql(q{UPDATE load.users SET body = 'thawed' WHERE id = 999001});
-wait_confirmed($node, $slot);
-unlike($one->log_text, qr/ error: /, 'thawed: it stands by');
-$from = time();
-is($two->term, 0, 'the second relay stops in order');
-takes_over($one, 'back to the first', 10, $from);
-sql(q{DELETE FROM load.users WHERE id = 999001});
-wait_confirmed($node, $slot);
-load_verify($node, $kafka, $prefix, 'frozen and thawed');
+	qr/on the direct road.*nova\.takeover=terminate cannot help, for the server does not note when .*: set track_activities = on/,
+	'direct, without track_activities: it says that it cannot help');
+is($two->term, 0, 'direct, without track_activities: the second relay stops');
+is($one->term, 0, 'direct, without track_activities: the first relay stops');
+sql('ALTER SYSTEM RESET track_activities; SELECT pg_reload_conf()');
+wait_until('it notes it again', sub { sql('SHOW track_activities') eq 'on' });
+$one = start('one', %ends);
+$one->wait_for_line(qr/streaming from slot $slot/);
 
 # A role that may not see who lives, and one that may not end it, says so and waits.
 sql('CREATE ROLE other LOGIN REPLICATION');

@@ -9,6 +9,7 @@ use warnings;
 use File::Copy qw(copy);
 use Nova;
 use E2E;
+use POSIX ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -135,6 +136,26 @@ is(scalar spool_files(), 0, 'nothing is left of it');
 load_wait($load, 1);
 wait_confirmed($node, 'nova_spool');
 my $repeats = load_verify($node, $kafka, $prefix, 'killed while Kafka is away')->{repeats};
+is($relay->term, 0, 'the relay stops in order');
+
+###############################################################################
+# Started while Kafka is away, with nothing in the spool: it has to wait for Kafka
+###############################################################################
+
+kafka_returns();
+kill 'STOP', $broker;
+$relay = start_relay('spool', $node, $kafka, config());
+$relay->wait_for_line(qr/streaming from slot nova_spool/);
+write_rows(20);
+$relay->wait_for_line(qr/plugin nova_decoder \S+ on server/);
+{
+	my $ticks = sub { my @stat = split ' ', slurp_file('/proc/' . $relay->pid . '/stat') =~ s/.*\) //sr; $stat[11] + $stat[12] };
+	my $before = $ticks->();
+	ok(outlives($relay, 3), 'started without Kafka: it waits');
+	cmp_ok(($ticks->() - $before) / POSIX::sysconf(POSIX::_SC_CLK_TCK()), '<', 0.6, 'and does not use a processor for it');
+}
+kafka_returns();
+wait_confirmed($node, 'nova_spool');
 is($relay->term, 0, 'the relay stops in order');
 
 ###############################################################################

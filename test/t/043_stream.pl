@@ -332,6 +332,44 @@ wait_free($_) for values %timed;
 drop_slot(values %timed);
 
 #
+# What is heard of the client shows, as state_change; when it is stopped, that stands still.
+#
+my $spoken_slot = copied_slot($node, 'large');
+my $spoken = copyboth($node, [ {%untimed}, '--status-ms', 50 ], stream_command('direct', $spoken_slot));
+sub heard { return sql('SELECT state_change FROM pg_stat_activity WHERE pid = ' . $spoken->backend) }
+$spoken->streaming;
+for (1 .. 3)
+{
+	my $heard = heard();
+	wait_until('the client is heard of again', sub { heard() ne $heard });
+}
+kill 'STOP', $spoken->client;
+wait_for('it is not heard of any more', "clock_timestamp() - state_change > '2s' FROM pg_stat_activity WHERE pid = " . $spoken->backend);
+pass('pg_stat_activity shows when the client was heard of last');
+$spoken->kill9;
+wait_free($spoken_slot);
+drop_slot($spoken_slot);
+
+#
+# A status that asks for a reply has one: on the way another one that asks, at the end of the
+# WAL one that does not, for that says that there is no more.
+#
+my $curious_slot = copied_slot($node, 'large');
+my $curious = copyboth($node, [ {%untimed}, '--stats', '--ask', '--status-ms', 1 ], stream_command('direct', $curious_slot));
+my (@way, @told);
+while (my $line = $curious->line('at'))
+{
+	push @told, $line->{asks} ? 'asks' : 'tells' if exists $line->{keepalive};
+	push @way, splice @told if exists $line->{write};
+	last if 3 == grep { $_ eq 'tells' } @told;
+}
+is(join(' ', sort { $a cmp $b } keys %{ { map { $_ => 1 } @way } }), 'asks', 'a reply on the way asks itself: ' . @way . ' of them');
+like("@told", qr/\A(asks )*tells tells tells\z/, 'at the end of the WAL it does not');
+$curious->kill9;
+wait_free($curious_slot);
+drop_slot($curious_slot);
+
+#
 # What is no way to call it: a clear end, and the connection can be used.
 #
 my ($rc, $out, $errors) = $node->psql('postgres', "CALL nova.stream('large')", timeout => 20);
@@ -400,13 +438,8 @@ drop_slot('physical', 'of_others', 'backlog', 'large');
 #
 # A change that cannot be decoded, within a transaction that was spilled.
 #
+make_fragile($node);
 sql(q{
-	CREATE TYPE labels AS ENUM ('fine');
-	CREATE TYPE fragile;
-	CREATE FUNCTION fragile_in(cstring) RETURNS fragile LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
-	CREATE FUNCTION fragile_out(fragile) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'enum_out';
-	CREATE TYPE fragile (INPUT = fragile_in, OUTPUT = fragile_out, LIKE = int4);
-	CREATE TABLE brittle (id int PRIMARY KEY, v fragile);
 	SELECT pg_create_logical_replication_slot('poison', 'nova_decoder');
 	BEGIN;
 	INSERT INTO brittle SELECT i, NULL FROM generate_series(1, 10000) i;
@@ -473,20 +506,39 @@ $client->kill9;
 wait_free('confirmed');
 
 #
-# Memory, over many transactions.
+# Memory, over many transactions; with STREAM_SECONDS=600 for so long, beside a walsender that
+# has the same to do.  Every quarter has small transactions, one that is spilled, and DDL.
 #
-sub anonymous_kb { return slurp_file('/proc/' . $client->backend . '/status') =~ /^RssAnon:\s+(\d+) kB/m ? $1 : die 'no RssAnon' }
+my $seconds = $ENV{STREAM_SECONDS} // 0;
+my %by = map { $_ => $_ eq 'direct' ? 'confirmed' : copied_slot($node, 'confirmed') } 'direct', $seconds ? 'replication' : ();
+my %client = map { $_ => copyboth($node, [ '--confirm', '--status-ms', 100 ], stream_command($_, $by{$_}, options => \@held)) } keys %by;
+sub anonymous_kb { return slurp_file('/proc/' . $client{ $_[0] }->backend . '/status') =~ /^RssAnon:\s+(\d+) kB/m ? $1 : die 'no RssAnon' }
 sub transactions { return sql("SET synchronous_commit = off; DO \$\$ BEGIN FOR i IN 1 .. $_[0] LOOP UPDATE small SET t = t WHERE id = 1; COMMIT; END LOOP; END \$\$") }
-$client = copyboth($node, [ '--confirm', '--status-ms', 100 ], stream_command('direct', 'confirmed', options => \@held));
-transactions(20000);
-wait_confirmed($node, 'confirmed', end_of_wal());
-my $first = anonymous_kb();
-transactions(180000);
-wait_confirmed($node, 'confirmed', end_of_wal());
-my $last = anonymous_kb();
-cmp_ok($last - $first, '<', 1024, "memory is flat: $first kB, $last kB after 180000 more transactions");
-$client->kill9;
-wait_free('confirmed');
+sub all_kinds
+{
+	transactions(45000);
+	sql(q{INSERT INTO small SELECT i, 'memory' FROM generate_series(100001, 120000) i; DELETE FROM small WHERE id > 100000;
+		ALTER TABLE small ADD COLUMN passing int; ALTER TABLE small DROP COLUMN passing; CHECKPOINT});
+	return;
+}
+sub wait_for_both { wait_confirmed($node, $_, end_of_wal()) for values %by; return }
+all_kinds();
+wait_for_both();
+my %kb = map { $_ => [ anonymous_kb($_) ] } keys %by;
+for my $quarter (1 .. 4)
+{
+	my $until = time + $seconds / 4;
+	do { all_kinds(); wait_for_both() } while time < $until;
+	push @{ $kb{$_} }, anonymous_kb($_) for keys %by;
+}
+my $sent = sql("SELECT total_txns FROM pg_stat_replication_slots WHERE slot_name = 'confirmed'");
+my @kb = @{ $kb{direct} };
+cmp_ok($kb[-1] - $kb[0], '<', 1024, "memory is flat: @kb kB, at each quarter of $sent transactions");
+cmp_ok($kb[-1] - $kb[1], '<', 512, 'also from the first quarter to the last');
+diag("memory: kB at the start and after each quarter of $seconds s, $sent transactions: direct @kb, walsender @{ $kb{replication} }") if $seconds;
+$_->kill9 for values %client;
+wait_free($_) for values %by;
+drop_slot($by{replication}) if $seconds;
 
 #
 # Invalidated under a client that takes nothing.

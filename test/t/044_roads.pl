@@ -7,9 +7,9 @@
 use strict;
 use warnings;
 
-use HTTP::Tiny;
 use Nova;
 use E2E;
+use Roads;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -17,8 +17,6 @@ my $node = new_node('primary');
 my $kafka = kafka_start();
 my $prefix = topic_prefix();
 my $slot = 'nova_roads';
-my $lsn = qr{[0-9A-F]+/[0-9A-F]+};
-my $rest = 10; # ROAD_REST_MS, in seconds
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
@@ -26,25 +24,7 @@ sub start
 {
 	my ($mode, %more) = @_;
 	return start_relay('roads', $node, $kafka,
-		load_config($prefix, 'nova.stream.mode' => $mode, 'nova.position.interval.ms' => 50,
-			'nova.stream.backlog.mb' => 1, 'nova.slot.watch.ms' => 50, %more), '--log-level', 'debug');
-}
-
-sub takes_road
-{
-	my ($relay, $road, $why, $name) = @_;
-	like($relay->wait_for_line(qr/streaming from slot/), qr/by the $road road: .*$why/, $name);
-	return;
-}
-
-# The relay's URL, once it serves.
-sub url_of { return ($_[0]->wait_for_line(qr/serving HTTP on \S+/) =~ /HTTP on (\S+)/)[0] }
-
-sub metric
-{
-	my ($url, $name) = @_;
-	return HTTP::Tiny->new(timeout => 20)->get("$url/metrics")->{content} =~ /^\Q$name\E\{connector="roads",?([^}]*)\} (\S+)$/m
-	  ? "$1 $2" : '';
+		load_config($prefix, road_config($mode, %more)), '--log-level', 'debug');
 }
 
 # Of the process that reads the slot, as the server shows it.
@@ -53,18 +33,6 @@ sub holder
 	return sql("SELECT a.backend_type, r.pid IS NOT NULL FROM pg_replication_slots s "
 		. "JOIN pg_stat_activity a ON a.pid = s.active_pid LEFT JOIN pg_stat_replication r ON r.pid = a.pid "
 		. "WHERE s.slot_name = '$slot'");
-}
-
-sub written { return sql(q{SELECT pg_current_wal_lsn() - '0/0'}) }
-
-# Transactions of the load, until there is so much more WAL; in MB.
-sub backlog_of
-{
-	my ($mb) = @_;
-	my $until = written() + $mb * 1048576;
-	sql(q{DO $$ BEGIN FOR i IN 1..100 LOOP PERFORM ledger.step(20, 3000, 100); COMMIT; END LOOP; END $$})
-	  while written() < $until;
-	return;
 }
 
 sub checks
@@ -89,7 +57,7 @@ like($relay->wait_for_line(qr/the walsender is used all the same/),
 	'no extension: said, with what to do');
 takes_road($relay, 'replication', 'needs the extension', 'no extension: the walsender');
 checks(qr/^warn  nova.stream.mode: .*needs the extension.*CREATE EXTENSION nova_decoder/m, 'no extension');
-backlog_of(1);
+backlog_of($node, 1);
 wait_confirmed($node, $slot);
 is(holder(), 'walsender|t', 'no extension: it streams');
 is($relay->term, 0, 'no extension: it stops in order');
@@ -118,13 +86,13 @@ is($relay->term, 0, 'with both rights: it stops in order');
 # Direct: a backlog, and then what comes
 ###############################################################################
 
-backlog_of(3);
+backlog_of($node, 3);
 $relay = start('direct', 'listeners' => 'http://127.0.0.1:0');
 my $url = url_of($relay);
 takes_road($relay, 'direct', 'as nova\.stream\.mode says', 'a backlog: the direct road');
 wait_confirmed($node, $slot);
 is(holder(), 'client backend|f', 'direct: an ordinary backend, and no walsender');
-backlog_of(1);
+backlog_of($node, 1);
 wait_confirmed($node, $slot);
 my ($status, $out) = run_relay('status', $url);
 like($out, qr/^  road +direct \(configured\)$/m, 'direct: the status says so');
@@ -139,25 +107,20 @@ load_verify($node, $kafka, $prefix, 'direct', exact => 1);
 # Auto, under load: there, back, and there again
 ###############################################################################
 
-backlog_of(5);
+backlog_of($node, 5);
 my $load = load_start($node, clients => 2, transactions => 1_000_000, ops => 10, width => 100);
 $relay = start('auto', 'listeners' => 'http://127.0.0.1:0');
 $url = url_of($relay);
 takes_road($relay, 'direct', 'there is a backlog', 'auto, a backlog at the start: the direct road');
-like($relay->wait_for_line(qr/changing to the/), qr/to the replication road at LSN $lsn: it has caught up/,
-	'auto, caught up: it changes');
+changes_road($relay, 'replication', 'it has caught up', 'auto, caught up: it changes');
 takes_road($relay, 'replication', 'it has caught up', 'auto, caught up: the walsender');
 my $changed = time();
 
 # While it reads nothing, more is written than it could read before it looks at the slot.
-$relay->signal('STOP');
-wait_until('the time between two direct streams is over', sub { backlog_of(1); time() > $changed + $rest });
-backlog_of(20);
-$relay->signal('CONT');
-like($relay->wait_for_line(qr/changing to the/), qr/to the direct road at LSN $lsn: there is a backlog/,
-	'auto, a backlog while it streams: it changes');
+fall_behind($relay, $node, 20, $changed);
+changes_road($relay, 'direct', 'there is a backlog', 'auto, a backlog while it streams: it changes');
 takes_road($relay, 'direct', 'there is a backlog', 'auto, a backlog while it streams: the direct road');
-$relay->wait_for_line(qr/changing to the replication road at LSN $lsn: it has caught up/);
+changes_road($relay, 'replication', 'it has caught up', 'auto, caught up again: it changes');
 takes_road($relay, 'replication', 'it has caught up', 'auto, caught up again: the walsender');
 load_wait($load, 1);
 wait_confirmed($node, $slot);

@@ -227,6 +227,10 @@ test_road(void **state)
 	config_free(cfg);
 	expect_refused("\"nova.stream.mode\":\"walsender\"", "direct");
 	expect_refused("\"nova.stream.backlog.mb\":0", "nova.stream.backlog.mb");
+	cfg = parse_with("\"nova.slot.watch.ms\":0");
+	assert_non_null(cfg);
+	assert_int_equal(cfg->stream_mode, STREAM_AUTO);
+	config_free(cfg);
 }
 
 static void
