@@ -213,8 +213,8 @@ test_road(void **state)
 
 	(void) state;
 	assert_non_null(cfg);
-	assert_int_equal(cfg->stream_mode, STREAM_REPLICATION);
-	assert_int_equal(cfg->stream_backlog_mb, 256);
+	assert_int_equal(cfg->stream_mode, STREAM_AUTO);
+	assert_int_equal(cfg->stream_backlog_mb, 64);
 	config_free(cfg);
 	cfg = parse_with("\"nova.stream.mode\":\"Auto\",\"nova.stream.backlog.mb\":1");
 	assert_non_null(cfg);
