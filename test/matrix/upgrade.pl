@@ -9,7 +9,9 @@ use strict;
 use warnings;
 
 use Nova;
+use Cwd ();
 use E2E;
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -45,7 +47,8 @@ sub relay
 			'nova.position.interval.ms' => 50, 'retriable.restart.connector.wait.ms' => 300, %more });
 }
 
-sub ids { return join ' ', map { /"id":(\d+)/ } kcat($kafka, "$prefix.public.t", "%k\n") }
+# Sorted, for there are partitions; what comes twice is there twice.
+sub ids { return join ' ', sort { $a <=> $b } map { /"id":(\d+)/ } kcat($kafka, "$prefix.public.t", "%k\n") }
 
 my $relay = relay();
 $relay->wait_for_line(qr/streaming from slot $slot/);
@@ -72,17 +75,18 @@ sub upgrade
 	my ($what, @more) = @_;
 	my $bin = `$ENV{PG_CONFIG} --bindir`;
 	chomp $bin;
-	local $ENV{PGOPTIONS} = '';
+	my ($output, $from, $to) = (undef, map { Cwd::abs_path($_->data_dir) } $node, $new);
 	# it leaves files of its own where it stands
-	return IPC::Run::run([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $new->data_dir, '-b', "$old_dir/pg/bin",
+	my $done = IPC::Run::run([ "$bin/pg_upgrade", '--no-sync', '-d', $from, '-D', $to, '-b', "$old_dir/pg/bin",
 			'-B', $bin, '-s', $new->host, '-p', $node->port, '-P', $new->port, @more ],
-		'>', \my $out, '2>&1', init => sub { chdir $new->basedir or die }) ? (1, $out) : (0, $out);
+		'>', \$output, '2>&1', init => sub { chdir $new->basedir or die });
+	return ($done ? 1 : 0, $output);
 }
 
 make_new('early', '');
 my ($done, $said) = upgrade('with a change that is not delivered', '--check');
 is($done, 0, 'pg_upgrade refuses while the slot has changes that are not delivered') or diag($said);
-like($said, qr/slots? .*not.*(consumed|fully)|not consumed the WAL|consumed all/is, 'and says so') or diag($said);
+like($said, qr/logical replication slots that cannot be upgraded/, 'and says so') or diag($said);
 
 # What the instructions say: nobody writes, the relay delivers the rest, and stops.
 $node->start;
@@ -96,7 +100,7 @@ $node->stop;
 SKIP:
 {
 	skip 'a server without output_plugin_libraries', 2
-	  if $new->config_data('--version') && slurp_file($new->data_dir . '/postgresql.conf') !~ /^output_plugin_libraries/m;
+	  if slurp_file($new->data_dir . '/postgresql.conf') !~ /^output_plugin_libraries/m;
 	make_new('unlisted', "output_plugin_libraries = 'pgoutput'\n");
 	($done, $said) = upgrade('not listed');
 	is($done, 0, 'a new server that does not list the plugin: pg_upgrade fails') or diag($said);
