@@ -30,7 +30,7 @@ group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$(filter-o
 DEV          = stop status logs topics deploy-connector delete-connector health test-cdc psql kafka-ui \
                $(if $(filter docker,$(RUNTIME)),start restart)
 CONSUME      = $(addprefix consume-,users posts follows comments likes events)
-.PHONY: $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean list-targets list-regress list-isolation
+.PHONY: $(NEEDY) $(DEV) $(CONSUME) start restart test-matrix matrix-roots clean-matrix clean-dev help deps format distclean list-targets list-regress list-isolation
 
 ifeq ($(PGXS),)
 
@@ -232,6 +232,22 @@ psql:
 $(CONSUME):
 	@deploy/dev consume $(@:consume-%=%) $(COUNT)
 
+# Every PostgreSQL that is supported, or V='14 18', each in a root of its own: needs
+# no PostgreSQL here, but root.
+test-matrix:
+	@test/lib/deps matrix
+	@test/kafka/kafka fetch
+	@SMOKE='$(SMOKE)' T='$(T)' JOBS='$(JOBS)' BUDGET='$(BUDGET)' test/matrix/run $(V)
+
+# Only the roots and their packages, which takes the longest the first time.
+matrix-roots:
+	@test/lib/deps matrix
+	@JOBS='$(JOBS)' test/matrix/run --prepare $(V)
+
+# Nothing is mounted in them as long as nothing runs in them.
+clean-matrix:
+	rm -rf --one-file-system build/chroots build/matrix
+
 clean-dev:
 	@deploy/dev remove
 
@@ -242,11 +258,11 @@ format:
 	clang-format -i $$(test/lib/lint --list)
 
 distclean: clean clean-dev
-	rm -rf .deps build
+	rm -rf --one-file-system .deps build
 
 # Those that may be typed, for whoever checks what pages name.
 list-targets:
-	@echo all install clean $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean
+	@echo all install clean $(NEEDY) $(DEV) $(CONSUME) start restart test-matrix matrix-roots clean-matrix clean-dev help deps format distclean
 
 list-regress:
 	@echo $(REGRESS_TESTS)
@@ -276,6 +292,8 @@ help:
 	@echo 'valgrind      the server under valgrind: some of regress; not part of test'
 	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once ROAD=replication'
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat", C=migration'
+	@echo 'test-matrix   PostgreSQL 14 to 19, each in a root of its own, and pg_upgrade; as root; V="14 18" T=all SMOKE="001_basic" JOBS=2 BUDGET=seconds'
+	@echo 'matrix-roots  only make these roots; clean-matrix removes them'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'

@@ -2173,8 +2173,12 @@ turn_decide(Relay *r)
 	if (fault == POSITION_OLD_TIMELINE)
 		fail(r, "PostgreSQL: slot \"%s\": %s", r->cfg->slot_name, text);
 	else if (d.action == ACTION_REFUSE)
+	{
+		if (*text == '\0' && pgstream_server(r->pg)->slot == SLOT_LOST)
+			slot_lost_text(&pgstream_server(r->pg)->row, text, sizeof(text));
 		fail(r, "PostgreSQL: slot \"%s\": %s%s%s", r->cfg->slot_name, d.reason, *text ? "; " : "",
 			 text);
+	}
 	else if (needs_slot(d.action) && pgstream_server(r->pg)->row.holder.pid != 0)
 	{
 		/* most likely the process of our own stream; what is in flight is not given up */

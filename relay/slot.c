@@ -39,7 +39,8 @@ static const struct
 							 "good, drop it: SELECT pg_drop_replication_slot('%s')"},
 	[SLOT_INVALIDATED] = {SLOT_MEANS_LOSS,
 						  "set snapshot.mode to when_needed and start again, for a new slot and a "
-						  "new snapshot; raise max_slot_wal_keep_size to prevent this"},
+						  "new snapshot; to prevent this see max_slot_wal_keep_size, or, where the "
+						  "reason is idle_timeout, idle_replication_slot_timeout"},
 	[SLOT_SYNCED] = {SLOT_MEANS_WAIT,
 					 "point database.hostname at the primary, or wait for the promotion"},
 	[SLOT_UNFINISHED] = {SLOT_MEANS_WAIT, "wait until it is made"},
@@ -81,13 +82,40 @@ slot_means(SlotFault fault)
 	return faults[fault].means;
 }
 
+/* Before 16 a server says only that it is lost, and then this is why. */
+static const char *
+invalidation_of(const SlotRow *row)
+{
+	return row->invalidation[0] != '\0' ? row->invalidation : "wal_removed";
+}
+
+void
+slot_lost_text(const SlotRow *row, char *out, size_t size)
+{
+	static const char *const settings[][2] = {
+		{"wal_removed", "max_slot_wal_keep_size"},
+		{"idle_timeout", "idle_replication_slot_timeout"},
+		{"rows_removed", "hot_standby_feedback on the standby"},
+		{"wal_level_insufficient", "wal_level of the primary"},
+		/* 16, which does not tell these two apart */
+		{"conflicting", "hot_standby_feedback on the standby and wal_level of the primary"},
+	};
+	const char *reason = invalidation_of(row);
+	const char *setting = NULL;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (strcmp(reason, settings[i][0]) == 0)
+			setting = settings[i][1];
+	snprintf(out, size, "the server's reason is %s%s%s", reason,
+			 setting != NULL ? "; to prevent it see " : "", setting != NULL ? setting : "");
+}
+
 void
 slot_explain(SlotFault fault, const SlotRow *row, const char *slot, const char *database,
 			 SlotText *out)
 {
 	const char *fix = faults[fault].fix;
 	const char *place = strstr(fix, "%s");
-	const char *reason = row->invalidation[0] != '\0' ? row->invalidation : "wal_removed";
 	const size_t size = sizeof(out->what);
 
 	if (place != NULL)
@@ -104,7 +132,8 @@ slot_explain(SlotFault fault, const SlotRow *row, const char *slot, const char *
 	else if (fault == SLOT_FOREIGN_PLUGIN)
 		snprintf(out->what, size, "was made for the plugin %s", row->plugin);
 	else if (fault == SLOT_INVALIDATED)
-		snprintf(out->what, size, "is invalidated (%s) and its changes are gone", reason);
+		snprintf(out->what, size, "is invalidated (%s) and its changes are gone",
+				 invalidation_of(row));
 	else if (fault == SLOT_SYNCED)
 		snprintf(out->what, size, "is a standby's copy, which cannot be read in recovery");
 	else if (fault == SLOT_UNFINISHED)

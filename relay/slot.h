@@ -90,6 +90,9 @@ extern SlotMeans slot_means(SlotFault fault);
 extern void slot_explain(SlotFault fault, const SlotRow *row, const char *slot,
 						 const char *database, SlotText *out);
 
+/* Of a slot that is invalidated: why, and the setting that would have kept it. */
+extern void slot_lost_text(const SlotRow *row, char *out, size_t size);
+
 /* "PID 7, application "x", role y, from 10.0.0.1" */
 extern void slot_holder_text(const SlotHolder *holder, char *out, size_t size);
 

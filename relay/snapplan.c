@@ -190,7 +190,8 @@ snapplan_free(SnapPlan *plan)
 	"to get them, set snapshot.mode to always for one start, or drop the slot and start again"
 #define OTHER_CLUSTER                                                                              \
 	"the state topic remembers this slot of another cluster; to take a snapshot of this "          \
-	"cluster, set snapshot.mode to when_needed, or choose another slot.name or topic.prefix"
+	"cluster, set snapshot.mode to when_needed, or choose another slot.name or topic.prefix; "     \
+	"after pg_upgrade, which kept the slot, remove its records to go on"
 
 #define NEW_CLUSTER                                                                                \
 	"the state topic remembers this slot of another cluster: a snapshot of this one is taken, "    \
@@ -215,8 +216,7 @@ static const struct
 	 ANY_PHASE,
 	 {ACTION_REFUSE,
 	  "its changes are gone: drop it and start again, and take a new snapshot with "
-	  "snapshot.mode=initial if the topics are to be complete; raise max_slot_wal_keep_size to "
-	  "prevent this",
+	  "snapshot.mode=initial if the topics are to be complete",
 	  false}},
 
 	{SNAPSHOT_NO_DATA,
@@ -326,9 +326,8 @@ static const struct
 	 SLOT_LOST,
 	 ANY_PHASE,
 	 {ACTION_REFUSE,
-	  "it is invalidated (wal_status lost) and its changes are gone: to take a new snapshot with "
-	  "a new slot, set snapshot.mode to when_needed and start again; raise "
-	  "max_slot_wal_keep_size to prevent this",
+	  "it is invalidated and its changes are gone: to take a new snapshot with a new slot, set "
+	  "snapshot.mode to when_needed and start again",
 	  false}},
 	{ANY_MODE,
 	 SLOT_MOVED,

@@ -224,7 +224,10 @@ BEGIN
         fix := NULL;
         IF rec.wal_status = 'lost' THEN
             severity := 'error';
-            finding := 'its WAL has been removed';
+            -- from 17 on there are other reasons; older servers have no such column
+            finding := CASE WHEN to_jsonb(rec) ->> 'invalidation_reason' <> 'wal_removed'
+                            THEN format('it is invalidated: %s', to_jsonb(rec) ->> 'invalidation_reason')
+                            ELSE 'its WAL has been removed' END;
             fix := format('SELECT pg_drop_replication_slot(%L); and take a new snapshot', rec.slot_name);
         ELSIF rec.wal_status = 'unreserved' THEN
             severity := 'error';

@@ -49,7 +49,7 @@
 #define MESSAGE_MAX 1000
 
 /* There is nobody left to send an ERROR to, and to try could take for ever. */
-static NOVA_NORETURN void
+NOVA_NORETURN static void
 hang_up(const char *why)
 {
 	ereport(COMMERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("%s", why)));
@@ -57,7 +57,7 @@ hang_up(const char *why)
 	proc_exit(0);
 }
 
-static NOVA_NORETURN void
+NOVA_NORETURN static void
 end_of_client(void)
 {
 	hang_up("nova.stream() ends: the client is gone");

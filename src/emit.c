@@ -193,7 +193,6 @@ static void
 emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaKeyHeader *key)
 {
 	NovaDeleteMode mode = !entry->plan->flat ? NOVA_DELETE_RECORD : e->options->delete_mode;
-	bool tombstone = e->options->tombstones;
 
 	if (entry->plan->outbox)
 	{
@@ -215,20 +214,16 @@ emit_delete(NovaEmitter *e, NovaRelEntry *entry, const NovaRow *old, const NovaK
 			nova_batch_dropped(e->batch, &entry->route, NOVA_OP_DELETE, NOVA_DROP_NO_IDENTITY);
 			return;
 		case NOVA_DELETE_TOMBSTONE:
-			tombstone = false;
-			/* FALLTHROUGH */
 		case NOVA_DELETE_NULL_TOMBSTONE:
 			emit_null_text(e, entry, old, key);
 			break;
 		case NOVA_DELETE_REWRITE:
-			tombstone = false;
-			/* FALLTHROUGH */
 		case NOVA_DELETE_RECORD:
 		case NOVA_DELETE_REWRITE_TOMBSTONE:
 			emit_record(e, entry, NOVA_OP_DELETE, old, NULL, key);
 			break;
 	}
-	if (tombstone)
+	if (e->options->tombstones && mode != NOVA_DELETE_TOMBSTONE && mode != NOVA_DELETE_REWRITE)
 		emit_tombstone(e, entry, NOVA_OP_TOMBSTONE, old, key);
 }
 

@@ -50,7 +50,7 @@ nova_encode_array(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	ArrayType *array = DatumGetArrayTypeP(value);
 	const NovaTypeInfo *info = col->info;
-	const bits8 *present = ARR_NULLBITMAP(array);
+	const uint8 *present = ARR_NULLBITMAP(array);
 	const char *data = ARR_DATA_PTR(array);
 	int blocks[MAXDIM];
 	int items = array_blocks(array, blocks);

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -920,8 +921,9 @@ nova_options_json(StringInfo buf, const NovaOptions *options)
 static bool
 pattern_matches(text *pattern, const char *s)
 {
+	/* not REG_NOSUB: with it PostgreSQL 14 knows no group that \1 could mean */
 	return RE_compile_and_execute(pattern, unconstify(char *, s), (int) strlen(s),
-								  REG_ADVANCED | REG_ICASE | REG_NOSUB, C_COLLATION_OID, 0, NULL);
+								  REG_ADVANCED | REG_ICASE, C_COLLATION_OID, 0, NULL);
 }
 
 bool

@@ -391,9 +391,10 @@ set_key_output(NovaScan *scan, Relation rel)
 	for (int i = 0; i < n; i++)
 	{
 		Oid output;
-		bool varlena;
+		bool is_varlena;
 
-		getTypeOutputInfo(attribute(rel, list_nth_int(scan->key, i))->atttypid, &output, &varlena);
+		getTypeOutputInfo(attribute(rel, list_nth_int(scan->key, i))->atttypid, &output,
+						  &is_varlena);
 		fmgr_info(output, &scan->key_output[i]);
 	}
 }

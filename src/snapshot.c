@@ -451,10 +451,10 @@ shows_marks(const NovaSnapshot *s)
 
 /* A column can be one of the key's and an added field as well. */
 static bool
-is_listed(const NovaSnapshot *s, int varlena)
+is_listed(const NovaSnapshot *s, int at)
 {
 	for (int i = 0; i < s->nvarlenas; i++)
-		if (s->varlenas[i] == varlena)
+		if (s->varlenas[i] == at)
 			return true;
 	return false;
 }

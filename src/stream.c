@@ -55,6 +55,7 @@
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
+#include "utils/wait_event.h"
 
 #include "compat.h"
 #include "copyboth.h"

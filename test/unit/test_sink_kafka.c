@@ -243,7 +243,7 @@ each_refusal_has_its_letter(void **state)
 		/* and on; but a topic that refuses us does so until librdkafka asks again */
 		produce(&f, 3, 10);
 		assert_int_equal(poll_until(&f, 4), SINK_OK);
-		assert_in_range(f.sink->bad.letters, 1, i == 0 ? 4 : 1);
+		assert_true(f.sink->bad.letters >= 1 && f.sink->bad.letters <= (i == 0 ? 4 : 1));
 		assert_int_equal(f.sink->bad.skipped, 0);
 		close_sink(&f);
 		assert_int_equal(f.acked, 4);
@@ -603,7 +603,7 @@ once_an_abort_gives_up_what_would_be_tried_again(void **state)
 	assert_int_equal(f.acked, 2);
 	assert_int_equal(f.sink->bad.skipped, 1);
 	/* it would be too old after a minute and more */
-	assert_in_range(time(NULL) - began, 0, 30);
+	assert_true(time(NULL) - began <= 30);
 	close_sink(&f);
 }
 

@@ -117,6 +117,13 @@ test_query_is_not_cut(void **state)
 	snapplan_free(&plan);
 }
 
+/* Not cmocka's assert_in_range(), which cmocka 2 says not to use. */
+static bool
+between(int64_t value, int64_t min, int64_t max)
+{
+	return min <= value && value <= max;
+}
+
 static void
 test_estimates(void **state)
 {
@@ -129,8 +136,8 @@ test_estimates(void **state)
 	assert_int_equal(snapplan_row_estimate(&plan), 500);
 	assert_int_equal(snapplan_left_ms(&plan, 50000, 100), -1);
 	assert_int_equal(snapplan_left_ms(&plan, 0, 10000), -1);
-	assert_in_range(snapplan_left_ms(&plan, 50000, 10000), 9900, 10100);
-	assert_in_range(snapplan_left_ms(&plan, 25000, 10000), 29900, 30100);
+	assert_true(between(snapplan_left_ms(&plan, 50000, 10000), 9900, 10100));
+	assert_true(between(snapplan_left_ms(&plan, 25000, 10000), 29900, 30100));
 	assert_int_equal(snapplan_left_ms(&plan, UINT32_MAX, 10000), 0);
 	assert_true(snapplan_add(&plan, 3, "s", "u", 1, -1, NULL));
 	assert_int_equal(snapplan_row_estimate(&plan), -1);
