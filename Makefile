@@ -72,9 +72,13 @@ include $(PGXS)
 
 RELAY_MAKE = $(MAKE) --no-print-directory -C relay $(if $(WERROR),WERROR=1) $(if $(SAN),SAN=$(SAN))
 .PHONY: relay-all relay-install relay-clean unit-clean
+# RELAY=no: the plugin alone, where the relay's libraries are not.
+ifneq ($(RELAY),no)
 all: relay-all
 install: relay-install
-clean: relay-clean unit-clean dev-note
+clean: relay-clean
+endif
+clean: unit-clean dev-note
 relay-install: relay-all
 relay-all relay-install relay-clean:
 	+@$(RELAY_MAKE) $(@:relay-%=%)
@@ -235,6 +239,16 @@ $(CONSUME):
 clean-dev:
 	@deploy/dev remove
 
+# What is given to others: docs/packaging.md.  All of it comes from the last commit.
+PACKAGING = deb test-packages test-portable
+.PHONY: dist $(PACKAGING)
+dist:
+	@test/lib/package dist
+
+$(PACKAGING):
+	@test/lib/deps $(if $(filter test-portable,$@),portable,package)
+	@A='$(A)' test/lib/package $(@:test-%=%)
+
 deps:
 	@test/lib/deps build demo dev test lint bench
 
@@ -246,7 +260,7 @@ distclean: clean clean-dev
 
 # Those that may be typed, for whoever checks what pages name.
 list-targets:
-	@echo all install clean $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean
+	@echo all install clean dist $(PACKAGING) $(NEEDY) $(DEV) $(CONSUME) start restart clean-dev help deps format distclean
 
 list-regress:
 	@echo $(REGRESS_TESTS)
@@ -276,6 +290,9 @@ help:
 	@echo 'valgrind      the server under valgrind: some of regress; not part of test'
 	@echo 'test-chaos    faults at random points under load; SEED=n FAULTS=200 MINUTES=n BROKERS="1 3" MODE=at-least-once ROAD=replication'
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat", C=migration'
+	@echo 'dist deb      the tarball and the zip for PGXN, the Debian packages, in build/'
+	@echo 'test-packages the packages in a clean Debian: installed, used, purged (root)'
+	@echo 'test-portable 32 bits, big endian, ARM: compiled by cross compilers, unit tests run under qemu; A=s390x'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'
