@@ -72,9 +72,13 @@ include $(PGXS)
 
 RELAY_MAKE = $(MAKE) --no-print-directory -C relay $(if $(WERROR),WERROR=1) $(if $(SAN),SAN=$(SAN))
 .PHONY: relay-all relay-install relay-clean unit-clean
+# RELAY=no: the plugin alone, where the relay's libraries are not.
+ifneq ($(RELAY),no)
 all: relay-all
 install: relay-install
-clean: relay-clean unit-clean dev-note
+clean: relay-clean
+endif
+clean: unit-clean dev-note
 relay-install: relay-all
 relay-all relay-install relay-clean:
 	+@$(RELAY_MAKE) $(@:relay-%=%)
@@ -251,6 +255,16 @@ clean-matrix:
 clean-dev:
 	@deploy/dev remove
 
+# What is given to others: docs/packaging.md.  All of it comes from the last commit.
+PACKAGING = deb test-packages test-portable
+.PHONY: dist $(PACKAGING)
+dist:
+	@test/lib/package dist
+
+$(PACKAGING):
+	@test/lib/deps $(if $(filter test-portable,$@),portable,package)
+	@A='$(A)' test/lib/package $(@:test-%=%)
+
 deps:
 	@test/lib/deps build demo dev test lint bench
 
@@ -262,7 +276,7 @@ distclean: clean clean-dev
 
 # Those that may be typed, for whoever checks what pages name.
 list-targets:
-	@echo all install clean $(NEEDY) $(DEV) $(CONSUME) start restart test-matrix matrix-roots clean-matrix clean-dev help deps format distclean
+	@echo all install clean dist $(PACKAGING) $(NEEDY) $(DEV) $(CONSUME) start restart test-matrix matrix-roots clean-matrix clean-dev help deps format distclean
 
 list-regress:
 	@echo $(REGRESS_TESTS)
@@ -294,6 +308,9 @@ help:
 	@echo 'test-compat   the same changes through the real Debezium and through nova; C="team flat", C=migration'
 	@echo 'test-matrix   PostgreSQL 14 to 19, each in a root of its own, and pg_upgrade; as root; V="14 18" T=all SMOKE="001_basic" JOBS=2 BUDGET=seconds'
 	@echo 'matrix-roots  only make these roots; clean-matrix removes them'
+	@echo 'dist deb      the tarball and the zip for PGXN, the Debian packages, in build/'
+	@echo 'test-packages the packages in a clean Debian: installed, used, purged (root)'
+	@echo 'test-portable 32 bits, big endian, ARM: compiled by cross compilers, unit tests run under qemu; A=s390x'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'

@@ -321,6 +321,10 @@ check_library(Check *check)
 			 "run CREATE EXTENSION nova_decoder in this database, or set snapshot.mode to no_data",
 			 PLUGIN_NAME " %s is installed, but a snapshot needs its extension",
 			 PQgetvalue(res, 0, 0));
+	else if (!PQgetisnull(res, 0, 1) && strcmp(PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1)) != 0)
+		warn(check, "plugin", "run ALTER EXTENSION nova_decoder UPDATE in this database",
+			 PLUGIN_NAME " %s is installed, but the extension in this database is of %s",
+			 PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1));
 	else
 		ok(check, "plugin", PLUGIN_NAME " %s is installed%s", PQgetvalue(res, 0, 0),
 		   PQgetisnull(res, 0, 1) ? " (its extension is not created; streaming does without)" : "");

@@ -106,25 +106,13 @@ COMMENT ON FUNCTION nova.snapshot_settle() IS
 REVOKE ALL ON FUNCTION nova.signal(text, jsonb, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION nova.watermark(text) FROM PUBLIC;
 
-CREATE PROCEDURE nova.stream(slot name, start_lsn pg_lsn DEFAULT '0/0', options text[] DEFAULT '{}')
-LANGUAGE c
-AS 'MODULE_PATHNAME', 'nova_stream';
-
-COMMENT ON PROCEDURE nova.stream(name, pg_lsn, text[]) IS
-'Streams a slot''s changes as START_REPLICATION does, over an ordinary connection and several times as fast; for nova-relay and other clients that speak COPY BOTH. Options are names and values in turn.';
-
--- It also asks for the attribute REPLICATION, as the server does for its own functions on slots.
-REVOKE ALL ON PROCEDURE nova.stream(name, pg_lsn, text[]) FROM PUBLIC;
-
 CREATE VIEW nova.slots AS
 SELECT s.slot_name,
        s.database,
        s.active,
        s.active_pid,
-       a.application_name,
-       a.client_addr,
-       -- nova.stream() has no line in pg_stat_replication
-       CASE WHEN r.pid IS NOT NULL THEN 'replication' WHEN s.active THEN 'direct' END AS road,
+       r.application_name,
+       r.client_addr,
        r.state,
        s.restart_lsn,
        s.confirmed_flush_lsn,
@@ -133,7 +121,6 @@ SELECT s.slot_name,
        s.safe_wal_size AS safe_bytes,
        s.wal_status
 FROM pg_replication_slots s
-     LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid
      LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid
      CROSS JOIN LATERAL (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                                      ELSE pg_current_wal_lsn() END AS lsn) w
@@ -224,10 +211,7 @@ BEGIN
         fix := NULL;
         IF rec.wal_status = 'lost' THEN
             severity := 'error';
-            -- from 17 on there are other reasons; older servers have no such column
-            finding := CASE WHEN to_jsonb(rec) ->> 'invalidation_reason' <> 'wal_removed'
-                            THEN format('it is invalidated: %s', to_jsonb(rec) ->> 'invalidation_reason')
-                            ELSE 'its WAL has been removed' END;
+            finding := 'its WAL has been removed';
             fix := format('SELECT pg_drop_replication_slot(%L); and take a new snapshot', rec.slot_name);
         ELSIF rec.wal_status = 'unreserved' THEN
             severity := 'error';
