@@ -172,6 +172,8 @@ class Connection:
         elif "pg_replication_slots" in text:
             self.row(slot_type="logical", plugin="nova_decoder", database="fake", active_pid=None,
                      wal_status="reserved", confirmed_flush_lsn=f"0/{SLOT_LSN:X}")
+        elif "AS obstacle" in text:
+            self.row(mark="1", obstacle="no_extension")
         elif text.startswith("START_REPLICATION") and self.old and "stats.interval.ms" in text:
             self.log.write("refused stats.interval.ms\n")
             self.log.flush()
