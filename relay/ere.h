@@ -3,9 +3,9 @@
  * ere.h
  *		Which regular expressions of others may be compiled.
  *
- * The C library copies what is repeated {n} times n times when it compiles, so
- * that a few bytes of nested bounds ask for gigabytes, and it matches
- * back-references by trying everything.
+ * The C library copies what is repeated {n} times n times when it compiles, and
+ * what has a + twice, so that a few bytes of nested ones ask for gigabytes, and
+ * it matches back-references by trying everything.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define ERE_REPEAT_MAX 255
+#define ERE_PLUS_MAX   8 /* nested in each other they make 256 copies */
 #define ERE_BOUND_RULE "at most one {n}, and at most 255, is supported"
 
 /* The bound that opens here: is it the last one, and are its numbers small? */
@@ -40,13 +41,17 @@ ere_bound_is_small(const char *brace)
 	return true;
 }
 
-/* For what comes from anybody; a brace in brackets counts, too. */
+/* For what comes from anybody; a brace or a plus in brackets counts, too. */
 static inline bool
 ere_is_cheap(const char *ere)
 {
+	int pluses = 0;
+
 	for (const char *p = ere; *p != '\0'; p++)
 	{
 		if (*p == '{' && !ere_bound_is_small(p))
+			return false;
+		if (*p == '+' && ++pluses > ERE_PLUS_MAX)
 			return false;
 		if (*p == '\\' && isdigit((unsigned char) p[1]))
 			return false;
