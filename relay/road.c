@@ -34,7 +34,7 @@ static const struct
 							"the extension nova_decoder in the database is older and has no "
 							"nova.stream()",
 							"install the newer package on the server, and run in this database: "
-							"DROP EXTENSION nova_decoder; CREATE EXTENSION nova_decoder"},
+							"ALTER EXTENSION nova_decoder UPDATE"},
 	[ROAD_NO_USAGE] = {"no_usage", "this role may not use the schema nova",
 					   "run in this database: GRANT USAGE ON SCHEMA nova TO <user>"},
 	[ROAD_NO_EXECUTE] = {"no_execute", "this role may not call nova.stream()",
