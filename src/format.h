@@ -284,7 +284,7 @@ nova_numeric_read(NovaNumeric *n, const char *data, int size)
 	n->ndigits = (size - head) / 2;
 }
 
-/* The base-10000 digit that counts 10000^(weight - i). */
+/* The base-10000 digit that counts 10000^(weight - i); a damaged page can hold any. */
 static inline uint16_t
 nova_numeric_digit(const NovaNumeric *n, int i)
 {
@@ -292,7 +292,7 @@ nova_numeric_digit(const NovaNumeric *n, int i)
 
 	if (i >= 0 && i < n->ndigits)
 		memcpy(&digit, n->digits + 2 * i, sizeof(digit));
-	return digit;
+	return digit <= 9999 ? digit : 9999;
 }
 
 /* Room that nova_format_numeric() needs. */
@@ -313,15 +313,15 @@ nova_format_numeric(char *dst, const NovaNumeric *n)
 	if (n->weight < 0)
 		*dst++ = '0';
 	else
-		dst = nova_format_unsigned(dst, nova_numeric_digit(n, 0), 1);
+		dst = nova_format_below_10000(dst, nova_numeric_digit(n, 0));
 	for (int i = 1; i <= n->weight; i++)
-		dst = nova_format_digits(dst, nova_numeric_digit(n, i), 4);
+		dst = nova_format_four(dst, nova_numeric_digit(n, i));
 	if (n->dscale == 0)
 		return dst;
 	*dst++ = '.';
 	point = dst;
 	for (int i = n->weight + 1; dst - point < n->dscale; i++)
-		dst = nova_format_digits(dst, nova_numeric_digit(n, i), 4);
+		dst = nova_format_four(dst, nova_numeric_digit(n, i));
 	return point + n->dscale;
 }
 

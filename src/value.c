@@ -355,15 +355,48 @@ next_jsonb_item(JsonbItems *items)
 	return item;
 }
 
-static void write_jsonb_container(NovaOut *out, const char *container, bool spaced);
+static void write_jsonb_container(NovaOut *out, char lead, const char *container, bool spaced);
+
+/*
+ * Room for an item behind what leads to it: a bracket, a comma or a colon, of which
+ * the latter two have a blank behind them in the server's text; NUL leads to the
+ * only item of a document.
+ */
+static inline char *
+open_jsonb_item(NovaOut *out, char lead, bool spaced, Size room)
+{
+	char *p = nova_out_reserve(out, room + 2);
+
+	p[0] = lead;
+	p[1] = ' ';
+	p += lead != '\0';
+	return p + (spaced && (lead == ',' || lead == ':'));
+}
+
+static inline void
+write_jsonb_word(NovaOut *out, char lead, const char *word, Size len, bool spaced)
+{
+	char *p = open_jsonb_item(out, lead, spaced, len);
+
+	memcpy(p, word, len);
+	nova_out_advance(out, p + len);
+}
 
 static void
-write_jsonb_numeric(NovaOut *out, const JsonbItem *item)
+write_jsonb_numeric(NovaOut *out, char lead, const JsonbItem *item, bool spaced)
 {
-	static const NovaColumn bare = {.prefix = ""};
 	int head = VARATT_IS_1B(item->data) ? VARHDRSZ_SHORT : VARHDRSZ;
+	NovaNumeric n;
+	char *p;
 
-	append_numeric(out, &bare, item->data + head, (int) item->len - head, "");
+	nova_numeric_read(&n, item->data + head, (int) item->len - head);
+	if (unlikely(n.kind != NOVA_NUMERIC_FINITE))
+	{
+		write_jsonb_word(out, lead, numeric_special(&n), strlen(numeric_special(&n)), spaced);
+		return;
+	}
+	p = open_jsonb_item(out, lead, spaced, nova_numeric_room(&n));
+	nova_out_advance(out, nova_format_numeric(p, &n));
 }
 
 /*
@@ -371,14 +404,14 @@ write_jsonb_numeric(NovaOut *out, const JsonbItem *item)
  * escaped.  What needs an escape in it needs two, and the server writes the first.
  */
 static void
-write_jsonb_text(NovaOut *out, const char *s, Size len)
+write_jsonb_text(NovaOut *out, char lead, const char *s, Size len)
 {
 	StringInfoData json;
 	char *copy;
 
 	if (likely(nova_json_is_short(len)))
 	{
-		char *p = nova_out_reserve(out, NOVA_QUOTED_ROOM(len) + 2);
+		char *p = open_jsonb_item(out, lead, true, NOVA_QUOTED_ROOM(len) + 2);
 		char *end;
 
 		memcpy(p, "\\\"", 2);
@@ -390,6 +423,7 @@ write_jsonb_text(NovaOut *out, const char *s, Size len)
 			return;
 		}
 	}
+	nova_out_advance(out, open_jsonb_item(out, lead, true, 0));
 	initStringInfo(&json);
 	copy = pnstrdup(s, len);
 	escape_json(&json, copy);
@@ -399,37 +433,43 @@ write_jsonb_text(NovaOut *out, const char *s, Size len)
 }
 
 static inline void
-write_jsonb_item(NovaOut *out, const JsonbItem *item, bool spaced)
+write_jsonb_string(NovaOut *out, char lead, const char *s, Size len)
+{
+	if (likely(nova_json_is_short(len)))
+	{
+		char *p = open_jsonb_item(out, lead, false, NOVA_QUOTED_ROOM(len));
+
+		nova_out_advance(out, nova_json_quoted(out, p, s, len));
+		return;
+	}
+	nova_out_advance(out, open_jsonb_item(out, lead, false, 0));
+	nova_json_string(out, s, len);
+}
+
+static inline void
+write_jsonb_item(NovaOut *out, char lead, const JsonbItem *item, bool spaced)
 {
 	if (JBE_ISSTRING(item->entry))
 	{
 		if (spaced)
-			write_jsonb_text(out, item->data, item->len);
+			write_jsonb_text(out, lead, item->data, item->len);
 		else
-			nova_json_string(out, item->data, item->len);
+			write_jsonb_string(out, lead, item->data, item->len);
 	}
 	else if (JBE_ISNUMERIC(item->entry))
-		write_jsonb_numeric(out, item);
+		write_jsonb_numeric(out, lead, item, spaced);
 	else if (JBE_ISCONTAINER(item->entry))
-		write_jsonb_container(out, item->data, spaced);
+		write_jsonb_container(out, lead, item->data, spaced);
 	else if (JBE_ISNULL(item->entry))
-		nova_out_bytes(out, "null", 4);
+		write_jsonb_word(out, lead, "null", 4, spaced);
 	else if (JBE_ISBOOL_TRUE(item->entry))
-		nova_out_bytes(out, "true", 4);
+		write_jsonb_word(out, lead, "true", 4, spaced);
 	else
-		nova_out_bytes(out, "false", 5);
+		write_jsonb_word(out, lead, "false", 5, spaced);
 	nova_out_pressure(out);
 }
 
-/* A comma or colon; in the server's text a blank stands behind it. */
-static inline void
-write_jsonb_separator(NovaOut *out, char separator, bool spaced)
-{
-	nova_out_char(out, separator);
-	if (spaced)
-		nova_out_char(out, ' ');
-}
-
+/* What is between the braces, the first of which leads to it. */
 static void
 write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n, bool spaced)
 {
@@ -437,48 +477,52 @@ write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n, bool spaced)
 
 	for (uint32 i = 0; i < n; i++)
 		values.end = jsonb_item_end(jsonb_word(keys.entry + i * sizeof(uint32)), values.end);
-	nova_out_char(out, '{');
 	for (uint32 i = 0; i < n; i++)
 	{
 		JsonbItem key = next_jsonb_item(&keys);
 		JsonbItem value = next_jsonb_item(&values);
 
-		if (i > 0)
-			write_jsonb_separator(out, ',', spaced);
-		write_jsonb_item(out, &key, spaced);
-		write_jsonb_separator(out, ':', spaced);
-		write_jsonb_item(out, &value, spaced);
+		write_jsonb_item(out, i > 0 ? ',' : '\0', &key, spaced);
+		write_jsonb_item(out, ':', &value, spaced);
 	}
-	nova_out_char(out, '}');
 }
 
 static void
-write_jsonb_container(NovaOut *out, const char *container, bool spaced)
+write_jsonb_array(NovaOut *out, JsonbItems items, uint32 n, bool spaced)
+{
+	for (uint32 i = 0; i < n; i++)
+	{
+		JsonbItem item = next_jsonb_item(&items);
+
+		write_jsonb_item(out, i > 0 ? ',' : '\0', &item, spaced);
+	}
+}
+
+static void
+write_jsonb_container(NovaOut *out, char lead, const char *container, bool spaced)
 {
 	uint32 header = jsonb_word(container);
 	uint32 n = header & JB_CMASK;
-	bool bare = (header & JB_FSCALAR) != 0; /* not in an array, but stored as one */
 	JsonbItems items = {.entry = container + sizeof(uint32)};
 
 	check_stack_depth();
 	items.base = items.entry + (header & JB_FOBJECT ? 2 * n : n) * sizeof(uint32);
 	if (header & JB_FOBJECT)
 	{
+		write_jsonb_word(out, lead, "{", 1, spaced);
 		write_jsonb_object(out, items, n, spaced);
+		nova_out_char(out, '}');
 		return;
 	}
-	if (!bare)
-		nova_out_char(out, '[');
-	for (uint32 i = 0; i < n; i++)
+	/* not in an array, but stored as one */
+	if (header & JB_FSCALAR)
 	{
-		JsonbItem item = next_jsonb_item(&items);
-
-		if (i > 0)
-			write_jsonb_separator(out, ',', spaced);
-		write_jsonb_item(out, &item, spaced);
+		write_jsonb_array(out, items, n, spaced);
+		return;
 	}
-	if (!bare)
-		nova_out_char(out, ']');
+	write_jsonb_word(out, lead, "[", 1, spaced);
+	write_jsonb_array(out, items, n, spaced);
+	nova_out_char(out, ']');
 }
 
 /* A jsonb as compact JSON, item by item, so that no text is built aside. */
@@ -488,7 +532,7 @@ nova_encode_jsonb(NovaOut *out, const NovaColumn *col, Datum value)
 	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
 
 	nova_column_prefix(out, col);
-	write_jsonb_container(out, VARDATA_ANY(v), false);
+	write_jsonb_container(out, '\0', VARDATA_ANY(v), false);
 }
 
 /* A jsonb's text as a string: what jsonb_out() gives, without building it aside. */
@@ -499,7 +543,7 @@ nova_encode_jsonb_text(NovaOut *out, const NovaColumn *col, Datum value)
 
 	nova_column_prefix(out, col);
 	nova_out_char(out, '"');
-	write_jsonb_container(out, VARDATA_ANY(v), true);
+	write_jsonb_container(out, '\0', VARDATA_ANY(v), true);
 	nova_out_char(out, '"');
 }
 
