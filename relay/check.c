@@ -223,8 +223,10 @@ check_wal_level(Check *check)
 
 	if (res == NULL)
 		return;
-	if (strcmp(PQgetvalue(res, 0, 0), "logical") == 0)
-		ok(check, "wal_level", "logical");
+	/* from 19 on the server raises "replica" itself while there are logical slots */
+	if (strcmp(PQgetvalue(res, 0, 0), "logical") == 0 ||
+		(PQserverVersion(check->conn) >= 190000 && strcmp(PQgetvalue(res, 0, 0), "replica") == 0))
+		ok(check, "wal_level", "%s", PQgetvalue(res, 0, 0));
 	else
 		failed(check, "wal_level", "ALTER SYSTEM SET wal_level = logical; then restart the server",
 			   "%s, must be logical", PQgetvalue(res, 0, 0));

@@ -66,7 +66,8 @@ BEGIN
     finding := current_setting('wal_level');
     severity := 'ok';
     fix := NULL;
-    IF finding <> 'logical' AND current_setting('server_version_num')::int < 190000 THEN
+    -- from 19 on "replica" is enough: the server raises it while there are logical slots
+    IF finding = 'minimal' OR (finding <> 'logical' AND current_setting('server_version_num')::int < 190000) THEN
         severity := 'error';
         fix := 'ALTER SYSTEM SET wal_level = logical; then restart the server';
     END IF;

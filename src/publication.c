@@ -94,6 +94,10 @@ find_table(const Source *source, Relation rel, List *ancestors, int *level)
 	*level = 0;
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && !source->via_root)
 		return false;
+	if (source->all_tables &&
+		nova_publication_excludes(source->oid,
+								  ancestors ? llast_oid(ancestors) : RelationGetRelid(rel)))
+		return false;
 	for (int i = 0; i < list_length(ancestors); i++)
 	{
 		if (!source->all_tables && !is_named(source, list_nth_oid(ancestors, i)))
