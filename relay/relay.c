@@ -689,15 +689,17 @@ static void
 take_ping(Relay *r, const CopyDataMessage *m)
 {
 	bool repeated = m->reply_requested && r->repeated_ping == m->wal_end;
+	bool direct = r->road.now.road == ROAD_DIRECT;
 
 	if (m->wal_end > r->server_lsn)
 		r->server_lsn = m->wal_end;
 	note_read(r, m->wal_end);
-	/* on the direct road: of a walsender with synchronous standbys it also comes on the way */
-	if (!m->reply_requested && r->road.now.road == ROAD_DIRECT)
+	/* of a walsender with synchronous standbys it also comes on the way */
+	if (!m->reply_requested && direct)
 		r->caught_up = true;
 	r->repeated_ping = m->reply_requested ? m->wal_end : 0;
-	r->ping_lsn = !m->reply_requested || repeated ? m->wal_end : 0;
+	/* only a walsender names what the plugin may still hold back */
+	r->ping_lsn = !m->reply_requested || repeated || direct ? m->wal_end : 0;
 	if (m->reply_requested)
 		r->status_now = true;
 }

@@ -114,6 +114,24 @@ nova_publication_has_schema(Oid publication, Oid schema)
 #endif
 }
 
+/* Does a publication of all tables leave out this one, or the root of its partitions? */
+static inline bool
+nova_publication_excludes(Oid publication, Oid root)
+{
+	bool excludes = false;
+#if PG_VERSION_NUM >= 190000
+	HeapTuple tuple =
+		SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(root), ObjectIdGetDatum(publication));
+
+	if (HeapTupleIsValid(tuple))
+	{
+		excludes = ((Form_pg_publication_rel) GETSTRUCT(tuple))->prexcept;
+		ReleaseSysCache(tuple);
+	}
+#endif
+	return excludes;
+}
+
 /* Are stored generated columns among the columns of tables without a list? */
 static inline bool
 nova_publication_has_generated(Form_pg_publication publication)
@@ -217,13 +235,14 @@ nova_check_requirements(void)
 
 /*
  * Do the standbys have it that a slot which is synchronized to them must not run ahead
- * of (synchronized_standby_slots, from 17 on)?  With this process's slot acquired.
+ * of (synchronized_standby_slots, from 17 on)?  With this process's slot acquired; at
+ * which level the server says of those that do not.
  */
 static inline bool
-nova_standbys_have(XLogRecPtr lsn)
+nova_standbys_have(XLogRecPtr lsn, int level)
 {
 #if PG_VERSION_NUM >= 170000
-	return !MyReplicationSlot->data.failover || StandbySlotsHaveCaughtup(lsn, DEBUG1);
+	return !MyReplicationSlot->data.failover || StandbySlotsHaveCaughtup(lsn, level);
 #else
 	return true;
 #endif

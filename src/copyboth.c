@@ -213,6 +213,8 @@ reload_settings(NovaClient *client)
 	if (!ConfigReloadPending || IsTransactionState())
 		return;
 	ConfigReloadPending = false;
+	/* what a role or a database has set, a reload leaves as it is */
+	nova_set_transaction_timeout(client->transaction_timeout);
 	ProcessConfigFile(PGC_SIGHUP);
 	client->transaction_timeout = nova_set_transaction_timeout(0);
 }

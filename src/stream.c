@@ -67,6 +67,8 @@
 #define NAP_MAX_MS 20
 /* So many looks are a millisecond apart; then each nap is twice the one before. */
 #define SHORT_NAPS 20
+/* How often the log says for which standbys is waited. */
+#define LOG_US (60 * USECS_PER_SEC)
 
 /* How the names begin of plugins that it runs; the empty one of the benches is another. */
 #define OUR_PLUGINS "nova_"
@@ -80,6 +82,7 @@ typedef struct Stream
 	XLogRecPtr wal_end;  /* so far it may be read: written, and what standbys must have first */
 	XLogRecPtr told;     /* by a keepalive, as the end of the WAL */
 	TimestampTz told_at; /* when one said any position */
+	TimestampTz logged;  /* when the log was told that standbys are waited for */
 	const char *slot;
 	XLogRecPtr start;
 	List *options; /* of DefElem, the plugin's */
@@ -118,30 +121,25 @@ update_progress(NOVA_PROGRESS_ARGS)
 	nova_client_attend(&stream_of(ctx)->client);
 }
 
+/* Which is the level at which the server says for whom it waits; a client is not told. */
+static int
+waiting_level(Stream *stream, TimestampTz now)
+{
+	if (now - stream->logged < LOG_US)
+		return DEBUG1;
+	stream->logged = now;
+	return LOG;
+}
+
 /* May it be read up to there?  A new end is not looked at before standbys have the old one. */
 static bool
-may_read(Stream *stream, XLogRecPtr wanted)
+may_read(Stream *stream, XLogRecPtr wanted, int level)
 {
 	if (stream->written <= stream->wal_end)
 		stream->written = nova_wal_end();
-	if (nova_standbys_have(stream->written))
+	if (nova_standbys_have(stream->written, level))
 		stream->wal_end = stream->written;
 	return stream->wal_end >= wanted;
-}
-
-static void
-wait_for_wal(Stream *stream, XLogRecPtr wanted)
-{
-	long nap = 1;
-
-	stream->client.at_end = true;
-	for (int naps = 0; !may_read(stream, wanted); naps++)
-	{
-		if (naps > SHORT_NAPS)
-			nap = Min(nap * 2, NAP_MAX_MS);
-		nova_client_wait(&stream->client, nap);
-	}
-	stream->client.at_end = false;
 }
 
 /*
@@ -150,8 +148,9 @@ wait_for_wal(Stream *stream, XLogRecPtr wanted)
  * there is none to make says that there is no more.
  */
 static void
-tell_position(Stream *stream, bool at_end, TimestampTz now)
+tell_position(Stream *stream, TimestampTz now)
 {
+	const bool at_end = stream->client.at_end;
 	const bool due =
 		at_end ? stream->told < stream->client.decoded : now - stream->told_at >= USECS_PER_SEC;
 
@@ -163,6 +162,24 @@ tell_position(Stream *stream, bool at_end, TimestampTz now)
 	nova_client_keepalive(&stream->client, !at_end);
 }
 
+/* What standbys do not have yet is there all the same: it is not the end that is waited at. */
+static void
+wait_for_wal(Stream *stream, XLogRecPtr wanted, TimestampTz now)
+{
+	long nap = 1;
+
+	for (int naps = 0; !may_read(stream, wanted, waiting_level(stream, now)); naps++)
+	{
+		stream->client.at_end = stream->wal_end >= stream->written;
+		tell_position(stream, now);
+		if (naps > SHORT_NAPS)
+			nap = Min(nap * 2, NAP_MAX_MS);
+		nova_client_wait(&stream->client, nap);
+		now = GetCurrentTimestamp();
+	}
+	stream->client.at_end = false;
+}
+
 /*
  * The reader wants another page: what it gave before is decoded, and the plugin,
  * which stands in front of this function, holds nothing back.
@@ -172,14 +189,14 @@ read_page(XLogReaderState *reader, XLogRecPtr page, int len, XLogRecPtr target, 
 {
 	Stream *stream = stream_of(reader->private_data);
 	const TimestampTz now = nova_client_attend(&stream->client);
-	const bool at_end = page + len > stream->wal_end && !may_read(stream, page + len);
 
 	/* what pg_stat_activity shows as the beginning of the transaction that decoding begins next */
 	SetCurrentStatementStartTimestamp();
 	stream->client.decoded = Max(stream->client.decoded, reader->EndRecPtr);
-	tell_position(stream, at_end, now);
-	if (at_end)
-		wait_for_wal(stream, page + len);
+	if (page + len > stream->wal_end && !may_read(stream, page + len, DEBUG1))
+		wait_for_wal(stream, page + len, now);
+	else
+		tell_position(stream, now);
 	return read_local_xlog_page(reader, page, len, target, buf);
 }
 

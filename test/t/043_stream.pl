@@ -234,13 +234,16 @@ my $far = far_away();
 # Where both are over, that of the transaction ends the session.
 my %longer = (transaction_timeout => '600ms');
 my $client = copyboth($node, [ { options => join ' ', map { "-c $_=" . ($longer{$_} // '200ms') } @timeouts }, '--until', $far ],
-	stream_command('direct', $slot), 'SHOW statement_timeout', 'SELECT pg_sleep(60)');
+	stream_command('direct', $slot), (map { "SHOW $_" } grep { $_ =~ /^(?:statement|transaction)_timeout/ } sort @timeouts), 'SELECT pg_sleep(60)');
 $client->streaming;
 wait_for('it outlives them', "clock_timestamp() - backend_start > '1s' FROM pg_stat_activity WHERE pid = " . $client->backend);
+# what the session itself has set, a reload leaves as it is
+$node->reload;
 reach($far);
 my $ended = $client->ended;
 is("$ended->{ended} $ended->{usable}", 'done 1', "it outlives @timeouts");
 is($client->ended->{answer}, '200ms', 'which are as they were');
+is($client->ended->{answer}, '600ms', 'also after a reload') if grep { $_ eq 'transaction_timeout' } @timeouts;
 is($client->ended->{sqlstate}, '57014', 'and hold again');
 $client->finish;
 drop_slot($slot);
@@ -330,6 +333,23 @@ $answers->kill9;
 $_->finish for $silent, $stopped;
 wait_free($_) for values %timed;
 drop_slot(values %timed);
+
+#
+# The same by a setting that is read again while it streams.
+#
+my $reloaded = copied_slot($node, 'large');
+$silent = copyboth($node, ['--silent'], stream_command('direct', $reloaded));
+$silent->streaming;
+wait_waiting($silent);
+sql(q{ALTER SYSTEM SET wal_sender_timeout = '300ms'});
+$node->reload;
+wait_gone($silent->backend);
+pass('a reload is heeded while it streams');
+sql(q{ALTER SYSTEM RESET wal_sender_timeout});
+$node->reload;
+$silent->finish;
+wait_free($reloaded);
+drop_slot($reloaded);
 
 #
 # What is heard of the client shows, as state_change; when it is stopped, that stands still.
