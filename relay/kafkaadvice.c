@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * kafkaadvice.c
- *		Which keys of the connector to look at; see kafkaadvice.h.
+ *		What to look at, and what to know of the library; see kafkaadvice.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +17,68 @@
  * Kafka 3 and refuse from 4 on as if the password were wrong.
  */
 #define SCRAM_SINCE 0x02060100
+
+typedef struct KafkaHazard
+{
+	int since;                               /* the first version that has it */
+	int ended;                               /* the first that has it no more */
+	bool (*touches)(const RelayConfig *cfg); /* NULL: every connector */
+	const char *text;
+} KafkaHazard;
+
+static bool
+is_exactly_once(const RelayConfig *cfg)
+{
+	return cfg->exactly_once;
+}
+
+static bool
+is_compressed(const RelayConfig *cfg)
+{
+	const char *codec = config_pair(&cfg->kafka, "compression.codec");
+
+	return codec != NULL && strcmp(codec, "none") != 0;
+}
+
+static bool
+uses_scram(const RelayConfig *cfg)
+{
+	const char *mechanism = config_pair(&cfg->kafka, "sasl.mechanisms");
+
+	if (mechanism == NULL)
+		mechanism = config_pair(&cfg->kafka, "sasl.mechanism");
+	return mechanism != NULL && strncmp(mechanism, "SCRAM", 5) == 0;
+}
+
+static const KafkaHazard hazards[] = {
+	{0, 0x02000000, is_exactly_once,
+	 "exactly-once delivery is not tested with versions before 2.0"},
+	{0, 0x02030000, NULL,
+	 "after timeouts and lost brokers its producer may lose count of its records; it is made anew "
+	 "then, and an initial snapshot that is not complete stops the relay and goes on at the next "
+	 "start (mended in 2.3)"},
+	{0x02020000, 0x02050000, NULL,
+	 "a large batch that is sent again may fail, after which the producer is made anew (mended in "
+	 "2.5)"},
+	{0, SCRAM_SINCE, uses_scram,
+	 "it cannot log in to brokers of Kafka 4 or later with SCRAM (mended in 2.6.1)"},
+	{0, 0x020B0100, is_compressed,
+	 "behind a proxy that offers none of the old versions of Produce it sends records uncompressed "
+	 "(mended in 2.11.1)"},
+};
+
+const char *
+kafkaadvice_hazard(const RelayConfig *cfg, int version, size_t *next)
+{
+	while (*next < sizeof(hazards) / sizeof(hazards[0]))
+	{
+		const KafkaHazard *h = &hazards[(*next)++];
+
+		if (version >= h->since && version < h->ended && (h->touches == NULL || h->touches(cfg)))
+			return h->text;
+	}
+	return NULL;
+}
 
 /* The key that a property came from, or the one that is for it. */
 static const char *
@@ -34,16 +96,12 @@ key_of(const RelayConfig *cfg, const char *property, const char *otherwise)
 static void
 advise_login(const RelayConfig *cfg, char *out, size_t size)
 {
-	const char *mechanism = config_pair(&cfg->kafka, "sasl.mechanisms");
 	const char *key = key_of(cfg, "sasl.mechanisms", "producer.override.sasl.mechanism");
 	const char *password = key_of(cfg, "sasl.password", "producer.override.sasl.jaas.config");
 
 	/* librdkafka knows it by two names */
-	if (mechanism == NULL)
-		mechanism = config_pair(&cfg->kafka, "sasl.mechanism");
 	key = key_of(cfg, "sasl.mechanism", key);
-	if (mechanism != NULL && strncmp(mechanism, "SCRAM", 5) == 0 &&
-		rd_kafka_version() < SCRAM_SINCE)
+	if (uses_scram(cfg) && rd_kafka_version() < SCRAM_SINCE)
 		snprintf(out, size,
 				 "check %s; if it is right and the brokers are of Kafka 4 or later: librdkafka %s "
 				 "cannot log in there with SCRAM, install 2.6.1 or later",

@@ -19,6 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <libpq-fe.h>
+#include <librdkafka/rdkafka.h>
+
 #include "config.h"
 #include "log.h"
 #include "metrics.h"
@@ -729,7 +732,8 @@ command_run(const CommandLine *line)
 	RelayConfig *cfg;
 	int status;
 
-	log_info("nova-relay %s", NOVA_VERSION);
+	log_info("nova-relay %s, librdkafka %s, libpq %d.%d", NOVA_VERSION, rd_kafka_version_str(),
+			 PQlibVersion() / 10000, PQlibVersion() % 10000);
 	if (line->args.sink == SINK_STDOUT && isatty(STDOUT_FILENO))
 		log_status_off(); /* it would stand among the records */
 	if (line->data_dir != NULL)

@@ -1992,6 +1992,18 @@ sink_kafka_embedded(const Sink *sink)
 	return k->mock != NULL ? rd_kafka_mock_cluster_bootstraps(k->mock) : NULL;
 }
 
+/* What the library at hand is known for, before it happens. */
+static void
+tell_hazards(const RelayConfig *cfg)
+{
+	size_t next = 0;
+	const char *text;
+
+	while ((text = kafkaadvice_hazard(cfg, rd_kafka_version(), &next)) != NULL)
+		log_warn("kafka: librdkafka %s: %s; 2.8 or later is recommended", rd_kafka_version_str(),
+				 text);
+}
+
 Sink *
 sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, SinkEvents events, char *err,
 				size_t errsize)
@@ -2009,6 +2021,7 @@ sink_kafka_open(const RelayConfig *cfg, const RelayArgs *args, SinkEvents events
 	k->sink.stats = &k->stats;
 	k->cfg = cfg;
 	k->sink.bad = (BadRecords){.policy = cfg->bad_records, .topic = cfg->dlq_topic};
+	tell_hazards(cfg);
 	if ((args->embedded_broker && !open_mock(k, err, errsize)) || !open_lanes(k, err, errsize))
 	{
 		kafka_close(&k->sink);
