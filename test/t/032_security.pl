@@ -147,6 +147,18 @@ like($printed, qr/^\S+\s+password = \*{8}/m, 'config shows that there is a passw
 is($relay->term, 0, 'it stops in order');
 printed($relay->log_text);
 
+# The same by nova.stream(), with rows larger than what TLS takes at a time.
+sql('GRANT EXECUTE ON PROCEDURE nova.stream TO relay');
+my $direct = "nova_s$number";
+$relay = streams('the direct road', 'nova.stream.mode' => 'direct', 'snapshot.mode' => 'no_data');
+like($relay->log_text, qr/streaming from slot .*by the direct road/, 'which it is');
+is(sql("SELECT ssl FROM pg_stat_ssl JOIN pg_replication_slots ON pid = active_pid WHERE slot_name = '$direct'"), 't', 'it is encrypted, too');
+sql(q{INSERT INTO users SELECT 5000 + i, repeat(md5(i::text), 20000) FROM generate_series(1, 20) i});
+wait_confirmed($node, $direct);
+is(join(' ', sort map { length > 640000 && /^\{"id":(50\d\d)\}\t/ ? $1 : () } kcat($kafka, $direct =~ s/nova_s/cdc/r . '.public.users')), join(' ', 5001 .. 5020), 'and large rows arrive');
+is($relay->term, 0, 'it stops in order');
+sql('REVOKE EXECUTE ON PROCEDURE nova.stream FROM relay; DELETE FROM users WHERE id > 5000');
+
 # A password out of a file; client certificates with an encrypted key, by librdkafka's own names.
 my %mutual = (
 	%{ { map { $_ => undef } keys %sasl } },
