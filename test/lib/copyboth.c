@@ -23,6 +23,8 @@
  *		--ask					a status that is due asks for a reply
  *		--silent				no status at all, also to a keepalive that asks
  *		--stats					a line for each message, too
+ *		--send TEXT				as a message of the client's, as soon as a stream has begun
+ *		--fail TEXT				a CopyFail with this reason, likewise
  *
  *-------------------------------------------------------------------------
  */
@@ -48,6 +50,8 @@ typedef struct Settings
 	uint64_t until;
 	uint64_t stop_after_writes;
 	const char *out;
+	const char *send;
+	const char *fail;
 	int status_ms;
 	int confirm;
 	int ask;
@@ -280,6 +284,20 @@ report(const Stream *s, PGresult *res, bool streamed, double took)
 	PQclear(one);
 }
 
+/* What a client of a stream should not say, if it is to. */
+static void
+say_first(Stream *s)
+{
+	if (set.send != NULL)
+		(void) PQputCopyData(s->conn, set.send, (int) strlen(set.send));
+	if (set.fail != NULL)
+	{
+		(void) PQputCopyEnd(s->conn, set.fail);
+		s->over = true;
+	}
+	(void) PQflush(s->conn);
+}
+
 /* The status of the program as far as it is this command's. */
 static int
 run(PGconn *conn, const char *command)
@@ -298,6 +316,7 @@ run(PGconn *conn, const char *command)
 		fflush(stdout);
 		if (set.stopped)
 			raise(SIGSTOP);
+		say_first(&s);
 		read_stream(&s);
 		if (s.out != NULL && fclose(s.out) != 0)
 			die("cannot write", set.out);
@@ -321,6 +340,10 @@ take_option(int c)
 		set.out = optarg;
 	else if (c == 'm')
 		set.status_ms = (int) strtol(optarg, NULL, 10);
+	else if (c == 's')
+		set.send = optarg;
+	else if (c == 'f')
+		set.fail = optarg;
 	else if (c == '?')
 		exit(1);
 }
@@ -332,6 +355,8 @@ main(int argc, char **argv)
 											{"stop-after-writes", required_argument, NULL, 'w'},
 											{"out", required_argument, NULL, 'o'},
 											{"status-ms", required_argument, NULL, 'm'},
+											{"send", required_argument, NULL, 's'},
+											{"fail", required_argument, NULL, 'f'},
 											{"confirm", no_argument, &set.confirm, 1},
 											{"ask", no_argument, &set.ask, 1},
 											{"silent", no_argument, &set.silent, 1},

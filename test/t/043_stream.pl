@@ -390,6 +390,27 @@ wait_free($curious_slot);
 drop_slot($curious_slot);
 
 #
+# What no client should say: an end that says why, and the slot is free.
+#
+my $misled = copied_slot($node, 'large');
+for my $said (
+	[ 'a message of no known kind', [ '--send', 'x' ], '08P01', qr/was sent a message of type 120/ ],
+	[ 'a status that is cut short', [ '--send', 'r12' ], '08P01', qr/insufficient data left in message/ ],
+	[ 'a CopyFail', [ '--fail', 'had enough' ], '57014', qr/the client ended nova\.stream\(\): had enough/ ],
+	[ 'a message too long', [ '--send', 'r' x 2000 ], '', qr/./ ])
+{
+	my ($name, $options, $sqlstate, $why) = @$said;
+	my $teller = copyboth($node, [ {%untimed}, @$options ], stream_command('direct', $misled));
+	my $end = $teller->ended;
+	is("$end->{ended} $end->{sqlstate}", "error $sqlstate", "$name ends the stream");
+	like($end->{message}, $why, "$name: it is told why");
+	is($end->{usable} ? 'usable' : 'gone', $sqlstate ? 'usable' : 'gone', $sqlstate ? "$name: the connection can be used" : "$name: there is no telling what follows it");
+	$teller->finish;
+	wait_free($misled);
+}
+drop_slot($misled);
+
+#
 # What is no way to call it: a clear end, and the connection can be used.
 #
 my ($rc, $out, $errors) = $node->psql('postgres', "CALL nova.stream('large')", timeout => 20);
