@@ -13,7 +13,7 @@
  * one of them or like the last one before.  So a key that is changed while it
  * is verified is never found wrong, and one that is wrong is found.
  *
- * Keys are known by their digest: 80 bytes a key, and 8 to 16 for finding it
+ * Keys are known by their digest: at most 80 bytes a key, and 8 to 16 for finding it
  * (twice that for a moment when the memory grows), whatever their length; 40 for
  * a record behind the mark.
  *

@@ -17,21 +17,35 @@
 
 #include <cjson/cJSON.h>
 
-__extension__ typedef unsigned __int128 Uint128;
-
-#define FNV_BASIS ((Uint128) UINT64_C(0x6C62272E07BB0142) << 64 | UINT64_C(0x62B821756295C58D))
-#define FNV_PRIME ((Uint128) UINT64_C(0x1000000) << 64 | UINT64_C(0x13B))
+#define FNV_BASIS ((Digest){UINT64_C(0x6C62272E07BB0142), UINT64_C(0x62B821756295C58D)})
+#define FNV_PRIME 0x13B /* its low word; the other bit of it is 2^88 */
 
 /*
  * Digests
  */
 
-static Uint128
-fnv(Uint128 hash, const char *data, size_t len)
+/*
+ * Every byte: hash = (hash ^ byte) * prime.  Machines of 32 bits have no integers of
+ * 128, so the low word is in halves here, whose products leave room for a carry.
+ */
+static Digest
+fnv(Digest hash, const char *data, size_t len)
 {
+	uint64_t hi = hash.hi;
+	uint64_t mid = hash.lo >> 32;
+	uint64_t lo = hash.lo & UINT32_MAX;
+
 	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char) data[i]) * FNV_PRIME;
-	return hash;
+	{
+		lo ^= (unsigned char) data[i];
+		hi = hi * FNV_PRIME + (mid << 56) + (lo << 24);
+		lo *= FNV_PRIME;
+		mid = mid * FNV_PRIME + (lo >> 32);
+		hi += mid >> 32;
+		lo &= UINT32_MAX;
+		mid &= UINT32_MAX;
+	}
+	return (Digest){hi, mid << 32 | lo};
 }
 
 static uint64_t
@@ -44,10 +58,10 @@ mixed64(uint64_t v)
 
 /* Sums of FNV's own values would cancel each other out too easily. */
 static Digest
-mixed(Uint128 hash)
+mixed(Digest hash)
 {
-	uint64_t hi = mixed64((uint64_t) (hash >> 64));
-	uint64_t lo = mixed64((uint64_t) hash ^ hi);
+	uint64_t hi = mixed64(hash.hi);
+	uint64_t lo = mixed64(hash.lo ^ hi);
 
 	return (Digest){hi ^ mixed64(lo), lo};
 }
@@ -69,7 +83,7 @@ digest_bytes(const char *data, size_t len)
 static Digest
 digest_member(const JsonMember *m)
 {
-	Uint128 hash = fnv(FNV_BASIS, m->name.data, m->name.len);
+	Digest hash = fnv(FNV_BASIS, m->name.data, m->name.len);
 
 	return mixed(fnv(fnv(hash, "", 1), m->value.data, m->value.len));
 }

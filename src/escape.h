@@ -27,7 +27,7 @@
 #elif defined(__SSE2__)
 #include <emmintrin.h>
 #define NOVA_ESCAPE_SSE2
-#elif defined(__aarch64__) && defined(__ARM_NEON)
+#elif defined(__aarch64__) && defined(__ARM_NEON) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #include <arm_neon.h>
 #define NOVA_ESCAPE_NEON
 #endif

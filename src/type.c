@@ -573,12 +573,12 @@ static const struct
 	{BOOLOID, {NOVA_ZERO_BYVAL, NULL, true}},
 	{INT2OID, {NOVA_ZERO_BYVAL, NULL, true}},
 	{INT4OID, {NOVA_ZERO_BYVAL, NULL, true}},
-	{INT8OID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{INT8OID, {NOVA_ZERO_INT64, NULL, true}},
 	{OIDOID, {NOVA_ZERO_BYVAL, NULL, true}},
 	{FLOAT4OID, {NOVA_ZERO_BYVAL, NULL, true}},
-	{FLOAT8OID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{FLOAT8OID, {NOVA_ZERO_INT64, NULL, true}},
 	{NUMERICOID, {NOVA_ZERO_NUMERIC, NULL, true}},
-	{CASHOID, {NOVA_ZERO_BYVAL}},
+	{CASHOID, {NOVA_ZERO_INT64}},
 	{TEXTOID, {NOVA_ZERO_JSON, "\"\"", true, NULL, true}},
 	{VARCHAROID, {NOVA_ZERO_JSON, "\"\"", true, NULL, true}},
 	{BPCHAROID, {NOVA_ZERO_JSON, "\"\"", true, NULL, true}},
@@ -589,7 +589,7 @@ static const struct
 	{TSVECTOROID, {NOVA_ZERO_JSON, "\"\"", false, NULL, true}},
 	{BITOID, {NOVA_ZERO_JSON, "\"\"", true}},
 	{DATEOID, {NOVA_ZERO_EPOCH, NULL, true}},
-	{TIMEOID, {NOVA_ZERO_BYVAL, NULL, true}},
+	{TIMEOID, {NOVA_ZERO_INT64, NULL, true}},
 	{TIMETZOID, {NOVA_ZERO_JSON, "\"00:00:00Z\""}},
 	{TIMESTAMPOID, {NOVA_ZERO_EPOCH, NULL, true}},
 	{TIMESTAMPTZOID, {NOVA_ZERO_JSON, "\"1970-01-01T00:00:00Z\"", true}},
@@ -647,6 +647,8 @@ nova_type_zero(Oid type, NovaZero zero)
 {
 	if (zero == NOVA_ZERO_NUMERIC)
 		return NumericGetDatum(int64_to_numeric(0));
+	if (zero == NOVA_ZERO_INT64)
+		return Int64GetDatum(0);
 	if (zero == NOVA_ZERO_EPOCH && type == DATEOID)
 		return DateADTGetDatum(UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE);
 	if (zero == NOVA_ZERO_EPOCH)

@@ -83,6 +83,7 @@ typedef enum NovaZero
 {
 	NOVA_ZERO_JSON,    /* the JSON in zero_json */
 	NOVA_ZERO_BYVAL,   /* the datum 0 */
+	NOVA_ZERO_INT64,   /* 8 bytes of 0, which a server of 32 bits passes by reference */
 	NOVA_ZERO_NUMERIC, /* the number 0 */
 	NOVA_ZERO_EPOCH    /* 1970-01-01, as a date or a timestamp */
 } NovaZero;

@@ -224,7 +224,8 @@ many_keys(void **state)
 		snprintf(key, sizeof(key), "{\"id\":%d}", i);
 		assert_int_equal(row(&f, key, "{\"v\":1}"), i % 10 == 0 ? KEY_MISSING : KEY_EQUAL);
 	}
-	assert_int_equal(sizeof(KeyEntry), 80);
+	/* i386 aligns integers of 64 bits to 4 bytes, and has 72 */
+	assert_true(sizeof(KeyEntry) <= 80);
 	assert_true(keystates_bytes(&f.set) <= f.set.count * 160);
 	end(&f);
 }

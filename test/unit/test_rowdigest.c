@@ -199,6 +199,43 @@ too_many_columns_are_said(void **state)
 	rowform_free(&f);
 }
 
+/*
+ * The values that FNV's authors publish for these texts, mixed; of all bytes, and of
+ * a member, what integers of 128 bits made of them.  Every machine has the same.
+ */
+static void
+known_digests(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		Digest digest;
+	} cases[] = {
+		{"", {UINT64_C(0x1307BFA12BD21B28), UINT64_C(0xBAE72BC832B0A314)}},
+		{"a", {UINT64_C(0x2F00842ED3ED7A8E), UINT64_C(0x6E173BB8E849BC1C)}},
+		{"foobar", {UINT64_C(0x75D437E2BBFAF6F1), UINT64_C(0xEE54A24866F15038)}},
+	};
+	RowForm f = form_of(PLACEHOLDER);
+	RowState s;
+	Digest d;
+	char all[256];
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		d = digest_bytes(cases[i].text, strlen(cases[i].text));
+		assert_true(d.hi == cases[i].digest.hi && d.lo == cases[i].digest.lo);
+	}
+	for (size_t i = 0; i < sizeof(all); i++)
+		all[i] = (char) i;
+	d = digest_bytes(all, sizeof(all));
+	assert_true(d.hi == UINT64_C(0x35BAD8B9C525A466) && d.lo == UINT64_C(0x95B36802DB3A850D));
+	rowdigest_record(&f, text("{\"id\":1}"), &s);
+	assert_true(s.digest.hi == UINT64_C(0x0669FB4B9895AD53) &&
+				s.digest.lo == UINT64_C(0xFA5D971D7237FCD2));
+	rowform_free(&f);
+}
+
 /* Every cut of a value ends, within its bytes: a sanitizer sees a step past them. */
 static void
 every_cut(void **state)
@@ -233,6 +270,7 @@ main(void)
 		cmocka_unit_test(deleted_rows_are_told),
 		cmocka_unit_test(envelopes_and_schemas),
 		cmocka_unit_test(too_many_columns_are_said),
+		cmocka_unit_test(known_digests),
 		cmocka_unit_test(every_cut),
 	};
 

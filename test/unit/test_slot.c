@@ -98,6 +98,51 @@ test_faults(void **state)
 	}
 }
 
+/* Each reason has the setting that would have kept the slot; one that is new has none. */
+static void
+test_lost(void **state)
+{
+	static const struct
+	{
+		const char *wal_status;
+		const char *invalidation;
+		const char *text;
+	} cases[] = {
+		/* before 16 there is no reason, and this is the only one */
+		{"lost", "", "wal_removed; to prevent it see max_slot_wal_keep_size"},
+		{"lost", "wal_removed", "wal_removed; to prevent it see max_slot_wal_keep_size"},
+		{"reserved", "idle_timeout",
+		 "idle_timeout; to prevent it see idle_replication_slot_timeout"},
+		{"lost", "rows_removed",
+		 "rows_removed; to prevent it see hot_standby_feedback on the standby"},
+		{"lost", "wal_level_insufficient",
+		 "wal_level_insufficient; to prevent it see wal_level of the primary"},
+		{"reserved", "conflicting",
+		 "conflicting; to prevent it see hot_standby_feedback on the standby and wal_level of the "
+		 "primary"},
+		{"lost", "of_a_later_version", "of_a_later_version"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		SlotRow row = sound();
+		char wanted[200];
+		char text[200];
+		char cut[20];
+
+		snprintf(row.wal_status, sizeof(row.wal_status), "%s", cases[i].wal_status);
+		snprintf(row.invalidation, sizeof(row.invalidation), "%s", cases[i].invalidation);
+		snprintf(wanted, sizeof(wanted), "the server's reason is %s", cases[i].text);
+		slot_lost_text(&row, text, sizeof(text));
+		assert_string_equal(text, wanted);
+		/* a text that has no room ends within it */
+		slot_lost_text(&row, cut, sizeof(cut));
+		assert_int_equal(strlen(cut), sizeof(cut) - 1);
+		assert_memory_equal(cut, wanted, sizeof(cut) - 1);
+	}
+}
+
 static void
 test_missing(void **state)
 {
@@ -286,10 +331,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_faults),    cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_positions), cmocka_unit_test(test_gap_names_both),
-		cmocka_unit_test(test_wal),       cmocka_unit_test(test_wal_status),
-		cmocka_unit_test(test_holder),    cmocka_unit_test(test_direct_holder),
+		cmocka_unit_test(test_faults),         cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_missing),        cmocka_unit_test(test_positions),
+		cmocka_unit_test(test_gap_names_both), cmocka_unit_test(test_wal),
+		cmocka_unit_test(test_wal_status),     cmocka_unit_test(test_holder),
+		cmocka_unit_test(test_direct_holder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
