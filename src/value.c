@@ -360,7 +360,7 @@ static void write_jsonb_container(NovaOut *out, const char *container, bool spac
 static void
 write_jsonb_numeric(NovaOut *out, const JsonbItem *item)
 {
-	static const NovaColumn bare = {.prefix = ""};
+	static const NovaColumn bare = {.prefix = nova_no_prefix};
 	int head = VARATT_IS_1B(item->data) ? VARHDRSZ_SHORT : VARHDRSZ;
 
 	append_numeric(out, &bare, item->data + head, (int) item->len - head, "");
