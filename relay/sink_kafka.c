@@ -602,6 +602,8 @@ set_transactional(rd_kafka_conf_t *conf, const RelayConfig *cfg, unsigned number
 			   RD_KAFKA_CONF_OK;
 }
 
+/* 1.8 cannot be asked; who builds with it runs with no 2.10. */
+#if RD_KAFKA_VERSION >= 0x02000000
 /* In a thread of librdkafka.  A broker without a number was never sent a record. */
 static rd_kafka_resp_err_t
 on_broker_state(rd_kafka_t *rk, int32_t broker, const char *protocol, const char *name, int port,
@@ -626,6 +628,7 @@ on_producer(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *err, s
 	(void) errsize;
 	return rd_kafka_interceptor_add_on_broker_state_change(rk, "nova", on_broker_state, arg);
 }
+#endif
 
 /*
  * From 2.10 on, librdkafka drops a broker that the cluster does not name any more, as one
@@ -635,9 +638,15 @@ on_producer(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *err, s
 static bool
 watch_brokers(rd_kafka_conf_t *conf, KafkaLane *lane)
 {
-	return rd_kafka_version() < DROPS_BROKERS ||
-		   rd_kafka_conf_interceptor_add_on_new(conf, "nova", on_producer, lane) ==
+#if RD_KAFKA_VERSION >= 0x02000000
+	if (rd_kafka_version() >= DROPS_BROKERS)
+		return rd_kafka_conf_interceptor_add_on_new(conf, "nova", on_producer, lane) ==
 			   RD_KAFKA_RESP_ERR_NO_ERROR;
+#else
+	(void) conf;
+	(void) lane;
+#endif
+	return true;
 }
 
 static rd_kafka_conf_t *
