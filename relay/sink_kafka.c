@@ -602,7 +602,7 @@ set_transactional(rd_kafka_conf_t *conf, const RelayConfig *cfg, unsigned number
 			   RD_KAFKA_CONF_OK;
 }
 
-/* 1.8 cannot be asked; who builds with it runs with no 2.10. */
+/* 1.8 cannot be asked: a relay that is built with it is not for 2.10. */
 #if RD_KAFKA_VERSION >= 0x02000000
 /* In a thread of librdkafka.  A broker without a number was never sent a record. */
 static rd_kafka_resp_err_t
