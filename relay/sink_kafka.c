@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,9 @@
 #define TXN_LANES 2
 #define LANES_MAX (KAFKATXN_PRODUCERS + 1)
 
+/* The first librdkafka that forgets brokers. */
+#define DROPS_BROKERS 0x020a0000
+
 /* Kafka's patience with a transaction, beyond what the longest one takes. */
 #define TXN_TIMEOUT_MS 60000
 
@@ -93,6 +97,7 @@ typedef struct KafkaLane
 	size_t nkept;
 	size_t kept_size;
 	Letterbox letters;
+	atomic_bool broken; /* a broker of it went away, since its records were settled */
 } KafkaLane;
 
 typedef enum TxnStep
@@ -427,6 +432,7 @@ settle_acks(KafkaLane *lane, void (*settle)(void *arg, Buffer *buf, uint32_t n),
 	for (size_t i = 0; i < lane->nkept; i++)
 		settle(arg, lane->kept[i].buf, lane->kept[i].n);
 	lane->nkept = 0;
+	atomic_store(&lane->broken, false);
 }
 
 /* Lanes as refusals.h numbers them. */
@@ -596,6 +602,53 @@ set_transactional(rd_kafka_conf_t *conf, const RelayConfig *cfg, unsigned number
 			   RD_KAFKA_CONF_OK;
 }
 
+/* 1.8 cannot be asked: a relay that is built with it is not for 2.10. */
+#if RD_KAFKA_VERSION >= 0x02000000
+/* In a thread of librdkafka.  A broker without a number was never sent a record. */
+static rd_kafka_resp_err_t
+on_broker_state(rd_kafka_t *rk, int32_t broker, const char *protocol, const char *name, int port,
+				const char *state, void *arg)
+{
+	KafkaLane *lane = arg;
+
+	(void) rk;
+	(void) protocol;
+	(void) name;
+	(void) port;
+	if (broker >= 0 && strcmp(state, "DOWN") == 0)
+		atomic_store(&lane->broken, true);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t
+on_producer(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *err, size_t errsize)
+{
+	(void) conf;
+	(void) err;
+	(void) errsize;
+	return rd_kafka_interceptor_add_on_broker_state_change(rk, "nova", on_broker_state, arg);
+}
+#endif
+
+/*
+ * From 2.10 on, librdkafka drops a broker that the cluster does not name any more, as one
+ * that hangs, and says of records that it was sent and did not acknowledge that it has
+ * them not.  It may have them: what is to be known is whether there was such a broker.
+ */
+static bool
+watch_brokers(rd_kafka_conf_t *conf, KafkaLane *lane)
+{
+#if RD_KAFKA_VERSION >= 0x02000000
+	if (rd_kafka_version() >= DROPS_BROKERS)
+		return rd_kafka_conf_interceptor_add_on_new(conf, "nova", on_producer, lane) ==
+			   RD_KAFKA_RESP_ERR_NO_ERROR;
+#else
+	(void) conf;
+	(void) lane;
+#endif
+	return true;
+}
+
 static rd_kafka_conf_t *
 make_conf(KafkaSink *k, unsigned number, char *err, size_t errsize)
 {
@@ -617,6 +670,11 @@ make_conf(KafkaSink *k, unsigned number, char *err, size_t errsize)
 	if (ok && k->mock != NULL)
 		ok = rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(k->mock),
 							   err, errsize) == RD_KAFKA_CONF_OK;
+	if (ok && transactional && !watch_brokers(conf, &k->lanes[number]))
+	{
+		snprintf(err, errsize, "librdkafka does not let its brokers be watched");
+		ok = false;
+	}
 	if (!ok)
 	{
 		rd_kafka_conf_destroy(conf);
@@ -1411,7 +1469,8 @@ note_failure(KafkaSink *k, const KafkaLane *lane, const rd_kafka_message_t *m)
 	if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && lane == k->ending)
 		k->gap = true;
 	if (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
-		rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED)
+		(rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED ||
+		 atomic_load(&lane->broken)))
 		k->doubtful = true;
 }
 

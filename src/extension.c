@@ -18,7 +18,7 @@
 #define SRID_FLAG   0x20000000
 #define EWKB_HEADER 5
 
-static const NovaColumn bare = {.prefix = "", .prefix_len = 0};
+static const NovaColumn bare = {.prefix = nova_no_prefix};
 
 #define EMPTY_WKB "\"AQcAAAAAAAAA\""
 

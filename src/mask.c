@@ -534,7 +534,7 @@ nova_mask_column(NovaColumn *col, const char *name, bool not_null, bool in_key,
 	mask = palloc0(sizeof(NovaMask));
 	mask->rule = rule;
 	mask->inner = *col;
-	mask->inner.prefix = palloc0(NOVA_PREFIX_PAD);
+	mask->inner.prefix = nova_no_prefix;
 	mask->inner.prefix_len = 0;
 	mask->is_text = col->encode == nova_encode_text;
 	mask->stars = rule->kind == NOVA_MASK_CHARS ? stars_json(rule->chars) : UNHASHED;

@@ -35,7 +35,7 @@ encoded(const NovaColumn *col, Datum value)
 	StringInfoData json;
 	NovaOut out;
 
-	bare.prefix = palloc0(NOVA_PREFIX_PAD);
+	bare.prefix = nova_no_prefix;
 	bare.prefix_len = 0;
 	bare.null = "null";
 	initStringInfo(&json);

@@ -943,6 +943,8 @@ nova_type_source(Oid declared, Oid type, int32 typmod)
 	return source;
 }
 
+const char nova_no_prefix[NOVA_PREFIX_PAD] = "";
+
 /* `,"name":`, padded for the vector copy. */
 void
 nova_column_name(NovaColumn *col, const char *name, const NovaOptions *options)

@@ -157,6 +157,9 @@ extern NovaSourceType nova_type_source(Oid declared, Oid type, int32 typmod);
 /* Prefixes are copied in vectors of this many bytes. */
 #define NOVA_PREFIX_PAD 16
 
+/* The prefix of a column that is written without one; padded as any. */
+extern const char nova_no_prefix[NOVA_PREFIX_PAD];
+
 /* What building a column's encoder takes and gives back. */
 typedef struct NovaTypeContext
 {

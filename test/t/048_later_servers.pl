@@ -1,6 +1,7 @@
 #
 # What only later servers have: slots that a standby copies (17), which a relay must
-# not run ahead of, and slots that are invalidated because nobody reads them (18).
+# not run ahead of, slots that are invalidated because nobody reads them (18), and
+# generated columns that a publication has, or that are computed when read (18).
 # On older ones that they have it not, and what the relay says of it.
 #
 use strict;
@@ -126,8 +127,44 @@ sub idle_timeout
 	return;
 }
 
+# The rows of a table as the plugin shows them with that publication.
+sub published
+{
+	my ($profile, $publication) = @_;
+	return sql(qq{SELECT string_agg(((data::jsonb -> 'value') - '__op')::text, ' ' ORDER BY n)
+		FROM pg_logical_slot_peek_changes('generated', NULL, NULL, 'add.fields', 'op', 'format', 'flat', 'profile', '$profile',
+			'publication.names', '$publication') WITH ORDINALITY p (lsn, xid, data, n) WHERE data::jsonb -> 'value' <> 'null'});
+}
+
+# Debezium has what pgoutput sends; the nova profile has every stored column of a table without a list.
+sub generated_columns
+{
+	sql(q{CREATE TABLE gen (id int PRIMARY KEY, a int, s int GENERATED ALWAYS AS (a * 2) STORED, v int GENERATED ALWAYS AS (a * 3) VIRTUAL);
+		CREATE PUBLICATION p_none FOR TABLE gen;
+		CREATE PUBLICATION p_stored FOR TABLE gen WITH (publish_generated_columns = stored);
+		CREATE PUBLICATION p_listed FOR TABLE gen (id, s);
+		CREATE PUBLICATION p_where FOR TABLE gen WHERE (v > 10) WITH (publish = 'insert');
+		CREATE PUBLICATION p_all FOR ALL TABLES WITH (publish_generated_columns = stored)});
+	sql(q{SELECT pg_create_logical_replication_slot('generated', 'nova_decoder')});
+	sql('INSERT INTO gen (id, a) VALUES (1, 3), (2, 5)');
+	my $plain = '{"a": 3, "id": 1} {"a": 5, "id": 2}';
+	my $stored = '{"a": 3, "s": 6, "id": 1} {"a": 5, "s": 10, "id": 2}';
+	is(published('debezium', 'p_none'), $plain, '18: a publication without generated columns');
+	is(published('debezium', $_), $stored, "$_: with stored ones; virtual ones have no value in the log") for qw(p_stored p_all);
+	is(published('debezium', 'p_none, p_stored'), $stored, 'the wider of two');
+	is(published('nova', 'p_none'), $stored, 'the nova profile has stored ones');
+	is(published($_, 'p_listed'), '{"s": 6, "id": 1} {"s": 10, "id": 2}', "$_: a list names one") for qw(nova debezium);
+	is(published('debezium', 'p_where'), '{"a": 5, "id": 2}', 'a row filter reads a virtual one');
+	sql(q{SELECT pg_drop_replication_slot('generated')});
+	return;
+}
+
 $version >= 17 ? with_failover() : without_failover();
-if ($version >= 18) { idle_timeout() }
+if ($version >= 18)
+{
+	idle_timeout();
+	generated_columns();
+}
 else
 {
 	is(sql(q{SELECT count(*) FROM pg_settings WHERE name = 'idle_replication_slot_timeout'}), 0, 'before 18 no slot ends because nobody reads it');

@@ -1,8 +1,14 @@
 /*
  * test_sink_kafka.c
  *		What becomes of records that a broker refuses, by librdkafka's mock broker.
+ *
+ * Trap: errors are for the next requests that come, of whichever partition.  A position is
+ * sent beside its records, in an order that librdkafka changes (from 2.10 on it comes
+ * first), so that it has a broker of its own and errors are for the other one.
  */
+#include <arpa/inet.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -11,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
@@ -24,6 +32,12 @@
 #define API_ADD_PARTITIONS 24
 #define API_END_TXN        26
 #define PATIENCE_S         60
+
+/* Who has which partitions. */
+#define BROKER_OF_RECORDS   1 /* and of letters; and it coordinates transactions */
+#define BROKER_OF_POSITIONS 2
+#define BROKER_APART        3
+#define BROKERS             3
 
 /* A broker, the sink on it, and what the sink said of its records. */
 typedef struct Fixture
@@ -84,9 +98,16 @@ typedef struct Terms
 {
 	BadPolicy policy;
 	bool exactly_once;
-	bool hurry;  /* a transaction lasts but a moment, and so does the patience with its end */
-	int brokers; /* of two, the second one has cdc.u and nothing else to do */
+	bool hurry; /* a transaction lasts but a moment, and so does the patience with its end */
+	bool apart; /* cdc.u is with a broker that has nothing else to do */
 } Terms;
+
+static void
+lead(Fixture *f, const char *topic, int32_t broker)
+{
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, topic, 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_partition_set_leader(f->cluster, topic, 0, broker), 0);
+}
 
 static void
 open_sink_for(Fixture *f, Terms terms)
@@ -99,7 +120,7 @@ open_sink_for(Fixture *f, Terms terms)
 	(void) rd_kafka_conf_set(conf, "log_level", "4", err, sizeof(err));
 	f->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err, sizeof(err));
 	assert_non_null(f->client);
-	f->cluster = rd_kafka_mock_cluster_new(f->client, terms.brokers);
+	f->cluster = rd_kafka_mock_cluster_new(f->client, BROKERS);
 	assert_non_null(f->cluster);
 	f->pairs[0] = (ConfigPair){.name = bootstrap_name,
 							   .value = strdup(rd_kafka_mock_cluster_bootstraps(f->cluster))};
@@ -113,25 +134,21 @@ open_sink_for(Fixture *f, Terms terms)
 	f->cfg.transactional_id = transactional_id;
 	f->cfg.state_topic = state_topic;
 	f->cfg.txn_interval_ms = 100;
-	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.t", 1, 1), 0);
-	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "cdc.u", 1, 1), 0);
-	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, state_topic, 1, 1), 0);
-	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, dlq, 1, 1), 0);
-	if (terms.brokers > 1)
-	{
-		(void) rd_kafka_mock_partition_set_leader(f->cluster, "cdc.t", 0, 1);
-		(void) rd_kafka_mock_partition_set_leader(f->cluster, "cdc.u", 0, 2);
-		(void) rd_kafka_mock_partition_set_leader(f->cluster, state_topic, 0, 1);
-		(void) rd_kafka_mock_coordinator_set(f->cluster, "transaction", "nova-cdc-slot-0", 1);
-		(void) rd_kafka_mock_coordinator_set(f->cluster, "transaction", "nova-cdc-slot-1", 1);
-	}
+	lead(f, "cdc.t", BROKER_OF_RECORDS);
+	lead(f, "cdc.u", terms.apart ? BROKER_APART : BROKER_OF_RECORDS);
+	lead(f, dlq, BROKER_OF_RECORDS);
+	lead(f, state_topic, BROKER_OF_POSITIONS);
+	(void) rd_kafka_mock_coordinator_set(f->cluster, "transaction", "nova-cdc-slot-0",
+										 BROKER_OF_RECORDS);
+	(void) rd_kafka_mock_coordinator_set(f->cluster, "transaction", "nova-cdc-slot-1",
+										 BROKER_OF_RECORDS);
 	open_again(f);
 }
 
 static void
 open_sink(Fixture *f, BadPolicy policy)
 {
-	open_sink_for(f, (Terms){.policy = policy, .brokers = 1});
+	open_sink_for(f, (Terms){.policy = policy});
 }
 
 static void
@@ -357,6 +374,15 @@ what_waits_is_given_up(void **state)
  * Exactly once
  */
 
+/* To the next requests to produce records. */
+static void
+answer(Fixture *f, size_t n, const rd_kafka_resp_err_t *errors)
+{
+	for (size_t i = 0; i < n; i++)
+		(void) rd_kafka_mock_broker_push_request_error_rtts(f->cluster, BROKER_OF_RECORDS,
+															API_PRODUCE, (size_t) 1, errors[i], 0);
+}
+
 static SinkStatus
 wait_for_sink(Fixture *f)
 {
@@ -378,14 +404,14 @@ await_claim(Fixture *f)
 static void
 claim(Fixture *f, BadPolicy policy)
 {
-	open_sink_for(f, (Terms){.policy = policy, .exactly_once = true, .brokers = 1});
+	open_sink_for(f, (Terms){.policy = policy, .exactly_once = true});
 	await_claim(f);
 }
 
 static void
 claim_in_a_hurry(Fixture *f, BadPolicy policy)
 {
-	open_sink_for(f, (Terms){.policy = policy, .exactly_once = true, .hurry = true, .brokers = 1});
+	open_sink_for(f, (Terms){.policy = policy, .exactly_once = true, .hurry = true});
 	await_claim(f);
 }
 
@@ -453,7 +479,7 @@ once_a_refusal_has_its_letter(void **state)
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
 	{
 		claim(&f, i % 2 == 0 ? BAD_DLQ : BAD_SKIP);
-		rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[i]);
+		answer(&f, 1, &refusals[i]);
 		assert_int_equal(deliver(&f, records, 1, &aborts), SINK_OK);
 		assert_int_equal(aborts, 1);
 		assert_int_equal(f.given_up, 1);
@@ -475,9 +501,10 @@ once_the_culprit_of_a_batch_is_found(void **state)
 	three(records, one_topic);
 	claim(&f, BAD_DLQ);
 	/* all of them; then the second one, of those that come alone */
-	rd_kafka_mock_push_request_errors(
-		f.cluster, API_PRODUCE, 3, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_NO_ERROR,
-		RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	answer(&f, 3,
+		   (const rd_kafka_resp_err_t[]){RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+										 RD_KAFKA_RESP_ERR_NO_ERROR,
+										 RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
 	assert_int_equal(deliver(&f, records, 3, &aborts), SINK_OK);
 	assert_int_equal(aborts, 2);
 	assert_int_equal(f.acked, 3);
@@ -500,9 +527,11 @@ once_the_topic_is_found(void **state)
 	(void) state;
 	three(records, two_topics);
 	claim(&f, BAD_DLQ);
-	rd_kafka_mock_push_request_errors(
-		f.cluster, API_ADD_PARTITIONS, 3, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
-		RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	/* so late that all of them have been taken: what was not is not suspected */
+	rd_kafka_mock_broker_push_request_error_rtts(
+		f.cluster, BROKER_OF_RECORDS, API_ADD_PARTITIONS, (size_t) 3,
+		RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 300, RD_KAFKA_RESP_ERR_NO_ERROR, 0,
+		RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 300);
 	assert_int_equal(deliver(&f, records, 3, &aborts), SINK_OK);
 	assert_int_equal(aborts, 2);
 	assert_int_equal(f.acked, 3);
@@ -529,7 +558,7 @@ once_a_refused_transaction_stops(void **state)
 	assert_int_equal(f.acked, 0);
 	/* the topic of the letters is the one */
 	claim(&f, BAD_DLQ);
-	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[2]);
+	answer(&f, 1, &refusals[2]);
 	rd_kafka_mock_push_request_errors(f.cluster, API_ADD_PARTITIONS, 2, RD_KAFKA_RESP_ERR_NO_ERROR,
 									  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
 	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_FAILED);
@@ -549,8 +578,7 @@ once_a_large_letter_becomes_a_pointer(void **state)
 	(void) state;
 	three(records, one_topic);
 	claim(&f, BAD_DLQ);
-	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 2, refusals[2],
-									  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	answer(&f, 2, (const rd_kafka_resp_err_t[]){refusals[2], RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
 	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_OK);
 	assert_int_equal(aborts, 2);
 	assert_int_equal(f.sink->bad.letters, 1);
@@ -595,9 +623,9 @@ once_an_abort_gives_up_what_would_be_tried_again(void **state)
 	three(records, two_topics);
 	claim(&f, BAD_SKIP);
 	began = time(NULL);
-	rd_kafka_mock_broker_push_request_error_rtts(f.cluster, 1, API_PRODUCE, (size_t) 2,
-												 RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 0,
-												 RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, 500);
+	rd_kafka_mock_broker_push_request_error_rtts(
+		f.cluster, BROKER_OF_RECORDS, API_PRODUCE, (size_t) 2, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+		0, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, 500);
 	assert_int_equal(deliver(&f, records, 2, &aborts), SINK_OK);
 	assert_int_equal(aborts, 1);
 	assert_int_equal(f.acked, 2);
@@ -629,7 +657,7 @@ once_an_abort_that_hangs_is_given_up(void **state)
 	(void) state;
 	three(records, one_topic);
 	claim_in_a_hurry(&f, BAD_SKIP);
-	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[2]);
+	answer(&f, 1, &refusals[2]);
 	no_end(&f);
 	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_FAILED);
 	expect_error(&f, "an abort does not come back: ");
@@ -672,7 +700,7 @@ once_a_state_that_differs_is_given_up(void **state)
 	(void) state;
 	three(records, one_topic);
 	claim(&f, BAD_SKIP);
-	rd_kafka_mock_push_request_errors(f.cluster, API_PRODUCE, 1, refusals[2]);
+	answer(&f, 1, &refusals[2]);
 	rd_kafka_mock_push_request_errors(f.cluster, API_END_TXN, 1,
 									  RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
 	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_FAILED);
@@ -694,19 +722,209 @@ once_a_record_in_doubt_is_given_up(void **state)
 
 	(void) state;
 	three(records, two_topics);
-	open_sink_for(&f, (Terms){.policy = BAD_SKIP, .exactly_once = true, .brokers = 2});
+	open_sink_for(&f, (Terms){.policy = BAD_SKIP, .exactly_once = true, .apart = true});
 	await_claim(&f);
 	for (int i = 0; i < 1000; i++)
-		rd_kafka_mock_broker_push_request_error_rtts(f.cluster, 2, API_PRODUCE, (size_t) 1,
-													 RD_KAFKA_RESP_ERR__TRANSPORT, 0);
-	rd_kafka_mock_broker_push_request_error_rtts(f.cluster, 1, API_PRODUCE, (size_t) 1,
-												 RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 500);
+		rd_kafka_mock_broker_push_request_error_rtts(f.cluster, BROKER_APART, API_PRODUCE,
+													 (size_t) 1, RD_KAFKA_RESP_ERR__TRANSPORT, 0);
+	rd_kafka_mock_broker_push_request_error_rtts(f.cluster, BROKER_OF_RECORDS, API_PRODUCE,
+												 (size_t) 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+												 500);
 	assert_int_equal(deliver(&f, records, 2, &aborts), SINK_FAILED);
 	expect_error(&f, "records of it may be with the brokers, or not");
 	assert_true(f.sink->lost);
 	assert_int_equal(f.acked, 0);
 	close_sink(&f);
 }
+
+#if RD_KAFKA_VERSION >= 0x020e0000
+/*
+ * A way to a broker that stays open when the broker is gone, as to one that hangs.  From
+ * 2.10 on librdkafka leaves such a one when the cluster does not name it any more; the
+ * mock broker can be made to have another address in 2.14.
+ */
+
+typedef struct Way
+{
+	int listener;
+	int stop[2]; /* a pipe */
+	int near[8]; /* to the clients, */
+	int far[8];  /* and of each to the broker, -1 when it is closed */
+	int n;
+	struct sockaddr_in broker;
+	pthread_t thread;
+} Way;
+
+static struct sockaddr_in
+here(int port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+								.sin_port = htons((uint16_t) port),
+								.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static void
+way_connect(Way *w)
+{
+	int near = accept(w->listener, NULL, NULL);
+	int far = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (w->n == 8 || connect(far, (struct sockaddr *) &w->broker, sizeof(w->broker)) != 0)
+	{
+		close(near);
+		close(far);
+		return;
+	}
+	w->near[w->n] = near;
+	w->far[w->n++] = far;
+}
+
+/* What one side says goes to the other; that it is closed does not. */
+static void
+way_forward(int *from, int to)
+{
+	char bytes[65536];
+	ssize_t n = read(*from, bytes, sizeof(bytes));
+
+	if (n > 0)
+		(void) send(to, bytes, (size_t) n, MSG_NOSIGNAL);
+	else
+	{
+		close(*from);
+		*from = -1;
+	}
+}
+
+static void *
+way_run(void *arg)
+{
+	Way *w = arg;
+
+	for (;;)
+	{
+		struct pollfd fds[18] = {{.fd = w->stop[0], .events = POLLIN},
+								 {.fd = w->listener, .events = POLLIN}};
+		int n = w->n;
+
+		for (int i = 0; i < n; i++)
+		{
+			fds[2 + 2 * i] = (struct pollfd){.fd = w->near[i], .events = POLLIN};
+			fds[3 + 2 * i] = (struct pollfd){.fd = w->far[i], .events = POLLIN};
+		}
+		(void) poll(fds, (nfds_t) (2 + 2 * n), -1);
+		if (fds[0].revents != 0)
+			return NULL;
+		for (int i = 0; i < n; i++)
+		{
+			if (fds[2 + 2 * i].revents != 0)
+				way_forward(&w->near[i], w->far[i]);
+			if (fds[3 + 2 * i].revents != 0)
+				way_forward(&w->far[i], w->near[i]);
+		}
+		if (fds[1].revents != 0)
+			way_connect(w);
+	}
+}
+
+/* The broker tells clients this way to it. */
+static void
+way_open(Way *w, Fixture *f, int32_t broker)
+{
+	const char *address = f->pairs[0].value;
+	struct sockaddr_in me = here(0);
+	socklen_t size = sizeof(me);
+
+	*w = (Way){.listener = socket(AF_INET, SOCK_STREAM, 0)};
+	/* of "127.0.0.1:1,127.0.0.1:2,…", by number */
+	for (int32_t i = 1; i < broker; i++)
+		address = strchr(address, ',') + 1;
+	w->broker = here(atoi(strchr(address, ':') + 1));
+	assert_int_equal(bind(w->listener, (struct sockaddr *) &me, sizeof(me)), 0);
+	assert_int_equal(listen(w->listener, 8), 0);
+	assert_int_equal(getsockname(w->listener, (struct sockaddr *) &me, &size), 0);
+	assert_int_equal(pipe(w->stop), 0);
+	assert_int_equal(pthread_create(&w->thread, NULL, way_run, w), 0);
+	rd_kafka_mock_broker_set_host_port(f->cluster, broker, "127.0.0.1", ntohs(me.sin_port));
+}
+
+static void
+way_close(Way *w)
+{
+	close(w->stop[1]);
+	(void) pthread_join(w->thread, NULL);
+	close(w->stop[0]);
+	close(w->listener);
+	for (int i = 0; i < w->n; i++)
+	{
+		if (w->near[i] >= 0)
+			close(w->near[i]);
+		if (w->far[i] >= 0)
+			close(w->far[i]);
+	}
+}
+
+/* Has the broker been sent a record? */
+static bool
+was_asked_to_produce(Fixture *f, int32_t broker)
+{
+	size_t n;
+	bool asked = false;
+	rd_kafka_mock_request_t **requests = rd_kafka_mock_get_requests(f->cluster, &n);
+
+	for (size_t i = 0; i < n; i++)
+		asked = asked || (rd_kafka_mock_request_id(requests[i]) == broker &&
+						  rd_kafka_mock_request_api_key(requests[i]) == API_PRODUCE);
+	rd_kafka_mock_request_destroy_array(requests, n);
+	return asked;
+}
+
+/*
+ * One that hangs may have the record as well.  librdkafka says it has not, and would give
+ * its number to the next one.
+ */
+static void
+once_a_record_of_a_broker_left_is_given_up(void **state)
+{
+	static char refresh_name[] = "topic.metadata.refresh.interval.ms";
+	static char refresh_value[] = "100";
+	NovaRecord records[3];
+	Fixture f;
+	Way way;
+	size_t accepted;
+	int aborts;
+	time_t end = time(NULL) + PATIENCE_S;
+
+	(void) state;
+	three(records, two_topics);
+	open_sink_for(&f, (Terms){.policy = BAD_SKIP, .exactly_once = true, .apart = true});
+	sink_close(f.sink);
+	f.pairs[2] = (ConfigPair){.name = refresh_name, .value = refresh_value};
+	f.cfg.kafka.count = 3;
+	way_open(&way, &f, BROKER_APART);
+	open_again(&f);
+	await_claim(&f);
+	rd_kafka_mock_start_request_tracking(f.cluster);
+	rd_kafka_mock_broker_push_request_error_rtts(f.cluster, BROKER_APART, API_PRODUCE, (size_t) 1,
+												 RD_KAFKA_RESP_ERR_NO_ERROR, PATIENCE_S * 1000);
+	assert_int_equal(sink_produce(f.sink, records + 1, 1, &f.buf, &accepted), SINK_OK);
+	while (!was_asked_to_produce(&f, BROKER_APART))
+	{
+		assert_int_equal(wait_for_sink(&f), SINK_OK);
+		assert_true(time(NULL) < end);
+	}
+	rd_kafka_mock_broker_set_down(f.cluster, BROKER_APART);
+	/* while this is on its way, the cluster is asked for its brokers a dozen times */
+	rd_kafka_mock_broker_push_request_error_rtts(f.cluster, BROKER_OF_RECORDS, API_PRODUCE,
+												 (size_t) 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+												 2000);
+	assert_int_equal(deliver(&f, records, 1, &aborts), SINK_FAILED);
+	expect_error(&f, "records of it may be with the brokers, or not");
+	assert_true(f.sink->lost);
+	assert_int_equal(f.acked, 0);
+	close_sink(&f);
+	way_close(&way);
+}
+#endif
 
 int
 main(void)
@@ -730,6 +948,9 @@ main(void)
 		cmocka_unit_test(once_a_commit_in_doubt_is_given_up),
 		cmocka_unit_test(once_a_state_that_differs_is_given_up),
 		cmocka_unit_test(once_a_record_in_doubt_is_given_up),
+#if RD_KAFKA_VERSION >= 0x020e0000
+		cmocka_unit_test(once_a_record_of_a_broker_left_is_given_up),
+#endif
 	};
 
 	log_setup(LOG_ERROR, LOG_PLAIN);
