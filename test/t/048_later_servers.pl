@@ -159,11 +159,29 @@ sub generated_columns
 	return;
 }
 
+# A publication of all tables but some: an excepted root stands for its partitions.
+sub excepted_tables
+{
+	sql(q{CREATE TABLE kept (id int PRIMARY KEY);
+		CREATE TABLE excepted (id int PRIMARY KEY);
+		CREATE TABLE root (id int PRIMARY KEY) PARTITION BY RANGE (id);
+		CREATE TABLE part PARTITION OF root FOR VALUES FROM (0) TO (100);
+		CREATE PUBLICATION but FOR ALL TABLES EXCEPT (TABLE excepted, TABLE root);
+		CREATE PUBLICATION everything FOR ALL TABLES;
+		SELECT pg_create_logical_replication_slot('generated', 'nova_decoder');
+		INSERT INTO kept VALUES (1); INSERT INTO excepted VALUES (2); INSERT INTO root VALUES (3)});
+	is(published('nova', 'but'), '{"id": 1}', '19: what a publication excepts is not let through');
+	is(published('nova', 'everything'), '{"id": 1} {"id": 2} {"id": 3}', 'without that it is');
+	sql(q{SELECT pg_drop_replication_slot('generated')});
+	return;
+}
+
 $version >= 17 ? with_failover() : without_failover();
 if ($version >= 18)
 {
 	idle_timeout();
 	generated_columns();
+	excepted_tables() if $version >= 19;
 }
 else
 {
