@@ -231,6 +231,8 @@ nova_batch_key_done(NovaBatch *batch, bool is_null)
 {
 	NovaOut *out = &batch->out;
 
+	batch->key =
+		(NovaSpan){batch->key_at, is_null || batch->text ? 0 : out->buf->len - batch->key_at};
 	if (batch->text)
 	{
 		nova_out_bytes(out, is_null ? "null,\"value\":" : ",\"value\":", is_null ? 13 : 9);

@@ -85,6 +85,7 @@ struct NovaBatch
 	/* the open record, as offsets in the open write */
 	int head_at;
 	int key_at;
+	NovaSpan key; /* when it is done; of no length if it is null, or not kept */
 	int value_at;
 	int part_at;     /* of the open MORE frame, 0: none */
 	uint64 oversize; /* text: bytes of the value not shown */
@@ -98,6 +99,14 @@ extern void nova_batch_init_sink(NovaBatch *batch, StringInfo buf, NovaBatchWrit
 extern NovaOut *nova_batch_record(NovaBatch *batch, NovaRouteState *route, char op, uint16 flags,
 								  NovaBytes headers);
 extern void nova_batch_key_done(NovaBatch *batch, bool is_null);
+
+/* The key of the open record, of which nothing was written behind it. */
+static inline NovaSpan
+nova_batch_key(const NovaBatch *batch)
+{
+	return batch->key;
+}
+
 extern void nova_batch_value_done(NovaBatch *batch, bool is_null);
 
 /* Bytes of an application as key or value: as they are, or as a JSON string. */

@@ -101,7 +101,7 @@ emit_record(NovaEmitter *e, NovaRelEntry *entry, char op, const NovaRow *before,
 {
 	NovaOut *out = begin_record(e, entry, op, before, after, key);
 
-	nova_encode_value(out, entry->plan, before, after, e->meta, op);
+	nova_encode_value(out, entry->plan, before, after, e->meta, op, nova_batch_key(e->batch));
 	nova_batch_value_done(e->batch, false);
 }
 

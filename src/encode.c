@@ -292,13 +292,11 @@ write_substitute(NovaOut *out, const NovaColumn *col, const char *json)
 		nova_column_constant(out, col, json);
 }
 
-/* `{` and the columns; the comma before what follows is the caller's. */
-static void
-write_columns(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+/* The columns from that one on; the comma before what follows is the caller's. */
+static inline void
+write_columns_from(NovaOut *out, const NovaPlan *plan, const NovaRow *row, int from)
 {
-	nova_out_char(out, '{');
-	out->skip = 1;
-	for (int i = 0; i < plan->ncolumns; i++)
+	for (int i = from; i < plan->ncolumns; i++)
 	{
 		const NovaColumn *col = &plan->columns[i];
 		Datum value;
@@ -313,6 +311,33 @@ write_columns(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
 			write_substitute(out, col, col->unavailable);
 		nova_out_pressure(out);
 	}
+}
+
+/* `{` and all columns. */
+static void
+write_columns(NovaOut *out, const NovaPlan *plan, const NovaRow *row)
+{
+	nova_out_char(out, '{');
+	out->skip = 1;
+	write_columns_from(out, plan, row, 0);
+}
+
+/*
+ * The same where the key has the first of them: copied from there, brace and all, in vectors
+ * as prefixes are.  The last one may read what is behind the key, which is nobody's yet.
+ */
+static void
+write_columns_after_key(NovaOut *out, const NovaPlan *plan, const NovaRow *row, NovaSpan key)
+{
+	char *p = nova_out_reserve(out, key.len + NOVA_PREFIX_PAD);
+	const char *src = out->buf->data + key.at;
+	int len = key.len - 1;
+
+	/* memmove: of a short key the only vector reaches into where it goes */
+	for (int i = 0; i < len; i += NOVA_PREFIX_PAD)
+		memmove(p + i, src + i, NOVA_PREFIX_PAD);
+	nova_out_advance(out, p + len);
+	write_columns_from(out, plan, row, plan->nkey);
 }
 
 /* Inline, so that the lengths of constant names are constant. */
@@ -401,11 +426,13 @@ write_envelope(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 
 static inline void
 write_flat(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
-		   NovaMeta *meta, char op)
+		   NovaMeta *meta, char op, NovaSpan key)
 {
 	const NovaRow *row = after ? after : before;
 
-	if (row)
+	if (plan->key_leads && key.len > 0)
+		write_columns_after_key(out, plan, row, key);
+	else if (row)
 		write_columns(out, plan, row);
 	else
 	{
@@ -423,7 +450,7 @@ encode_wrapped(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 	nova_schema_open(out, plan->value_schema);
 	nova_out_pressure(out);
 	if (plan->flat)
-		write_flat(out, plan, before, after, meta, op);
+		write_flat(out, plan, before, after, meta, op, (NovaSpan){0});
 	else
 		write_envelope(out, plan, before, after, meta, op);
 	nova_schema_close(out, plan->value_schema);
@@ -431,10 +458,10 @@ encode_wrapped(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const 
 
 void
 nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before, const NovaRow *after,
-				  NovaMeta *meta, char op)
+				  NovaMeta *meta, char op, NovaSpan key)
 {
 	if (likely(plan->plain))
-		write_flat(out, plan, before, after, meta, op);
+		write_flat(out, plan, before, after, meta, op, key);
 	else
 		encode_wrapped(out, plan, before, after, meta, op);
 }

@@ -144,12 +144,13 @@ extern StringInfo nova_column_text(const NovaColumn *col, const NovaRow *row, Si
 								   bool java);
 
 /*
- * A record's value in the options' format.  before and after may be NULL; flat
+ * A record's value in the options' format.  key: where nova_encode_key() has written that of the
+ * same row, in the same buffer; of no length: nowhere.  before and after may be NULL; flat
  * records show after, and before of a delete; without both, only the added
  * fields.
  */
 extern void nova_encode_value(NovaOut *out, const NovaPlan *plan, const NovaRow *before,
-							  const NovaRow *after, NovaMeta *meta, char op);
+							  const NovaRow *after, NovaMeta *meta, char op, NovaSpan key);
 
 /* A null that is no tombstone: the text "null", in a schema if values have one. */
 extern void nova_encode_null(NovaOut *out, const NovaPlan *plan);

@@ -35,6 +35,13 @@ typedef struct NovaOut
 	void (*spill)(struct NovaOut *out);
 } NovaOut;
 
+/* A stretch of a NovaOut's buffer. */
+typedef struct NovaSpan
+{
+	int at;
+	int len;
+} NovaSpan;
+
 /* Never spill: for names, keys and other short things. */
 #define NOVA_NO_SPILL ((Size) MaxAllocSize)
 

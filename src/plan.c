@@ -482,6 +482,14 @@ plan_fields(NovaPlan *plan, TupleDesc desc, const NovaOptions *options)
 			nova_fields_columns(options->headers, plan->columns, plan->ncolumns, desc, true);
 }
 
+/* Both are copies of the same columns, byte by byte, where neither has a form of its own. */
+static bool
+key_leads(const NovaPlan *plan)
+{
+	return plan->nkey > 0 && plan->nkey <= plan->ncolumns && !plan->key_shaped &&
+		   memcmp(plan->key, plan->columns, plan->nkey * sizeof(NovaColumn)) == 0;
+}
+
 /*
  * The shape that the transforms give to keys, and where rows say their topic.
  * A table that lacks what a transform wants is passed over by it: its records
@@ -559,6 +567,7 @@ nova_plan_build(MemoryContext parent, Relation rel, const NovaOptions *options)
 		nova_schema_plan(plan, rel, options);
 		plan->key_shaped |= plan->key_schema.data != NULL;
 		plan->plain = plan->flat && plan->value_schema.data == NULL;
+		plan->key_leads = plan->plain && key_leads(plan);
 	}
 	MemoryContextSwitchTo(old);
 	return plan;

@@ -66,6 +66,7 @@ typedef struct NovaPlan
 	bool flat;                      /* or an envelope */
 	bool plain;                     /* flat, and without a schema */
 	bool key_shaped;                /* not just its columns */
+	bool key_leads;                 /* a plain value begins with the same columns */
 	const NovaColumn *bare_key;     /* all that stays of the key; NULL: all */
 	const char *key_tail;           /* JSON to add to it, or NULL */
 	bool by_row;                    /* the row says where it goes */
