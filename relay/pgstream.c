@@ -370,6 +370,11 @@ build_publication(PgStream *pg, QueryText *q)
 	"LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "                             \
 	"LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
 
+/* As nova.slots has it: other ordinary backends hold slots, too. */
+#define DIRECT                                                                                     \
+	"a.query ~* '^[[:space:]]*call[[:space:]]+nova[[:space:]]*[.][[:space:]]*stream"               \
+	"[[:space:]]*[(]'"
+
 #define WAL_END                                                                                    \
 	"CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "           \
 	"ELSE pg_catalog.pg_current_wal_lsn() END"
@@ -383,8 +388,9 @@ write_slot_query(QueryText *q, const char *slot, int version)
 			"pg_catalog.pg_wal_lsn_diff(" WAL_END ", s.restart_lsn) AS retained, "
 			"pg_catalog.pg_wal_lsn_diff(" WAL_END ", s.confirmed_flush_lsn) AS behind, "
 			"%s AS invalidation, %s AS synced, a.application_name, a.usename, "
-			"pg_catalog.host(a.client_addr) AS client, " SIGNS " AS signs, " WAITING " AS waiting, "
-			"a.backend_type = 'client backend' AS direct "
+			"pg_catalog.host(a.client_addr) AS client, " SIGNS " AS signs, " WAITING
+			" AS waiting, " DIRECT " AS direct, a.backend_type IS NOT NULL AS visible, "
+			"a.state = 'disabled' AS unnoted "
 			"FROM pg_catalog.pg_replication_slots s " HOLDER "WHERE s.slot_name = ",
 			version >= 170000   ? "s.invalidation_reason"
 			: version >= 160000 ? "CASE WHEN s.conflicting THEN 'conflicting' END"
@@ -711,6 +717,8 @@ holder_row(const PGresult *res, SlotHolder *holder)
 	copy_column(holder->signs, sizeof(holder->signs), res, "signs");
 	holder->waiting = column(res, "waiting")[0] == 't';
 	holder->direct = column(res, "direct")[0] == 't';
+	holder->visible = column(res, "visible")[0] == 't';
+	holder->unnoted = column(res, "unnoted")[0] == 't';
 }
 
 void

@@ -2218,7 +2218,7 @@ tell_holder(Relay *r)
 	else if (r->cfg->takeover == TAKEOVER_TERMINATE)
 		snprintf(then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
 				 !ours ? "that is no relay of this name"
-				 : holder->direct
+				 : holder->unnoted
 					 ? "the server does not note when the other one was heard of last: set "
 					   "track_activities = on"
 					 : "this role may not see when the other one was heard of last: GRANT "
