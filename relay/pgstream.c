@@ -79,6 +79,7 @@ struct PgStream
 	PgServer server;
 	HolderEnd ended;
 	PgStatus failure; /* of the step; PG_READY if none */
+	char sqlstate[6]; /* of the last failure; "": none, or not known */
 	char error[1024];
 };
 
@@ -205,6 +206,7 @@ fail_with(PgStream *pg, const char *sqlstate, const char *text)
 	while (!advice_applies(a, pg->step, sqlstate, text))
 		a++;
 	pgstream_one_line(line, sizeof(line), text);
+	snprintf(pg->sqlstate, sizeof(pg->sqlstate), "%s", sqlstate);
 	snprintf(pg->error, sizeof(pg->error), "%s%s%s%s%s%s", line, *sqlstate ? " (SQLSTATE " : "",
 			 sqlstate, *sqlstate ? ")" : "", a->advice ? "; " : "", a->advice ? a->advice : "");
 	return pg->failure = a->status;
@@ -218,6 +220,7 @@ fail_plainly(PgStream *pg, PgStatus status, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(pg->error, sizeof(pg->error), fmt, args);
 	va_end(args);
+	pg->sqlstate[0] = '\0';
 	return pg->failure = status;
 }
 
@@ -1229,6 +1232,12 @@ pgstream_failed_change(const PgStream *pg, uint64_t *lsn)
 {
 	*lsn = pg->bad_change;
 	return pg->bad_change != 0;
+}
+
+bool
+pgstream_failed_for_now(const PgStream *pg)
+{
+	return strcmp(pg->sqlstate, "55006") == 0 || strncmp(pg->sqlstate, "57P0", 4) == 0;
 }
 
 void
