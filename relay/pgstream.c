@@ -79,6 +79,7 @@ struct PgStream
 	PgServer server;
 	HolderEnd ended;
 	PgStatus failure; /* of the step; PG_READY if none */
+	char sqlstate[6]; /* of the last failure; "": none, or not known */
 	char error[1024];
 };
 
@@ -205,6 +206,7 @@ fail_with(PgStream *pg, const char *sqlstate, const char *text)
 	while (!advice_applies(a, pg->step, sqlstate, text))
 		a++;
 	pgstream_one_line(line, sizeof(line), text);
+	snprintf(pg->sqlstate, sizeof(pg->sqlstate), "%s", sqlstate);
 	snprintf(pg->error, sizeof(pg->error), "%s%s%s%s%s%s", line, *sqlstate ? " (SQLSTATE " : "",
 			 sqlstate, *sqlstate ? ")" : "", a->advice ? "; " : "", a->advice ? a->advice : "");
 	return pg->failure = a->status;
@@ -218,6 +220,7 @@ fail_plainly(PgStream *pg, PgStatus status, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(pg->error, sizeof(pg->error), fmt, args);
 	va_end(args);
+	pg->sqlstate[0] = '\0';
 	return pg->failure = status;
 }
 
@@ -370,6 +373,11 @@ build_publication(PgStream *pg, QueryText *q)
 	"LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "                             \
 	"LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
 
+/* As nova.slots has it: other ordinary backends hold slots, too. */
+#define DIRECT                                                                                     \
+	"a.query ~* '^[[:space:]]*call[[:space:]]+nova[[:space:]]*[.][[:space:]]*stream"               \
+	"[[:space:]]*[(]'"
+
 #define WAL_END                                                                                    \
 	"CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "           \
 	"ELSE pg_catalog.pg_current_wal_lsn() END"
@@ -383,8 +391,9 @@ write_slot_query(QueryText *q, const char *slot, int version)
 			"pg_catalog.pg_wal_lsn_diff(" WAL_END ", s.restart_lsn) AS retained, "
 			"pg_catalog.pg_wal_lsn_diff(" WAL_END ", s.confirmed_flush_lsn) AS behind, "
 			"%s AS invalidation, %s AS synced, a.application_name, a.usename, "
-			"pg_catalog.host(a.client_addr) AS client, " SIGNS " AS signs, " WAITING " AS waiting, "
-			"a.backend_type = 'client backend' AS direct "
+			"pg_catalog.host(a.client_addr) AS client, " SIGNS " AS signs, " WAITING
+			" AS waiting, " DIRECT " AS direct, a.backend_type IS NOT NULL AS visible, "
+			"a.state = 'disabled' AS unnoted "
 			"FROM pg_catalog.pg_replication_slots s " HOLDER "WHERE s.slot_name = ",
 			version >= 170000   ? "s.invalidation_reason"
 			: version >= 160000 ? "CASE WHEN s.conflicting THEN 'conflicting' END"
@@ -711,6 +720,8 @@ holder_row(const PGresult *res, SlotHolder *holder)
 	copy_column(holder->signs, sizeof(holder->signs), res, "signs");
 	holder->waiting = column(res, "waiting")[0] == 't';
 	holder->direct = column(res, "direct")[0] == 't';
+	holder->visible = column(res, "visible")[0] == 't';
+	holder->unnoted = column(res, "unnoted")[0] == 't';
 }
 
 void
@@ -1221,6 +1232,12 @@ pgstream_failed_change(const PgStream *pg, uint64_t *lsn)
 {
 	*lsn = pg->bad_change;
 	return pg->bad_change != 0;
+}
+
+bool
+pgstream_failed_for_now(const PgStream *pg)
+{
+	return strcmp(pg->sqlstate, "55006") == 0 || strncmp(pg->sqlstate, "57P0", 4) == 0;
 }
 
 void

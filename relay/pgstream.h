@@ -124,6 +124,12 @@ extern void pgstream_guard(PgStream *pg, const char *lsns);
 /* Was the last failure an ERROR about a change, and where? */
 extern bool pgstream_failed_change(const PgStream *pg, uint64_t *lsn);
 
+/*
+ * Was it of the moment: does somebody use the slot still, or is the server starting or
+ * ending, or the process ended by an administrator?  What is not known is not.
+ */
+extern bool pgstream_failed_for_now(const PgStream *pg);
+
 /* End the stream in order, and drop the slot if asked to. */
 extern void pgstream_stop(PgStream *pg, bool drop_slot, int64_t now);
 

@@ -215,7 +215,9 @@ typedef struct Relay
 	RoadChoice road;    /* of the stream that there is, or was last */
 	RoadWish wish_road; /* which it should be */
 	int64_t backlog;    /* bytes of WAL still to be read; -1: not known */
-	uint64_t read_lsn;  /* by this stream, and the server */
+	uint64_t read_lsn;  /* by this stream, and the server; before start_lsn: nothing new yet */
+	uint64_t start_lsn; /* where this stream was to begin */
+	uint64_t reread;    /* where the server has to read from for a new one; 0: not known */
 	bool caught_up;     /* this stream, direct: it has been at the end of the WAL */
 	bool changing;      /* one ends for the other one to begin */
 	bool change_waits;  /* for the end of a transaction: the log knows */
@@ -309,6 +311,7 @@ typedef struct Relay
 	int64_t next_progress;
 	int64_t drain_until;
 	bool draining_stream; /* final status and CopyDone sent */
+	bool drops_later;     /* the slot, for which there is no stream just now */
 	uint64_t progress_records;
 	uint64_t reconnects;
 	uint64_t remade; /* producers: so often */
@@ -472,12 +475,35 @@ pass_poison(Relay *r, uint64_t lsn)
 	return r->state != STATE_FAILED;
 }
 
+/* A stream that had begun broke off: of a direct one it may say that the road is bad. */
+static void
+judge_road(Relay *r)
+{
+	const int64_t lived = r->now - r->stream_began;
+	uint64_t lsn;
+	int64_t pause;
+
+	if (!r->streaming || r->road.now.road != ROAD_DIRECT)
+		return;
+	/* what is of the moment, or of a change, would be the same by the other one */
+	if (lived < ROAD_STEADY_MS &&
+		(pgstream_failed_for_now(r->pg) || pgstream_failed_change(r->pg, &lsn)))
+		return;
+	pause = road_broke(&r->road, lived, r->now);
+	if (pause > 0)
+		log_warn("PostgreSQL: the direct road does not last: %s; using the walsender, and trying "
+				 "again in %" PRId64 " s",
+				 pgstream_error(r->pg), pause / 1000);
+}
+
 /* What a failed call of pgstream means for us.  PG_READY and PG_AGAIN: nothing. */
 static void
 judge(Relay *r, PgStatus status)
 {
 	uint64_t lsn;
 
+	if (status == PG_RETRY)
+		judge_road(r);
 	if (status == PG_RETRY && pgstream_failed_change(r->pg, &lsn) && !pass_poison(r, lsn))
 		return;
 	if (status == PG_RETRY)
@@ -1674,25 +1700,40 @@ position_is_saved(const Relay *r)
  * The road
  */
 
+/* begins: for a stream that is about to, and not because of a change. */
 static RoadWish
-wished_road(const Relay *r)
+wished_road(const Relay *r, bool begins)
 {
 	const RoadRules rules = {r->cfg->stream_mode, (int64_t) r->cfg->stream_backlog_mb * 1048576};
-	const RoadView view = {pgstream_server(r->pg)->obstacle, r->backlog, r->caught_up};
+	const uint64_t here = r->read_lsn > r->start_lsn ? r->read_lsn : r->start_lsn;
+	const RoadView view = {
+		.obstacle = pgstream_server(r->pg)->obstacle,
+		.backlog = r->backlog,
+		.again = r->reread == 0 || r->reread > here ? -1 : (int64_t) (here - r->reread),
+		.begins = begins,
+		.passed_start = r->read_lsn >= r->start_lsn,
+		.caught_up = r->caught_up,
+	};
 
 	return road_wish(&r->road, &rules, &view, r->now);
 }
 
-/* A look at the slot. */
+/*
+ * A look at the slot.  Where its WAL begins is only known while it is looked at: an old
+ * answer would say for ever that there is much to read again.
+ */
 static void
 note_backlog(Relay *r, const SlotRow *row)
 {
 	const uint64_t end = row->confirmed_lsn + (uint64_t) row->behind_bytes;
 
+	r->backlog = -1;
+	r->reread = 0;
 	if (row->behind_bytes < 0)
-		r->backlog = -1;
-	else
-		r->backlog = end > r->read_lsn ? (int64_t) (end - r->read_lsn) : 0;
+		return;
+	r->backlog = end > r->read_lsn ? (int64_t) (end - r->read_lsn) : 0;
+	if (row->retained_bytes >= row->behind_bytes && r->cfg->slot_watch_ms > 0)
+		r->reread = end - (uint64_t) row->retained_bytes;
 }
 
 /* Of what the configuration asks for, once; auto is the default, and nothing is wrong then. */
@@ -1722,16 +1763,19 @@ static Road
 choose_road(Relay *r, uint64_t lsn)
 {
 	const PgServer *server = pgstream_server(r->pg);
+	const SlotRow unknown = {.behind_bytes = -1};
 
-	r->read_lsn = lsn;
-	if (!r->changing && server->slot_created)
-		note_backlog(r, &(SlotRow){.behind_bytes = -1});
-	else if (!r->changing)
-		note_backlog(r, &server->row);
-	r->wish_road = wished_road(r);
+	if (!r->changing)
+	{
+		r->read_lsn = r->start_lsn = lsn;
+		note_backlog(r, server->slot_created ? &unknown : &server->row);
+	}
+	r->wish_road = wished_road(r, !r->changing);
 	/* that was of the stream before; the next look will tell */
 	r->caught_up = false;
 	r->backlog = -1;
+	r->start_lsn = lsn;
+	r->read_lsn = lsn > 0 ? lsn - 1 : 0;
 	tell_obstacle(r);
 	return r->wish_road.road;
 }
@@ -1757,9 +1801,12 @@ watch_road(Relay *r)
 {
 	if (r->spooling)
 		return;
-	r->wish_road = wished_road(r);
+	r->wish_road = wished_road(r, false);
 	if (r->wish_road.road == r->road.now.road)
 	{
+		/* a backlog anew, after it had caught up and stayed: it is to catch up once more */
+		if (r->wish_road.reason == ROAD_BACKLOG)
+			r->caught_up = false;
 		(void) road_take(&r->road, r->wish_road, r->now);
 		r->change_waits = false;
 	}
@@ -1770,9 +1817,8 @@ static void
 give_up_road(Relay *r)
 {
 	log_warn("PostgreSQL: the direct road cannot be taken: %s; using the walsender, and trying "
-			 "again in %d s",
-			 pgstream_error(r->pg), ROAD_RETRY_MS / 1000);
-	road_failed(&r->road, r->now);
+			 "again in %" PRId64 " s",
+			 pgstream_error(r->pg), road_failed(&r->road, r->now) / 1000);
 	pgstream_disconnect(r->pg);
 	r->connecting = false;
 	r->retry_at = r->now;
@@ -2220,7 +2266,7 @@ tell_holder(Relay *r)
 	else if (r->cfg->takeover == TAKEOVER_TERMINATE)
 		snprintf(then, sizeof(then), "once it is free; nova.takeover=terminate cannot help, for %s",
 				 !ours ? "that is no relay of this name"
-				 : holder->direct
+				 : holder->unnoted
 					 ? "the server does not note when the other one was heard of last: set "
 					   "track_activities = on"
 					 : "this role may not see when the other one was heard of last: GRANT "
@@ -2923,7 +2969,8 @@ turn_stream(Relay *r)
 
 		if (status == PG_AGAIN)
 			wake_by(r, pgstream_deadline(r->pg));
-		else if (status != PG_READY && r->wish_road.road == ROAD_DIRECT)
+		else if (status != PG_READY && r->wish_road.road == ROAD_DIRECT &&
+				 !pgstream_failed_for_now(r->pg))
 			give_up_road(r);
 		else
 			judge(r, status);
@@ -2959,11 +3006,30 @@ turn_stream(Relay *r)
 		beat(r);
 }
 
+/* As far as we know: what was never made, or dropped with its snapshot, does not. */
+static bool
+slot_stays(const Relay *r)
+{
+	const PgServer *server = pgstream_server(r->pg);
+
+	/* what another relay uses is not ours to drop */
+	return server->row.holder.pid == 0 && (r->slot_known || server->slot == SLOT_PRESENT);
+}
+
 static void
 begin_drain(Relay *r, const char *why)
 {
 	if (r->state == STATE_DRAIN || r->state == STATE_FAILED || r->state == STATE_END)
 		return;
+	/* between two streams; while there is none for another reason it is not known whose it is */
+	r->drops_later = !r->streaming && drops_slot(r) && slot_stays(r) &&
+					 (r->state == STATE_STREAM || r->state == STATE_REOPEN || is_changing(r));
+	if (r->drops_later)
+	{
+		/* whatever it was at; the server lets go of the slot by itself */
+		pgstream_disconnect(r->pg);
+		r->connecting = false;
+	}
 	log_info("%s: no more reading, waiting for %" PRIu64 " records to be acknowledged", why,
 			 delivery_in_flight(r->delivery));
 	if (r->state == STATE_SNAPSHOT && !r->undo_slot && r->action != ACTION_BESIDE)
@@ -3013,6 +3079,15 @@ forget(Relay *r)
 	return store_ready(r);
 }
 
+static void
+end_dropped(Relay *r)
+{
+	if (!forget(r))
+		return;
+	log_info("dropped slot %s, as slot.drop.on.stop says", r->cfg->slot_name);
+	end_drain(r, NULL);
+}
+
 /* The stream's end: last status, CopyDone, and the server's word that it is done. */
 static void
 drain_stream(Relay *r)
@@ -3034,22 +3109,60 @@ drain_stream(Relay *r)
 	}
 	else if (status != PG_READY)
 		end_drain(r, pgstream_error(r->pg));
-	else if (!drops_slot(r) || forget(r))
-	{
-		if (drops_slot(r))
-			log_info("dropped slot %s, as slot.drop.on.stop says", r->cfg->slot_name);
+	else if (drops_slot(r))
+		end_dropped(r);
+	else
 		end_drain(r, NULL);
-	}
 }
 
-/* As far as we know: what was never made, or dropped with its snapshot, does not. */
-static bool
-slot_stays(const Relay *r)
+/* On the connection for its end: nothing that it could do is to be waited for any more. */
+static void
+drop_found_slot(Relay *r)
 {
 	const PgServer *server = pgstream_server(r->pg);
 
-	/* what another relay uses is not ours to drop */
-	return server->row.holder.pid == 0 && (r->slot_known || server->slot == SLOT_PRESENT);
+	if (strcmp(server->system_id, r->system_id) != 0 || strcmp(server->timeline, r->timeline) != 0)
+		end_drain(r, "this is another server by now: the slot there is not dropped");
+	else if (server->slot == SLOT_MISSING)
+		end_dropped(r);
+	else if (server->row.holder.pid == 0)
+	{
+		r->working = true;
+		pgstream_drop(r->pg, r->now);
+	}
+	else
+	{
+		/* the process of the stream before has not yet seen that it is over */
+		if (r->now >= r->next_poll)
+		{
+			r->next_poll = r->now + STANDBY_POLL_MIN_MS;
+			pgstream_look_slot(r->pg, r->now);
+		}
+		wake_by(r, r->next_poll);
+	}
+}
+
+/* The slot's end without a stream: on a connection of its own, which is made for it. */
+static void
+drain_slot(Relay *r)
+{
+	PgStatus status;
+
+	if (!r->connecting)
+	{
+		r->connecting = true;
+		r->next_poll = r->now;
+		pgstream_connect(r->pg, r->now);
+	}
+	status = pgstream_advance(r->pg, r->now);
+	if (status == PG_READY && r->working)
+		end_dropped(r);
+	else if (status == PG_READY)
+		drop_found_slot(r);
+	else if (status == PG_AGAIN)
+		wake_by(r, pgstream_deadline(r->pg));
+	else
+		end_drain(r, pgstream_error(r->pg));
 }
 
 static void
@@ -3070,6 +3183,8 @@ turn_drain(Relay *r)
 	}
 	if (idle && r->streaming)
 		drain_stream(r);
+	else if (idle && r->drops_later)
+		drain_slot(r);
 	else if (idle)
 		end_drain(r, drops_slot(r) && !r->draining_stream && slot_stays(r)
 						 ? "without a connection the slot could not be dropped, as "
@@ -3083,7 +3198,9 @@ turn_drain(Relay *r)
 		return;
 	wake_by(r, r->drain_until);
 	if (r->now >= r->drain_until)
-		end_drain(r, !idle                   ? "not everything was acknowledged in time"
+		end_drain(r, !idle            ? "not everything was acknowledged in time"
+					 : r->drops_later ? "the slot was not free in time to be dropped; drop it "
+										"yourself, for it keeps WAL"
 					 : !position_is_saved(r) ? "the state topic did not take the position in time"
 											 : "the server did not end the stream in time");
 }

@@ -26,6 +26,11 @@ static const struct
 	[ROAD_BACKLOG] = {"backlog", "there is a backlog of nova.stream.backlog.mb or more", NULL},
 	[ROAD_NO_BACKLOG] = {"no_backlog", "there is little to catch up with", NULL},
 	[ROAD_CAUGHT_UP] = {"caught_up", "it has caught up", NULL},
+	[ROAD_REREAD] =
+		{"reread",
+		 "a new stream would have much to read again, for an older transaction is open, "
+		 "or much is being written",
+		 NULL},
 	[ROAD_NO_EXTENSION] = {"no_extension",
 						   "the direct one needs the extension nova_decoder in the database, which "
 						   "is not there",
@@ -48,8 +53,11 @@ static const struct
 
 /* Has the backlog that the direct stream was begun for been worked off? */
 static bool
-is_done(const RoadRules *rules, const RoadView *view)
+is_done(const RoadChoice *choice, const RoadRules *rules, const RoadView *view)
 {
+	/* it was, long since, and there may be another one */
+	if (choice->now.reason == ROAD_REREAD && view->backlog >= rules->backlog_bytes)
+		return false;
 	return view->caught_up ||
 		   (view->backlog >= 0 && view->backlog < rules->backlog_bytes / ROAD_LITTLE);
 }
@@ -60,20 +68,39 @@ has_rested(const RoadChoice *choice, int64_t now)
 	return !choice->left_direct || now - choice->since >= ROAD_REST_MS;
 }
 
+/* The direct one: is it to be left? */
+static RoadWish
+leave(const RoadChoice *choice, const RoadRules *rules, const RoadView *view)
+{
+	if (!is_done(choice, rules, view))
+		return (RoadWish){ROAD_DIRECT, ROAD_BACKLOG};
+	if (view->again >= rules->backlog_bytes)
+		return (RoadWish){ROAD_DIRECT, ROAD_REREAD};
+	return (RoadWish){ROAD_REPLICATION, ROAD_CAUGHT_UP};
+}
+
+/* Or may be: then what it has not read is no backlog, for it was read before. */
+static bool
+is_rereading(const RoadRules *rules, const RoadView *view)
+{
+	const bool little = view->again >= 0 && view->again < rules->backlog_bytes;
+
+	return !view->begins && !view->passed_start && !little;
+}
+
 static RoadWish
 automatic(const RoadChoice *choice, const RoadRules *rules, const RoadView *view, int64_t now)
 {
 	const RoadReason why = choice->now.reason == ROAD_CAUGHT_UP ? ROAD_CAUGHT_UP : ROAD_NO_BACKLOG;
 
 	if (choice->taken && choice->now.road == ROAD_DIRECT)
-	{
-		if (is_done(rules, view))
-			return (RoadWish){ROAD_REPLICATION, ROAD_CAUGHT_UP};
-		return (RoadWish){ROAD_DIRECT, ROAD_BACKLOG};
-	}
-	if (view->backlog >= rules->backlog_bytes && has_rested(choice, now))
-		return (RoadWish){ROAD_DIRECT, ROAD_BACKLOG};
-	return (RoadWish){ROAD_REPLICATION, why};
+		return leave(choice, rules, view);
+	if (view->backlog < rules->backlog_bytes || !has_rested(choice, now) ||
+		is_rereading(rules, view))
+		return (RoadWish){ROAD_REPLICATION, why};
+	if (!view->begins && view->again > view->backlog)
+		return (RoadWish){ROAD_REPLICATION, ROAD_REREAD};
+	return (RoadWish){ROAD_DIRECT, ROAD_BACKLOG};
 }
 
 RoadWish
@@ -100,15 +127,40 @@ road_take(RoadChoice *choice, RoadWish wish, int64_t now)
 		choice->left_direct = changed && wish.road == ROAD_REPLICATION;
 		choice->since = now;
 	}
+	/* it did what it was taken for */
+	if (changed && wish.reason == ROAD_CAUGHT_UP)
+		choice->failures = choice->breaks = 0;
 	choice->taken = true;
 	choice->now = wish;
 	return changed;
 }
 
-void
+int64_t
 road_failed(RoadChoice *choice, int64_t now)
 {
-	choice->failed_until = now + ROAD_RETRY_MS;
+	int64_t pause = ROAD_RETRY_MS;
+
+	for (int i = 0; i < choice->failures && pause < ROAD_RETRY_MAX_MS; i++)
+		pause *= 2;
+	if (pause >= ROAD_RETRY_MAX_MS)
+		pause = ROAD_RETRY_MAX_MS;
+	else
+		choice->failures++;
+	choice->failed_until = now + pause;
+	return pause;
+}
+
+int64_t
+road_broke(RoadChoice *choice, int64_t lived, int64_t now)
+{
+	if (lived >= ROAD_STEADY_MS)
+	{
+		choice->failures = choice->breaks = 0;
+		return 0;
+	}
+	if (choice->breaks < ROAD_BREAKS)
+		choice->breaks++;
+	return choice->breaks < ROAD_BREAKS ? 0 : road_failed(choice, now);
 }
 
 const char *

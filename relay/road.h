@@ -9,13 +9,22 @@
  *
  *	wish = road_wish(&choice, &rules, &view, now);	which one should it be now?
  *	road_take(&choice, wish, now);					a stream begins there
- *	road_failed(&choice, now);						the direct one could not be begun
+ *	pause = road_failed(&choice, now);				the direct one could not be begun
+ *	pause = road_broke(&choice, lived, now);		it had begun, and broke off
  *
  * Pure: no I/O, the time is an argument (milliseconds of one clock).
  *
  * Hysteresis: the backlog that ends a direct stream is a small part of the one
  * that begins it, and between two of them the walsender has ROAD_REST_MS; a
  * relay that is only just fast enough would change roads all the time else.
+ *
+ * Every stream decodes again from where the oldest transaction began that was open
+ * at the confirmed position, and says nothing until it has come to where it was to
+ * begin.  So a change costs what there is to read again: the direct road is kept while
+ * that would itself be a backlog, and it is not taken for a backlog that is less.
+ *
+ * A road that fails is tried again after ROAD_RETRY_MS, then after twice as long, up
+ * to ROAD_RETRY_MAX_MS: each time a stream of the walsender's is ended for it.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,9 +36,12 @@
 
 #include "config.h"
 
-#define ROAD_REST_MS  10000 /* auto: on the walsender's road before the next direct stream */
-#define ROAD_RETRY_MS 60000 /* after a direct stream that could not be begun */
-#define ROAD_LITTLE   16    /* caught up: this part of the threshold is left */
+#define ROAD_REST_MS      10000   /* auto: on the walsender's road before the next direct stream */
+#define ROAD_RETRY_MS     60000   /* after a direct stream that could not be begun, at first */
+#define ROAD_RETRY_MAX_MS 3600000 /* doubled up to this */
+#define ROAD_STEADY_MS    10000   /* a direct stream that lived so long has not failed */
+#define ROAD_BREAKS       2       /* so many in a row that did not are a road that fails */
+#define ROAD_LITTLE       16      /* caught up: this part of the threshold is left */
 
 typedef enum Road
 {
@@ -43,6 +55,7 @@ typedef enum RoadReason
 	ROAD_BACKLOG,
 	ROAD_NO_BACKLOG,
 	ROAD_CAUGHT_UP,
+	ROAD_REREAD,
 	ROAD_NO_EXTENSION, /* this and what follows: the direct one cannot be taken */
 	ROAD_OLD_EXTENSION,
 	ROAD_NO_USAGE,
@@ -61,6 +74,9 @@ typedef struct RoadView
 {
 	RoadReason obstacle; /* ROAD_CONFIGURED: none, the direct road can be taken */
 	int64_t backlog;     /* bytes of WAL still to be read; -1: not known */
+	int64_t again;       /* bytes that a stream begun now would read once more; -1: not known */
+	bool begins;         /* there is no stream, and a new one would do so in any case */
+	bool passed_start;   /* the stream has come to where it was to begin */
 	bool caught_up;      /* the stream has been at the end of the WAL */
 } RoadView;
 
@@ -78,6 +94,8 @@ typedef struct RoadChoice
 	bool left_direct;     /* there was a direct one before this one */
 	int64_t since;        /* on this road */
 	int64_t failed_until; /* 0: the direct one has not failed */
+	int failures;         /* of it, since it last was good for something */
+	int breaks;           /* the same, of streams that had begun */
 } RoadChoice;
 
 extern RoadWish road_wish(const RoadChoice *choice, const RoadRules *rules, const RoadView *view,
@@ -86,7 +104,12 @@ extern RoadWish road_wish(const RoadChoice *choice, const RoadRules *rules, cons
 /* A stream begins on that road.  True if the one before was on the other one. */
 extern bool road_take(RoadChoice *choice, RoadWish wish, int64_t now);
 
-extern void road_failed(RoadChoice *choice, int64_t now);
+/*
+ * The direct road failed, for reasons of its own: it is not taken for so many
+ * milliseconds.  After a stream that had begun and broke off 0 is possible: it goes on.
+ */
+extern int64_t road_failed(RoadChoice *choice, int64_t now);
+extern int64_t road_broke(RoadChoice *choice, int64_t lived, int64_t now);
 
 /* "replication", "direct" */
 extern const char *road_name(Road road);

@@ -151,8 +151,8 @@ slot_holder_text(const SlotHolder *holder, char *out, size_t size)
 
 	/* an address that is hidden looks like one that there is none of */
 	if (client[0] == '\0')
-		client = holder->signs[0] != '\0' || holder->direct ? "a local socket"
-															: "an address that is not shown";
+		client = holder->signs[0] != '\0' || holder->visible ? "a local socket"
+															 : "an address that is not shown";
 	snprintf(out, size, "PID %d, application \"%s\", role %s, from %s%s", holder->pid,
 			 holder->application, holder->role[0] != '\0' ? holder->role : "unknown", client,
 			 holder->direct ? ", on the direct road" : "");

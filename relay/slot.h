@@ -35,7 +35,9 @@ typedef struct SlotHolder
 	char client[64];
 	char signs[200]; /* of life: another text after each; "": not visible to us */
 	bool waiting;    /* it waits for its client, and would see any word of it */
-	bool direct;     /* an ordinary backend: it shows no signs, the server sees to its silence */
+	bool visible;    /* this role may see what it is and does */
+	bool unnoted;    /* but the server does not note that (track_activities) */
+	bool direct;     /* it is known to be in CALL nova.stream() */
 } SlotHolder;
 
 /* As pg_replication_slots has it. */

@@ -82,6 +82,13 @@ SELECT lag_bytes > :before AS lag_grew, lag_bytes > 50000 AS in_bytes, retained_
 SELECT count(*) FROM take('doctor');
 SELECT lag_bytes < 50000 AS lag_shrank FROM nova.slots WHERE slot_name = 'doctor';
 
+-- held, but not streamed from: by this session, as long as it lives
+SELECT 'init' FROM pg_create_logical_replication_slot('doctor_mine', 'nova_decoder', true);
+SELECT slot_name, active, active_pid = pg_backend_pid() AS mine, road FROM nova.slots WHERE slot_name LIKE 'doctor%' ORDER BY slot_name;
+-- that the text is in the query does not make it one
+SELECT road IS NULL AS "not call nova.stream(" FROM nova.slots WHERE slot_name = 'doctor_mine';
+SELECT pg_drop_replication_slot('doctor_mine');
+
 SELECT pg_drop_replication_slot('doctor'), pg_drop_replication_slot('doctor_other');
 SELECT count(*) FROM nova.slots;
 DROP TABLE d_good, d_bare, d_full, d_nothing, d_deferrable, d_index, d_lost, d_unlogged, d_temp, d_part, "D"."odd ""name""";

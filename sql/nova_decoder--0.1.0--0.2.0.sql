@@ -38,8 +38,9 @@ SELECT s.slot_name,
        pg_wal_lsn_diff(w.lsn, s.restart_lsn)::bigint AS retained_bytes,
        s.safe_wal_size AS safe_bytes,
        s.wal_status,
-       -- nova.stream() has no line in pg_stat_replication
-       CASE WHEN r.pid IS NOT NULL THEN 'replication' WHEN s.active THEN 'direct' END AS road
+       -- nova.stream() has no line in pg_stat_replication; who may not see the query is told nothing
+       CASE WHEN r.pid IS NOT NULL THEN 'replication'
+            WHEN a.query ~* '^[[:space:]]*call[[:space:]]+nova[[:space:]]*[.][[:space:]]*stream[[:space:]]*[(]' THEN 'direct' END AS road
 FROM pg_replication_slots s
      LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid
      LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid
@@ -49,6 +50,9 @@ WHERE s.plugin = 'nova_decoder';
 
 COMMENT ON VIEW nova.slots IS
 'Slots of this plugin: who reads them, how far behind they are, how much WAL they keep and how much more they may.';
+
+COMMENT ON COLUMN nova.slots.road IS
+'By which road the slot is read: replication, a walsender; direct, CALL nova.stream(). Null: nobody reads it, or another session holds it, such as one that made it for itself, or this role may not see what that one does (pg_read_all_stats).';
 
 CREATE OR REPLACE FUNCTION nova.doctor(OUT severity text, OUT subject text, OUT finding text, OUT fix text)
 RETURNS SETOF record

@@ -364,7 +364,8 @@ sub load_topics
 =head2 load_start($node, %params)
 
 Starts writers in the background: clients, transactions (each), ops (changes of
-a transaction, about), keys, width (of values).  A client whose server goes
+a transaction, about), keys, width (of values), rate (transactions a second of all
+writers together; without it as many as they can).  A client whose server goes
 away ends and is started again, until all transactions are done or load_wait()
 is told to stop.
 
@@ -378,7 +379,7 @@ sub load_start
 
 	append_to_file($script, "SELECT ledger.step($p{ops}, $p{keys}, $p{width});\n");
 	my @command = ('pgbench', '-n', '-h', $node->host, '-p', $node->port, '-c', $p{clients},
-		'-j', 1, '-t', $p{transactions}, '-f', $script, 'postgres');
+		'-j', 1, ($p{rate} ? ('-R', $p{rate}) : ()), '-t', $p{transactions}, '-f', $script, 'postgres');
 	my $pid = fork() // die "fork: $!";
 	if ($pid == 0)
 	{

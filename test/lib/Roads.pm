@@ -10,6 +10,7 @@ Roads - which road a relay's stream takes, and what makes it take the other one
   use Nova;
   use E2E;
   use Roads;
+  restart_points($node);
   my $relay = start_relay('x', $node, $kafka, load_config($prefix, road_config('auto')));
   takes_road($relay, 'replication', 'there is little to catch up with', 'no backlog');
   fall_behind($relay, $node, 20);
@@ -22,7 +23,10 @@ All of it is read from the relay's log, which is waited for, and from its metric
 test that wants a change of roads does not pass without one.  The tables are those
 of E2E's load.
 
-The trap: after a direct stream, auto stays with the walsender for a while, whatever
+The traps: the direct road is kept while a new stream would have as much WAL to read again
+as a backlog is, and where it would begin to moves only with the server's records of
+running transactions, of which a busy server has one in 15 s: restart_points() has it write
+them all the time.  And after a direct stream, auto stays with the walsender for a while, whatever
 the backlog (ROAD_REST_MS of relay/road.h); fall_behind() waits for the end of that.
 
 =cut
@@ -35,16 +39,41 @@ use warnings;
 use Exporter 'import';
 use E2E;
 use HTTP::Tiny;
+use IPC::Run ();
 use Test::More;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(road_config takes_road changes_road url_of metric backlog_of fall_behind);
+our @EXPORT = qw(restart_points road_config takes_road changes_road url_of metric backlog_of fall_behind);
 
 my $rest = 10; # ROAD_REST_MS, in seconds
+my @checkpoints;
+
+END
+{
+	my $status = $?;
+	$_->kill_kill for @checkpoints;
+	$? = $status;
+}
+
+=head2 restart_points($node)
+
+Until the node stops, or the test ends.  A checkpoint writes such a record; what writes
+that alone is in later servers only.
+
+=cut
+
+sub restart_points
+{
+	my ($node) = @_;
+	my $in = "CHECKPOINT \\watch 0.1\n";
+
+	push @checkpoints, IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', '/dev/null', '2>', '/dev/null');
+	return;
+}
 
 =head2 road_config($mode, %more)
 
-Settings with which a backlog is a megabyte, and is looked for all the time.
+Settings with which a backlog is eight megabytes, and is looked for all the time.
 
 =cut
 
@@ -52,7 +81,7 @@ sub road_config
 {
 	my ($mode, %more) = @_;
 	return ('nova.stream.mode' => $mode, 'nova.position.interval.ms' => 50,
-		'nova.stream.backlog.mb' => 1, 'nova.slot.watch.ms' => 50, %more);
+		'nova.stream.backlog.mb' => 8, 'nova.slot.watch.ms' => 50, %more);
 }
 
 =head2 takes_road($relay, $road, $why, $name)

@@ -200,6 +200,32 @@ like($relay->log_text, qr/the change at LSN \S+ of table public\.brittle cannot 
 like($relay->log_text, qr/ 0 dead letters, 1 skipped records/, 'skip: and counted');
 is_deeply([ map { s/ .*//r } shown("$prefix.public.brittle", 'v') ], [ 1, 3, 5, 7 ], 'nothing else is lost');
 
+# all of it by the direct road, which is not to blame: it is not left for the walsender
+my %direct = ('nova.stream.mode' => 'direct');
+change(q{
+	INSERT INTO narrow VALUES (20, 1, 'x'), (21, 1, repeat('d', 6000)), (22, 1, 'x');
+	INSERT INTO brittle VALUES (20, fine()), (21, '0'), (22, fine());
+	INSERT INTO narrow VALUES (23, 1, 'x'); INSERT INTO brittle VALUES (23, '0'), (24, fine());
+});
+$relay = run_with('main', %direct, 'nova.on.bad.record' => 'dlq');
+wait_confirmed($node, 'nova_main');
+is($relay->term, 0, 'direct, dlq: it stops in order');
+cmp_ok(() = $relay->log_text =~ /streaming from slot .* by the direct road/g, '>=', 4, 'direct, dlq: again and again by the direct road');
+unlike($relay->log_text, qr/by the replication road|the direct road (does not last|cannot be taken)/, 'direct, dlq: and by no other');
+is_deeply([ map { $_ => [ grep { /^2\d / } shown("$prefix.public.$_", $_ eq 'narrow' ? 'n' : 'v') ] } qw(narrow brittle) ],
+	[ narrow => [ '20 1', '22 1', '23 1' ], brittle => [ '20 fine', '22 fine', '24 fine' ] ], 'direct, dlq: the others are there, in order');
+my @direct = (letters($dlq))[ -3 .. -1 ];
+is_deeply([ sort map { join ' ', @{ $_->{h} }{qw(__nova.topic __nova.value)} } @direct ],
+	[ ("$prefix.public.brittle pointer") x 2, "$prefix.public.narrow whole" ], 'direct, dlq: a letter for each of the bad ones');
+$behind = change(q{INSERT INTO brittle VALUES (30, '0'), (31, fine())});
+$relay = run_with('main', %direct);
+relay_fails($relay, qr{stopping: PostgreSQL: the change at LSN \S+ cannot be decoded, 3 times in a row: invalid internal value for enum: 0 .*}, 'direct, fail');
+not_confirmed($behind, 'direct, fail: nothing of it is confirmed');
+$relay = run_with('main', %direct, 'nova.on.bad.record' => 'skip');
+wait_confirmed($node, 'nova_main');
+is($relay->term, 0, 'direct, skip: it goes on');
+is((shown("$prefix.public.brittle", 'v'))[-1], '31 fine', 'direct, skip: what is behind is there');
+
 # standard output instead of Kafka
 my $out = start_relay('out', $node, undef,
 	{ 'nova.on.bad.record' => 'dlq', 'topic.prefix' => 'cdc', 'retriable.restart.connector.wait.ms' => 100 }, '--sink', 'stdout');

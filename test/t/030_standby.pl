@@ -128,7 +128,7 @@ $one = start('one', %ends, 'nova.stream.mode' => 'direct');
 $one->wait_for_line(qr/streaming from slot $slot/);
 $two = start('two', %ends);
 like($two->wait_for_line(qr/another process uses the slot/),
-	qr/on the direct road.*nova\.takeover=terminate cannot help, for the server does not note when .*: set track_activities = on/,
+	qr/from a local socket; .*nova\.takeover=terminate cannot help, for the server does not note when .*: set track_activities = on/,
 	'direct, without track_activities: it says that it cannot help');
 is($two->term, 0, 'direct, without track_activities: the second relay stops');
 is($one->term, 0, 'direct, without track_activities: the first relay stops');

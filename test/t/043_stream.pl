@@ -213,6 +213,17 @@ $walsender->streaming;
 sql(q{SELECT pg_create_logical_replication_slot('unused', 'nova_decoder')});
 is(sql(q{SELECT slot_name, road FROM nova.slots WHERE slot_name IN ('idle', 'unused') OR road = 'replication' ORDER BY road}),
 	"idle|direct\n$walsender_slot|replication\nunused|", 'nova.slots: the road of each');
+# Written in another way; and to whoever may not see what a session does, nothing is said of it.
+my $written = copyboth($node, [], stream_command('direct', 'unused') =~ s/CALL nova\.stream/  call\n nova . Stream /r);
+$written->streaming;
+sql('CREATE ROLE onlooker; GRANT USAGE ON SCHEMA nova TO onlooker; GRANT SELECT ON nova.slots TO onlooker');
+my %seen = map { $_ => sql("$_ SELECT string_agg(concat_ws('|', slot_name, active, road), ' ' ORDER BY road) FROM nova.slots "
+		. "WHERE slot_name IN ('idle', 'unused', '$walsender_slot')") } '', 'SET ROLE onlooker;';
+is($seen{''}, "idle|t|direct unused|t|direct $walsender_slot|t|replication", 'nova.slots: however the CALL is written');
+is($seen{'SET ROLE onlooker;'}, "$walsender_slot|t|replication idle|t unused|t", 'nova.slots: a role that may not see the query is told nothing');
+sql('REVOKE ALL ON nova.slots FROM onlooker; REVOKE ALL ON SCHEMA nova FROM onlooker; DROP ROLE onlooker');
+$written->kill9;
+wait_free('unused');
 $walsender->kill9;
 
 # Killed.

@@ -13,7 +13,7 @@ use Roads;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = new_node('primary');
+my $node = new_node('primary', conf => 'full_page_writes = off');
 my $kafka = kafka_start();
 my $prefix = topic_prefix();
 my $slot = 'nova_roads';
@@ -46,6 +46,7 @@ sub checks
 
 load_setup($node, identity => 'FULL');
 load_topics($kafka, $prefix);
+restart_points($node);
 
 ###############################################################################
 # What is missed is said, and done without
@@ -107,8 +108,8 @@ load_verify($node, $kafka, $prefix, 'direct', exact => 1);
 # Auto, under load: there, back, and there again
 ###############################################################################
 
-backlog_of($node, 5);
-my $load = load_start($node, clients => 2, transactions => 1_000_000, ops => 10, width => 100);
+backlog_of($node, 12);
+my $load = load_start($node, clients => 2, transactions => 1_000_000, rate => 200, ops => 10, width => 100);
 $relay = start('auto', 'listeners' => 'http://127.0.0.1:0');
 $url = url_of($relay);
 takes_road($relay, 'direct', 'there is a backlog', 'auto, a backlog at the start: the direct road');

@@ -1,13 +1,15 @@
 #
 # A change of roads while something else goes on: Kafka is away and changes go to
 # the spool, an incremental snapshot runs, somebody pauses the connector, a standby
-# is promoted, delivery is exactly once.  Each change is there, in order, and none
+# is promoted, delivery is exactly once, an old transaction is open, the relay stops and
+# drops its slot.  Each change is there, in order, and none
 # twice where nothing was killed.
 #
 use strict;
 use warnings;
 
 use HTTP::Tiny;
+use IPC::Run ();
 use JSON::PP ();
 use Nova;
 use E2E;
@@ -16,7 +18,7 @@ use Roads;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = new_node('primary');
+my $node = new_node('primary', conf => 'full_page_writes = off');
 my $kafka = kafka_start(own => 1);
 my ($broker) = slurp_file("$kafka->{state}/1/pid") =~ /(\d+)/;
 my $http = HTTP::Tiny->new(timeout => 20);
@@ -52,6 +54,7 @@ sub begin_load { return sql('TRUNCATE load.users, load.posts, load.events, ledge
 
 load_setup($node, identity => 'FULL');
 sql('CREATE EXTENSION nova_decoder');
+restart_points($node);
 
 ###############################################################################
 # The spool, with auto: Kafka leaves before the change is made
@@ -80,7 +83,7 @@ takes_road($relay, 'direct', 'there is a backlog', 'spool: it is filled by the d
 wait_confirmed($node, 'nova_spool');
 is(metric($relay->{url}, 'nova_spooling'), ' 1', 'spool: all is confirmed, and Kafka has not got it');
 is(metric($relay->{url}, 'nova_stream_road'), 'road="direct",reason="backlog" 1', 'spool: it is not left for the walsender although it has caught up');
-my $load = load_start($node, clients => 1, transactions => 1_000_000, ops => 10, width => 100);
+my $load = load_start($node, clients => 1, transactions => 1_000_000, rate => 200, ops => 10, width => 100);
 kafka_returns();
 $relay->wait_for_line(qr/the spool is delivered: \d+ records/);
 changes_road($relay, 'replication', 'it has caught up', 'spool: delivered, it changes');
@@ -96,16 +99,16 @@ for my $mode ('direct', 'auto')
 {
 	my $why = $mode eq 'auto' ? 'there is a backlog' : 'as nova\.stream\.mode says';
 
-	backlog_of($node, 3);
+	backlog_of($node, 10);
 	$relay = start('spool', $prefix, $mode, %spool);
 	takes_road($relay, 'direct', $why, "spool, $mode, killed: the direct road");
 	wait_confirmed($node, 'nova_spool');
 	kafka_leaves();
-	backlog_of($node, 3);
+	backlog_of($node, 10);
 	spools($relay, "spool, $mode, killed");
 	wait_confirmed($node, 'nova_spool');
 	$relay->kill9;
-	backlog_of($node, 3);
+	backlog_of($node, 10);
 	$relay = start('spool', $prefix, $mode, %spool);
 	$relay->wait_for_line(qr/spool \S+: \d+ bytes from before, up to LSN \S+, are confirmed/);
 	takes_road($relay, 'direct', $why, "spool, $mode, killed: the direct road goes on where the spool ends");
@@ -253,8 +256,8 @@ $prefix = prefix_with_topics();
 sql(q{SELECT pg_create_logical_replication_slot('nova_once', 'nova_decoder')});
 my %once = ('exactly.once.support' => 'required', 'transaction.boundary.interval.ms' => 20,
 	'producer.override.transaction.timeout.ms' => 20000, 'nova.takeover.grace.ms' => 0);
-backlog_of($node, 5);
-$load = load_start($node, clients => 2, transactions => 1_000_000, ops => 10, width => 100);
+backlog_of($node, 12);
+$load = load_start($node, clients => 2, transactions => 1_000_000, rate => 200, ops => 10, width => 100);
 $relay = start('once', $prefix, 'auto', %once);
 takes_road($relay, 'direct', 'there is a backlog', 'exactly once: a backlog at the start');
 changes_road($relay, 'replication', 'it has caught up', 'exactly once: it changes');
@@ -286,6 +289,158 @@ wait_confirmed($node, 'nova_once');
 is($relay->term, 0, 'exactly once: it stops in order');
 load_verify($node, $kafka, $prefix, 'exactly once', exact => 1);
 sql(q{SELECT pg_drop_replication_slot('nova_once')});
+
+###############################################################################
+# An old transaction is open: every new stream reads again what was written since it began.
+# Prepared, it outlives the session.
+###############################################################################
+
+sub old_transaction
+{
+	my ($id) = @_;
+	sql("BEGIN; INSERT INTO load.old VALUES ($id); PREPARE TRANSACTION 'old'");
+	return;
+}
+
+# Megabytes of WAL: of which nothing is captured, or all.
+sub noise
+{
+	my ($table, $mb) = @_;
+	sql("DO \$\$ BEGIN FOR n IN 1 .. $mb LOOP INSERT INTO $table (v) SELECT repeat(md5(i::text), 128) FROM generate_series(1, 256) i; COMMIT; END LOOP; END \$\$");
+	return;
+}
+
+# What was written is behind it.
+sub goes_by
+{
+	my ($relay, $road, $count, $name) = @_;
+	wait_confirmed($node, 'nova_old');
+	like(metric($relay->{url}, 'nova_stream_road'), qr/road="$road"/, "$name: the $road road");
+	is(changes($relay), $count, "$name: changes of road");
+	return;
+}
+
+begin_load();
+$prefix = prefix_with_topics();
+$kafka->create_topic("$prefix.load.$_", 1) for qw(old bulk);
+sql(q{CREATE TABLE load.old (id int PRIMARY KEY);
+	CREATE TABLE noise (v text); ALTER TABLE noise ALTER v SET STORAGE EXTERNAL;
+	CREATE TABLE load.bulk (id serial PRIMARY KEY, v text); ALTER TABLE load.bulk ALTER v SET STORAGE EXTERNAL});
+sql(q{SELECT pg_create_logical_replication_slot('nova_old', 'nova_decoder')});
+old_transaction(1);
+backlog_of($node, 16);
+$relay = start('old', $prefix, 'auto');
+takes_road($relay, 'direct', 'there is a backlog', 'an open transaction: a backlog at the start');
+wait_until('it has caught up', sub { metric($relay->{url}, 'nova_stream_road') eq 'road="direct",reason="reread" 1' });
+pass('an open transaction: caught up, the direct road is kept');
+for my $time (1 .. 3)
+{
+	fall_behind($relay, $node, 12);
+	goes_by($relay, 'direct', 0, "an open transaction, a backlog, time $time");
+}
+sql(q{COMMIT PREPARED 'old'});
+changes_road($relay, 'replication', 'it has caught up', 'it has ended: it changes');
+takes_road($relay, 'replication', 'it has caught up', 'it has ended: the walsender');
+$left = time();
+
+# A walsender's stream is not left for a backlog that is less than what would be read again,
+# nor does one that is begun anew take that for a backlog.
+old_transaction(2);
+noise('noise', 24);
+wait_confirmed($node, 'nova_old');
+wait_until('a direct stream may be begun again', sub { time() > $left + 10 });
+fall_behind($relay, $node, 12);
+goes_by($relay, 'replication', 1, 'an open transaction, and the walsender');
+sql(q{SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'nova_old'});
+takes_road($relay, 'replication', 'there is little', 'an open transaction, a new stream of the walsender');
+fall_behind($relay, $node, 12);
+goes_by($relay, 'replication', 1, 'an open transaction, a new stream of the walsender');
+
+# For more than that it is, once.
+$relay->signal('STOP');
+noise('load.bulk', 80);
+$relay->signal('CONT');
+changes_road($relay, 'direct', 'there is a backlog', 'an open transaction, a larger backlog: it changes');
+takes_road($relay, 'direct', 'there is a backlog', 'an open transaction, a larger backlog: the direct road');
+fall_behind($relay, $node, 12);
+goes_by($relay, 'direct', 2, 'an open transaction, a larger backlog');
+sql(q{COMMIT PREPARED 'old'});
+changes_road($relay, 'replication', 'it has caught up', 'the second one has ended: it changes');
+takes_road($relay, 'replication', 'it has caught up', 'the second one has ended: the walsender');
+goes_by($relay, 'replication', 3, 'the second one has ended');
+is($relay->term, 0, 'an open transaction: it stops in order');
+load_verify($node, $kafka, $prefix, 'an open transaction', exact => 1);
+is_deeply([ kcat($kafka, "$prefix.load.old", "%k\n") ], [ '{"id":1}', '{"id":2}' ], 'an open transaction: its own row came once');
+sql(q{SELECT pg_drop_replication_slot('nova_old')});
+
+###############################################################################
+# slot.drop.on.stop, while there is no stream: it is on its way from one road to the other
+###############################################################################
+
+# Until it is let go, nobody reads this catalog; it begins once somebody waits for that.
+sub hold_up
+{
+	my ($catalog) = @_;
+	my ($in, $out) = ("BEGIN; LOCK TABLE $catalog IN ACCESS EXCLUSIVE MODE;\n\\echo locked\n", '');
+	my $psql = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') ],
+		'<', \$in, '>', \$out, IPC::Run::timeout(60));
+
+	$psql->pump until $out =~ /locked/;
+	return { psql => $psql, in => \$in, out => \$out, catalog => $catalog };
+}
+
+# The relay's connection waits for it.
+sub is_held_up
+{
+	my ($held) = @_;
+
+	${ $held->{in} } .= "DO \$\$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+	  . "WHERE NOT l.granted AND l.relation = '$held->{catalog}'::regclass AND a.application_name = 'gone') "
+	  . "LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP; END \$\$;\n\\echo waits\n";
+	$held->{psql}->pump until ${ $held->{out} } =~ /waits/;
+	return;
+}
+
+sub let_go
+{
+	my ($held) = @_;
+	${ $held->{in} } .= "COMMIT;\n\\q\n";
+	$held->{psql}->finish;
+	return;
+}
+
+sub stops_without_slot
+{
+	my ($relay, $held, $name) = @_;
+
+	$relay->signal('TERM');
+	$relay->wait_for_line(qr/stop requested/);
+	let_go($held);
+	is($relay->wait_exit, 0, "$name: it stops in order");
+	like($relay->log_text, qr/dropped slot nova_gone, as slot\.drop\.on\.stop says/, "$name: it says so");
+	is(sql(q{SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'nova_gone'}), 0, "$name: the slot is dropped");
+	return;
+}
+
+my %drop = ('slot.drop.on.stop' => 'true');
+$relay = start('gone', $prefix, 'auto', %drop);
+takes_road($relay, 'replication', 'there is little', 'stopped within a change: by the walsender');
+my $held = hold_up('pg_catalog.pg_extension');
+fall_behind($relay, $node, 20);
+changes_road($relay, 'direct', 'there is a backlog', 'stopped within a change: it changes');
+is_held_up($held);
+stops_without_slot($relay, $held, 'stopped within a change');
+
+# The connection for the CALL, the first one: it is made when Kafka is back, which is waited
+# for exactly once.
+sql(q{SELECT pg_create_logical_replication_slot('nova_gone', 'nova_decoder')});
+kafka_leaves();
+$relay = start('gone', $prefix, 'direct', %drop, %once);
+wait_until('it waits for Kafka', sub { metric($relay->{url}, 'nova_state') =~ /state="CLAIM"/ });
+$held = hold_up('pg_catalog.pg_proc');
+kafka_returns();
+is_held_up($held);
+stops_without_slot($relay, $held, 'stopped before the CALL is answered');
 
 ###############################################################################
 # Another server: a standby is promoted, with its slots, which are behind: exactly once what the
@@ -321,6 +476,7 @@ $relays{auto}->signal('STOP');
 $node->stop('fast');
 $standby->promote;
 $node = $standby;
+restart_points($node);
 takes_road($relays{direct}, 'direct', 'as nova\.stream\.mode says', 'promoted, direct: by the direct road of the other server');
 fall_behind($relays{auto}, $node, 20);
 takes_road($relays{auto}, 'direct', 'there is a backlog', 'promoted, auto: a backlog there');

@@ -24,7 +24,19 @@ static const RoadRules replication = {STREAM_REPLICATION, THRESHOLD};
 static RoadView
 backlog(int64_t bytes)
 {
-	return (RoadView){.obstacle = ROAD_CONFIGURED, .backlog = bytes};
+	return (RoadView){
+		.obstacle = ROAD_CONFIGURED, .backlog = bytes, .again = -1, .passed_start = true};
+}
+
+/* At the end of the WAL; a new stream would read so much again. */
+static RoadView
+caught_up(int64_t bytes, int64_t again)
+{
+	RoadView view = backlog(bytes);
+
+	view.caught_up = true;
+	view.again = again;
+	return view;
 }
 
 static void
@@ -56,8 +68,7 @@ modes(void **state)
 	expect(&none, &direct, backlog(0), NOW, ROAD_DIRECT, ROAD_CONFIGURED);
 	expect(&none, &direct, backlog(-1), NOW, ROAD_DIRECT, ROAD_CONFIGURED);
 	/* once it has caught up it stays */
-	expect(&none, &direct, (RoadView){.obstacle = ROAD_CONFIGURED, .backlog = 0, .caught_up = true},
-		   NOW, ROAD_DIRECT, ROAD_CONFIGURED);
+	expect(&none, &direct, caught_up(0, -1), NOW, ROAD_DIRECT, ROAD_CONFIGURED);
 }
 
 static void
@@ -96,10 +107,9 @@ static void
 catching_up(void **state)
 {
 	const RoadChoice choice = on(ROAD_DIRECT, ROAD_BACKLOG, NOW);
-	RoadView view = backlog(THRESHOLD);
 
 	(void) state;
-	expect(&choice, &automatic, view, NOW, ROAD_DIRECT, ROAD_BACKLOG);
+	expect(&choice, &automatic, backlog(THRESHOLD), NOW, ROAD_DIRECT, ROAD_BACKLOG);
 	/* below the threshold is not enough, and what is not known says nothing */
 	expect(&choice, &automatic, backlog(THRESHOLD - 1), NOW, ROAD_DIRECT, ROAD_BACKLOG);
 	expect(&choice, &automatic, backlog(THRESHOLD / ROAD_LITTLE), NOW, ROAD_DIRECT, ROAD_BACKLOG);
@@ -107,8 +117,86 @@ catching_up(void **state)
 	expect(&choice, &automatic, backlog(THRESHOLD / ROAD_LITTLE - 1), NOW, ROAD_REPLICATION,
 		   ROAD_CAUGHT_UP);
 	/* whatever has been written since: that is not what it was begun for */
-	view.caught_up = true;
-	expect(&choice, &automatic, view, NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
+	expect(&choice, &automatic, caught_up(THRESHOLD, -1), NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
+}
+
+/* An older transaction is open: the walsender would have to read all of it again. */
+static void
+caught_up_with_much_to_reread(void **state)
+{
+	RoadChoice choice = on(ROAD_DIRECT, ROAD_BACKLOG, NOW);
+
+	(void) state;
+	expect(&choice, &automatic, caught_up(0, THRESHOLD), NOW, ROAD_DIRECT, ROAD_REREAD);
+	expect(&choice, &automatic, caught_up(0, 100 * THRESHOLD), NOW, ROAD_DIRECT, ROAD_REREAD);
+	expect(&choice, &automatic, caught_up(0, THRESHOLD - 1), NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
+	/* it is about leaving: with a backlog that is why it is there */
+	expect(&choice, &automatic,
+		   (RoadView){.backlog = THRESHOLD, .again = THRESHOLD, .passed_start = true}, NOW,
+		   ROAD_DIRECT, ROAD_BACKLOG);
+	/* the same without a change is no change */
+	assert_false(road_take(&choice, (RoadWish){ROAD_DIRECT, ROAD_REREAD}, NOW));
+	expect(&choice, &automatic, caught_up(0, THRESHOLD), NOW, ROAD_DIRECT, ROAD_REREAD);
+	/* the transaction ends: not into a backlog that has come since */
+	expect(&choice, &automatic, caught_up(THRESHOLD, 0), NOW, ROAD_DIRECT, ROAD_BACKLOG);
+	expect(&choice, &automatic, caught_up(THRESHOLD - 1, 0), NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
+	expect(&choice, &automatic, caught_up(-1, 0), NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
+	/* what was asked for has nothing to do with it */
+	expect(&choice, &replication, caught_up(0, THRESHOLD), NOW, ROAD_REPLICATION, ROAD_CONFIGURED);
+}
+
+/* A walsender that reads again what was confirmed has no backlog of that. */
+static void
+rereading_is_no_backlog(void **state)
+{
+	const RoadChoice choice = on(ROAD_REPLICATION, ROAD_NO_BACKLOG, NOW);
+	RoadView view = backlog(2 * THRESHOLD);
+
+	(void) state;
+	view.passed_start = false;
+	expect(&choice, &automatic, view, NOW, ROAD_REPLICATION, ROAD_NO_BACKLOG);
+	view.again = THRESHOLD;
+	expect(&choice, &automatic, view, NOW, ROAD_REPLICATION, ROAD_NO_BACKLOG);
+	/* so little that it does not matter */
+	view.again = THRESHOLD - 1;
+	expect(&choice, &automatic, view, NOW, ROAD_DIRECT, ROAD_BACKLOG);
+	view.again = -1;
+	view.passed_start = true;
+	expect(&choice, &automatic, view, NOW, ROAD_DIRECT, ROAD_BACKLOG);
+	/* a change would have it read again: the backlog has to be worth that */
+	view.again = 2 * THRESHOLD + 1;
+	expect(&choice, &automatic, view, NOW, ROAD_REPLICATION, ROAD_REREAD);
+	view.again = 2 * THRESHOLD;
+	expect(&choice, &automatic, view, NOW, ROAD_DIRECT, ROAD_BACKLOG);
+	/* without a stream there is nothing to lose: whichever comes has to read it */
+	view.again = 100 * THRESHOLD;
+	view.passed_start = false;
+	view.begins = true;
+	expect(&choice, &automatic, view, NOW, ROAD_DIRECT, ROAD_BACKLOG);
+}
+
+/* While it is open, whatever comes, there is one change at the most. */
+static void
+one_change_with_an_open_transaction(void **state)
+{
+	RoadChoice choice = on(ROAD_REPLICATION, ROAD_NO_BACKLOG, NOW);
+	int64_t again = 0;
+	int changes = 0;
+
+	(void) state;
+	for (int64_t at = NOW; at < NOW + 100 * ROAD_REST_MS; at += ROAD_REST_MS / 4)
+	{
+		RoadView view = backlog(at % ROAD_REST_MS == 0 ? 4 * THRESHOLD : 0);
+		RoadWish wish;
+
+		again += THRESHOLD / 2;
+		view.again = again;
+		view.caught_up = choice.now.road == ROAD_DIRECT;
+		wish = road_wish(&choice, &automatic, &view, at);
+		changes += road_take(&choice, wish, at);
+	}
+	assert_int_equal(changes, 1);
+	assert_int_equal(choice.now.road, ROAD_DIRECT);
 }
 
 static void
@@ -146,7 +234,7 @@ failures(void **state)
 	RoadChoice choice = on(ROAD_REPLICATION, ROAD_NO_BACKLOG, NOW);
 
 	(void) state;
-	road_failed(&choice, NOW);
+	assert_int_equal(road_failed(&choice, NOW), ROAD_RETRY_MS);
 	expect(&choice, &direct, backlog(0), NOW, ROAD_REPLICATION, ROAD_FAILED);
 	expect(&choice, &automatic, backlog(THRESHOLD), NOW + ROAD_RETRY_MS - 1, ROAD_REPLICATION,
 		   ROAD_FAILED);
@@ -155,6 +243,53 @@ failures(void **state)
 	/* what is missed says more than that it failed */
 	expect(&choice, &direct, (RoadView){.obstacle = ROAD_NO_EXECUTE, .backlog = 0}, NOW,
 		   ROAD_REPLICATION, ROAD_NO_EXECUTE);
+}
+
+/* Each one costs a good stream of the walsender's: what fails for good is tried seldom. */
+static void
+failures_back_off(void **state)
+{
+	RoadChoice choice = on(ROAD_REPLICATION, ROAD_NO_BACKLOG, NOW);
+	int64_t pause = ROAD_RETRY_MS;
+
+	(void) state;
+	for (int i = 0; i < 100; i++)
+	{
+		assert_int_equal(road_failed(&choice, NOW), pause);
+		expect(&choice, &direct, backlog(0), NOW + pause - 1, ROAD_REPLICATION, ROAD_FAILED);
+		expect(&choice, &direct, backlog(0), NOW + pause, ROAD_DIRECT, ROAD_CONFIGURED);
+		pause = pause * 2 < ROAD_RETRY_MAX_MS ? pause * 2 : ROAD_RETRY_MAX_MS;
+	}
+	assert_int_equal(pause, 3600000);
+	/* one that lived makes up for all of them */
+	assert_int_equal(road_broke(&choice, ROAD_STEADY_MS, NOW), 0);
+	assert_int_equal(road_failed(&choice, NOW), ROAD_RETRY_MS);
+	assert_int_equal(road_failed(&choice, NOW), 2 * ROAD_RETRY_MS);
+	/* and so does one that did what it was begun for, however fast that was */
+	(void) road_take(&choice, (RoadWish){ROAD_DIRECT, ROAD_BACKLOG}, NOW);
+	(void) road_take(&choice, (RoadWish){ROAD_REPLICATION, ROAD_CAUGHT_UP}, NOW + 1);
+	assert_int_equal(road_failed(&choice, NOW), ROAD_RETRY_MS);
+}
+
+/* Begun, and broken off at once: once may be chance. */
+static void
+short_lives(void **state)
+{
+	RoadChoice choice = on(ROAD_DIRECT, ROAD_CONFIGURED, NOW);
+
+	(void) state;
+	assert_int_equal(road_broke(&choice, ROAD_STEADY_MS - 1, NOW), 0);
+	expect(&choice, &direct, backlog(0), NOW, ROAD_DIRECT, ROAD_CONFIGURED);
+	assert_int_equal(road_broke(&choice, 0, NOW), ROAD_RETRY_MS);
+	expect(&choice, &direct, backlog(0), NOW + ROAD_RETRY_MS - 1, ROAD_REPLICATION, ROAD_FAILED);
+	expect(&choice, &direct, backlog(0), NOW + ROAD_RETRY_MS, ROAD_DIRECT, ROAD_CONFIGURED);
+	/* tried again, as bad: no second chance, and for longer */
+	assert_int_equal(road_broke(&choice, 0, NOW), 2 * ROAD_RETRY_MS);
+	/* between two short ones a long one */
+	assert_int_equal(road_broke(&choice, ROAD_STEADY_MS, NOW), 0);
+	assert_int_equal(road_broke(&choice, 0, NOW), 0);
+	assert_int_equal(road_broke(&choice, ROAD_STEADY_MS, NOW), 0);
+	assert_int_equal(road_broke(&choice, 0, NOW), 0);
 }
 
 static void
@@ -196,10 +331,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(modes),       cmocka_unit_test(first_stream),
-		cmocka_unit_test(obstacles),   cmocka_unit_test(catching_up),
-		cmocka_unit_test(no_flapping), cmocka_unit_test(no_rest_before_the_first),
-		cmocka_unit_test(failures),    cmocka_unit_test(changes_are_told),
+		cmocka_unit_test(modes),
+		cmocka_unit_test(first_stream),
+		cmocka_unit_test(obstacles),
+		cmocka_unit_test(catching_up),
+		cmocka_unit_test(caught_up_with_much_to_reread),
+		cmocka_unit_test(rereading_is_no_backlog),
+		cmocka_unit_test(one_change_with_an_open_transaction),
+		cmocka_unit_test(no_flapping),
+		cmocka_unit_test(no_rest_before_the_first),
+		cmocka_unit_test(failures),
+		cmocka_unit_test(failures_back_off),
+		cmocka_unit_test(short_lives),
+		cmocka_unit_test(changes_are_told),
 		cmocka_unit_test(names),
 	};
 

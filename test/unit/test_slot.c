@@ -306,12 +306,16 @@ test_holder(void **state)
 	assert_false(holder_silent(&watch, &(SlotHolder){.signs = "x", .waiting = true}, 0, 9999));
 }
 
-/* On the direct road there are no signs, which is not the same as none that we may see. */
+/* A backend whose server notes nothing shows no signs, which is not the same as none that we may see. */
 static void
 test_direct_holder(void **state)
 {
-	SlotHolder holder = {
-		.pid = 7, .application = "a", .role = "r", .waiting = true, .direct = true};
+	SlotHolder holder = {.pid = 7,
+						 .application = "a",
+						 .role = "r",
+						 .waiting = true,
+						 .visible = true,
+						 .direct = true};
 	HolderWatch watch = {0};
 	char text[320];
 
@@ -321,7 +325,11 @@ test_direct_holder(void **state)
 		text, "PID 7, application \"a\", role r, from a local socket, on the direct road");
 	assert_false(holder_silent(&watch, &holder, 0, 1000));
 	assert_false(holder_silent(&watch, &holder, 0, 9999));
+	/* psql, for example, that reads a slot by a function */
 	holder.direct = false;
+	slot_holder_text(&holder, text, sizeof(text));
+	assert_string_equal(text, "PID 7, application \"a\", role r, from a local socket");
+	holder.visible = false;
 	slot_holder_text(&holder, text, sizeof(text));
 	assert_string_equal(text,
 						"PID 7, application \"a\", role r, from an address that is not shown");
