@@ -256,13 +256,13 @@ clean-dev:
 	@deploy/dev remove
 
 # What is given to others: docs/packaging.md.  All of it comes from the last commit.
-PACKAGING = deb test-packages test-portable
+PACKAGING = deb test-packages test-portable test-images
 .PHONY: dist $(PACKAGING)
 dist:
 	@test/lib/package dist
 
 $(PACKAGING):
-	@test/lib/deps $(if $(filter test-portable,$@),portable,package)
+	@test/lib/deps $(or $(patsubst test-%,%,$(filter test-portable test-images,$@)),package)
 	@A='$(A)' test/lib/package $(@:test-%=%)
 
 deps:
@@ -311,6 +311,7 @@ help:
 	@echo 'dist deb      the tarball and the zip for PGXN, the Debian packages, in build/'
 	@echo 'test-packages the packages in a clean Debian: installed, used, purged (root)'
 	@echo 'test-portable 32 bits, big endian, ARM: compiled by cross compilers, unit tests run under qemu; A=s390x'
+	@echo 'test-images   both images of deploy/ are the same when built twice, and work (root, buildah)'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
 	@echo 'format        clang-format over all C'
 	@echo 'docs          the generated tables of README.md and docs/'
