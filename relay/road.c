@@ -28,8 +28,7 @@ static const struct
 	[ROAD_CAUGHT_UP] = {"caught_up", "it has caught up", NULL},
 	[ROAD_REREAD] =
 		{"reread",
-		 "a new stream would have much to read again, for an older transaction is open, "
-		 "or much is being written",
+		 "a new stream would have much to read again, for an older transaction is open",
 		 NULL},
 	[ROAD_NO_EXTENSION] = {"no_extension",
 						   "the direct one needs the extension nova_decoder in the database, which "
@@ -74,7 +73,7 @@ leave(const RoadChoice *choice, const RoadRules *rules, const RoadView *view)
 {
 	if (!is_done(choice, rules, view))
 		return (RoadWish){ROAD_DIRECT, ROAD_BACKLOG};
-	if (view->again >= rules->backlog_bytes)
+	if (view->again >= ROAD_MUCH * rules->backlog_bytes)
 		return (RoadWish){ROAD_DIRECT, ROAD_REREAD};
 	return (RoadWish){ROAD_REPLICATION, ROAD_CAUGHT_UP};
 }

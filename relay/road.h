@@ -21,7 +21,9 @@
  * Every stream decodes again from where the oldest transaction began that was open
  * at the confirmed position, and says nothing until it has come to where it was to
  * begin.  So a change costs what there is to read again: the direct road is kept while
- * that would itself be a backlog, and it is not taken for a backlog that is less.
+ * that is ROAD_MUCH times what makes a backlog, and it is not taken for a backlog that is
+ * less.  Not while it is any backlog: a busy server has that much between two of its records
+ * of running transactions.
  *
  * A road that fails is tried again after ROAD_RETRY_MS, then after twice as long, up
  * to ROAD_RETRY_MAX_MS: each time a stream of the walsender's is ended for it.
@@ -41,6 +43,7 @@
 #define ROAD_RETRY_MAX_MS 3600000 /* doubled up to this */
 #define ROAD_STEADY_MS    10000   /* a direct stream that lived so long has not failed */
 #define ROAD_BREAKS       2       /* so many in a row that did not are a road that fails */
+#define ROAD_MUCH         8       /* to read again: so many times the threshold */
 #define ROAD_LITTLE       16      /* caught up: this part of the threshold is left */
 
 typedef enum Road

@@ -328,6 +328,7 @@ sql(q{CREATE TABLE load.old (id int PRIMARY KEY);
 	CREATE TABLE load.bulk (id serial PRIMARY KEY, v text); ALTER TABLE load.bulk ALTER v SET STORAGE EXTERNAL});
 sql(q{SELECT pg_create_logical_replication_slot('nova_old', 'nova_decoder')});
 old_transaction(1);
+noise('noise', 80);
 backlog_of($node, 16);
 $relay = start('old', $prefix, 'auto');
 takes_road($relay, 'direct', 'there is a backlog', 'an open transaction: a backlog at the start');

@@ -15,6 +15,7 @@
 
 #define MB        INT64_C(1048576)
 #define THRESHOLD (256 * MB)
+#define MUCH      (ROAD_MUCH * THRESHOLD) /* to read again */
 #define NOW       INT64_C(1000000)
 
 static const RoadRules automatic = {STREAM_AUTO, THRESHOLD};
@@ -127,22 +128,22 @@ caught_up_with_much_to_reread(void **state)
 	RoadChoice choice = on(ROAD_DIRECT, ROAD_BACKLOG, NOW);
 
 	(void) state;
-	expect(&choice, &automatic, caught_up(0, THRESHOLD), NOW, ROAD_DIRECT, ROAD_REREAD);
-	expect(&choice, &automatic, caught_up(0, 100 * THRESHOLD), NOW, ROAD_DIRECT, ROAD_REREAD);
-	expect(&choice, &automatic, caught_up(0, THRESHOLD - 1), NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
+	expect(&choice, &automatic, caught_up(0, MUCH), NOW, ROAD_DIRECT, ROAD_REREAD);
+	expect(&choice, &automatic, caught_up(0, 100 * MUCH), NOW, ROAD_DIRECT, ROAD_REREAD);
+	expect(&choice, &automatic, caught_up(0, MUCH - 1), NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
 	/* it is about leaving: with a backlog that is why it is there */
 	expect(&choice, &automatic,
-		   (RoadView){.backlog = THRESHOLD, .again = THRESHOLD, .passed_start = true}, NOW,
-		   ROAD_DIRECT, ROAD_BACKLOG);
+		   (RoadView){.backlog = THRESHOLD, .again = MUCH, .passed_start = true}, NOW, ROAD_DIRECT,
+		   ROAD_BACKLOG);
 	/* the same without a change is no change */
 	assert_false(road_take(&choice, (RoadWish){ROAD_DIRECT, ROAD_REREAD}, NOW));
-	expect(&choice, &automatic, caught_up(0, THRESHOLD), NOW, ROAD_DIRECT, ROAD_REREAD);
+	expect(&choice, &automatic, caught_up(0, MUCH), NOW, ROAD_DIRECT, ROAD_REREAD);
 	/* the transaction ends: not into a backlog that has come since */
 	expect(&choice, &automatic, caught_up(THRESHOLD, 0), NOW, ROAD_DIRECT, ROAD_BACKLOG);
 	expect(&choice, &automatic, caught_up(THRESHOLD - 1, 0), NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
 	expect(&choice, &automatic, caught_up(-1, 0), NOW, ROAD_REPLICATION, ROAD_CAUGHT_UP);
 	/* what was asked for has nothing to do with it */
-	expect(&choice, &replication, caught_up(0, THRESHOLD), NOW, ROAD_REPLICATION, ROAD_CONFIGURED);
+	expect(&choice, &replication, caught_up(0, MUCH), NOW, ROAD_REPLICATION, ROAD_CONFIGURED);
 }
 
 /* A walsender that reads again what was confirmed has no backlog of that. */
@@ -189,7 +190,7 @@ one_change_with_an_open_transaction(void **state)
 		RoadView view = backlog(at % ROAD_REST_MS == 0 ? 4 * THRESHOLD : 0);
 		RoadWish wish;
 
-		again += THRESHOLD / 2;
+		again += MUCH / 2;
 		view.again = again;
 		view.caught_up = choice.now.road == ROAD_DIRECT;
 		wish = road_wish(&choice, &automatic, &view, at);
