@@ -26,10 +26,9 @@ static const struct
 	[ROAD_BACKLOG] = {"backlog", "there is a backlog of nova.stream.backlog.mb or more", NULL},
 	[ROAD_NO_BACKLOG] = {"no_backlog", "there is little to catch up with", NULL},
 	[ROAD_CAUGHT_UP] = {"caught_up", "it has caught up", NULL},
-	[ROAD_REREAD] =
-		{"reread",
-		 "a new stream would have much to read again, for an older transaction is open",
-		 NULL},
+	[ROAD_REREAD] = {"reread",
+					 "a new stream would have much to read again, for an older transaction is open",
+					 NULL},
 	[ROAD_NO_EXTENSION] = {"no_extension",
 						   "the direct one needs the extension nova_decoder in the database, which "
 						   "is not there",
