@@ -320,7 +320,8 @@ like($_, qr/"phase":"done"/, 'initial: it is done');
 is($relay->term, 0, 'it stops in order');
 $relay = start_relay('initial', $node, $kafka, config($prefix, %initial));
 $relay->wait_for_line(qr/streaming from slot nova_initial/);
-unlike($relay->log_text, qr/snapshot/, 'initial: the next start has nothing to read');
+# what this librdkafka is known for is another matter
+unlike($relay->log_text =~ s/^.* kafka: librdkafka .*\n//mgr, qr/snapshot/, 'initial: the next start has nothing to read');
 is($relay->term, 0, 'it stops in order');
 
 done_testing();
