@@ -382,7 +382,8 @@ write_jsonb_word(NovaOut *out, char lead, const char *word, Size len, bool space
 	nova_out_advance(out, p + len);
 }
 
-static void
+/* This and the next: not inline, for what is nested has their variables on the stack once a level. */
+static pg_noinline void
 write_jsonb_numeric(NovaOut *out, char lead, const JsonbItem *item, bool spaced)
 {
 	int head = VARATT_IS_1B(item->data) ? VARHDRSZ_SHORT : VARHDRSZ;
@@ -403,7 +404,7 @@ write_jsonb_numeric(NovaOut *out, char lead, const JsonbItem *item, bool spaced)
  * A string within the text of a document, which is one itself: its quotes are
  * escaped.  What needs an escape in it needs two, and the server writes the first.
  */
-static void
+static pg_noinline void
 write_jsonb_text(NovaOut *out, char lead, const char *s, Size len)
 {
 	StringInfoData json;
@@ -488,21 +489,11 @@ write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n, bool spaced)
 }
 
 static void
-write_jsonb_array(NovaOut *out, JsonbItems items, uint32 n, bool spaced)
-{
-	for (uint32 i = 0; i < n; i++)
-	{
-		JsonbItem item = next_jsonb_item(&items);
-
-		write_jsonb_item(out, i > 0 ? ',' : '\0', &item, spaced);
-	}
-}
-
-static void
 write_jsonb_container(NovaOut *out, char lead, const char *container, bool spaced)
 {
 	uint32 header = jsonb_word(container);
 	uint32 n = header & JB_CMASK;
+	bool bare = (header & JB_FSCALAR) != 0; /* not in an array, but stored as one */
 	JsonbItems items = {.entry = container + sizeof(uint32)};
 
 	check_stack_depth();
@@ -514,15 +505,16 @@ write_jsonb_container(NovaOut *out, char lead, const char *container, bool space
 		nova_out_char(out, '}');
 		return;
 	}
-	/* not in an array, but stored as one */
-	if (header & JB_FSCALAR)
+	if (!bare)
+		write_jsonb_word(out, lead, "[", 1, spaced);
+	for (uint32 i = 0; i < n; i++)
 	{
-		write_jsonb_array(out, items, n, spaced);
-		return;
+		JsonbItem item = next_jsonb_item(&items);
+
+		write_jsonb_item(out, i > 0 ? ',' : '\0', &item, spaced);
 	}
-	write_jsonb_word(out, lead, "[", 1, spaced);
-	write_jsonb_array(out, items, n, spaced);
-	nova_out_char(out, ']');
+	if (!bare)
+		nova_out_char(out, ']');
 }
 
 /* A jsonb as compact JSON, item by item, so that no text is built aside. */
