@@ -2059,8 +2059,7 @@ tell_hazards(const RelayConfig *cfg)
 	const char *text;
 
 	while ((text = kafkaadvice_hazard(cfg, rd_kafka_version(), &next)) != NULL)
-		log_warn("kafka: librdkafka %s: %s; 2.8 or later is recommended", rd_kafka_version_str(),
-				 text);
+		log_warn("kafka: librdkafka %s: %s", rd_kafka_version_str(), text);
 }
 
 Sink *

@@ -175,7 +175,7 @@ text_record(NovaBatch *batch, NovaRouteState *route, NovaBytes headers)
 	memset(&batch->place, 0, sizeof(batch->place));
 	text_headers(batch, headers);
 	nova_out_bytes(out, "\"key\":", 6);
-	batch->key_at = out->buf->len;
+	batch->key.at = out->buf->len;
 	return out;
 }
 
@@ -212,7 +212,7 @@ nova_batch_record(NovaBatch *batch, NovaRouteState *route, char op, uint16 flags
 		p = nova_put_bytes32(p, headers.data, headers.len);
 	p += 4; /* the key's length: see key_done */
 	nova_out_advance(out, p);
-	batch->key_at = out->buf->len;
+	batch->key.at = out->buf->len;
 	return out;
 }
 
@@ -231,8 +231,7 @@ nova_batch_key_done(NovaBatch *batch, bool is_null)
 {
 	NovaOut *out = &batch->out;
 
-	batch->key =
-		(NovaSpan){batch->key_at, is_null || batch->text ? 0 : out->buf->len - batch->key_at};
+	batch->key.len = is_null || batch->text ? 0 : out->buf->len - batch->key.at;
 	if (batch->text)
 	{
 		nova_out_bytes(out, is_null ? "null,\"value\":" : ",\"value\":", is_null ? 13 : 9);
@@ -241,7 +240,7 @@ nova_batch_key_done(NovaBatch *batch, bool is_null)
 	}
 	else
 	{
-		patch_length(batch, batch->key_at, is_null);
+		patch_length(batch, batch->key.at, is_null);
 		nova_out_advance(out, nova_out_reserve(out, 4) + 4);
 		out->spill_at = NOVA_WRITE_LIMIT;
 	}

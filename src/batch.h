@@ -84,8 +84,7 @@ struct NovaBatch
 
 	/* the open record, as offsets in the open write */
 	int head_at;
-	int key_at;
-	NovaSpan key; /* when it is done; of no length if it is null, or not kept */
+	NovaSpan key; /* its length when it is done: 0 if it is null, and in text */
 	int value_at;
 	int part_at;     /* of the open MORE frame, 0: none */
 	uint64 oversize; /* text: bytes of the value not shown */
