@@ -380,13 +380,15 @@ sub load_start
 	append_to_file($script, "SELECT ledger.step($p{ops}, $p{keys}, $p{width});\n");
 	my @command = ('pgbench', '-n', '-h', $node->host, '-p', $node->port, '-c', $p{clients},
 		'-j', 1, ($p{rate} ? ('-R', $p{rate}) : ()), '-t', $p{transactions}, '-f', $script, 'postgres');
+	# Known before the fork: what dies in the child ends the test's servers.
+	chomp(my $bindir = `$ENV{PG_CONFIG} --bindir`);
 	my $pid = fork() // die "fork: $!";
 	if ($pid == 0)
 	{
 		open STDOUT, '>', '/dev/null';
 		open STDERR, '>', '/dev/null';
 		no warnings 'exec';
-		exec { $node->config_data('--bindir') . '/pgbench' } @command;
+		exec { "$bindir/pgbench" } @command;
 		POSIX::_exit(127);
 	}
 	my $load = { pid => $pid };
