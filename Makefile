@@ -23,7 +23,7 @@ SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard bench-gua
 # Targets that bring their own packages along, and the group of test/lib/deps.
 NEEDY        = test $(SUITES) valgrind test-chaos test-compat demo lint docs bench-decode \
                bench-stream bench-instructions bench-snapshot-decode bench-snapshot bench-exactly-once bench-endtoend bench-latency bench-primary bench-scale \
-               bench bench-report \
+               bench-soak bench bench-report \
                $(if $(filter docker,$(RUNTIME)),,start restart)
 group_of     = $(or $(patsubst bench%,bench,$(filter demo lint bench%,$(filter-out bench-guard,$1))),$(if $(filter start restart,$1),dev),test)
 # What deploy/dev does in the environment that "make start" made.
@@ -196,6 +196,10 @@ bench-scale: deps-bench deps-test all bench/nova_empty.so
 	@test/kafka/kafka fetch
 	@test/lib/stage bench/scale $(call kept,scale) $(B)
 
+bench-soak: deps-bench deps-test all
+	@test/kafka/kafka fetch
+	@test/lib/stage bench/soak $(call kept,soak)
+
 bench-exactly-once: deps-bench deps-test all
 	@test/kafka/kafka fetch
 	@test/lib/stage bench/exactly_once $(call kept,exactly_once)
@@ -325,5 +329,6 @@ help:
 	@echo 'bench-latency  from commit to a consumer, beside the real Debezium'
 	@echo 'bench-primary  pgbench without a slot, with pgoutput, with nova into a real Kafka'
 	@echo 'bench-scale   many tables, columns, large rows, large transactions, …: nothing worse than linear, memory flat'
+	@echo 'bench-soak    memory over an hour of small transactions and of tables that come and go; MINUTES=n'
 	@echo 'bench-exactly-once  what transactions cost, beside at least once, into a real Kafka'
 	@echo 'bench-snapshot  rows that exist into Kafka, beside a COPY of them into nothing'

@@ -120,14 +120,19 @@ def peak_megabytes(pid):
     return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")).group(1)) / 1024
 
 
+def log_of(slot):
+    """Of its relay."""
+    return STAGE / f"{slot}.log"
+
+
 @contextlib.contextmanager
 def relay(config, slot):
     """The process of a relay that streams from the slot, which goes with it."""
-    with open(STAGE / "bench.log", "w", encoding="utf-8") as log, subprocess.Popen([RELAY, "run", config], stderr=log) as process:
+    with open(log_of(slot), "w", encoding="utf-8") as log, subprocess.Popen([RELAY, "run", config], stderr=log) as process:
         try:
             while not walsender_of(slot):
                 if process.poll() is not None:
-                    sys.exit("the relay ended:\n" + (STAGE / "bench.log").read_text("utf-8"))
+                    sys.exit("the relay ended:\n" + log_of(slot).read_text("utf-8"))
                 time.sleep(0.05)
             yield process
         finally:

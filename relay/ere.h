@@ -21,6 +21,7 @@
 #define ERE_REPEAT_MAX 255
 #define ERE_PLUS_MAX   8 /* nested in each other they make 256 copies */
 #define ERE_BOUND_RULE "at most one {n}, and at most 255, is supported"
+#define ERE_PLUS_RULE  "at most 8 +"
 
 /* The bound that opens here: is it the last one, and are its numbers small? */
 static inline bool

@@ -412,7 +412,7 @@ stop(Jobs *j, const NovaSignal *signal, const cJSON *data)
 		return refuse(signal, "data-collections must be an array of strings");
 	if (collections != NULL && !all_of(collections, is_pattern))
 		return refuse(signal, "a pattern of data-collections has a back-reference, or repeats too "
-							  "much: " ERE_BOUND_RULE ", and at most 8 +");
+							  "much: " ERE_BOUND_RULE ", and " ERE_PLUS_RULE);
 	if (cJSON_GetArraySize(j->requests) == 0)
 		return refuse(signal, "no incremental snapshot is being taken");
 	for (cJSON *r = j->requests->child, *next; r != NULL; r = next)

@@ -438,8 +438,14 @@ list_parts(Spool *s, size_t *n)
 
 	*n = 0;
 	if (d == NULL)
+	{
 		(void) failed(s, "cannot be listed: %s", strerror(errno));
-	while (d != NULL && (entry = readdir(d)) != NULL)
+		close_fd(&fd);
+		return NULL;
+	}
+	/* the position is that of dirfd, which may have been read before */
+	rewinddir(d);
+	while ((errno = 0, entry = readdir(d)) != NULL)
 	{
 		uint64_t *grown;
 		uint64_t number;
@@ -463,8 +469,9 @@ list_parts(Spool *s, size_t *n)
 		}
 		numbers[(*n)++] = number;
 	}
-	if (d != NULL)
-		(void) closedir(d);
+	if (entry == NULL && errno != 0)
+		(void) failed(s, "cannot be listed: %s", strerror(errno));
+	(void) closedir(d);
 	if (*n > 0)
 		qsort(numbers, *n, sizeof(*numbers), by_number);
 	return numbers;
