@@ -10,7 +10,7 @@ use Nova;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('primary', conf => "autovacuum = off\n");
+my $node = new_node('primary', conf => "autovacuum = off\nwal_keep_size = 256MB\n");
 my $dir = PostgreSQL::Test::Utils::tempdir('standby');
 my $decodes = $node->safe_psql('postgres', 'SHOW server_version_num') >= 160000;
 
@@ -41,16 +41,16 @@ if (!$decodes)
 # A slot is made there once the primary has said which transactions run.
 sub make_slots
 {
-	my @names = @_;
+	my ($on, @names) = @_;
 	my $made = IPC::Run::start(
-		[ 'psql', '-XAtqd', $standby->connstr('postgres'), map { ('-c', "SELECT pg_create_logical_replication_slot('$_', 'nova_decoder')") } @names ],
+		[ 'psql', '-XAtqd', $on->connstr('postgres'), map { ('-c', "SELECT pg_create_logical_replication_slot('$_', 'nova_decoder')") } @names ],
 		'>', \my $out, '2>', \my $err, IPC::Run::timeout(Nova::patience()));
 
 	while ($made->pumpable)
 	{
 		$node->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()');
 		$made->pump_nb;
-		last if $standby->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn IS NOT NULL') == @names;
+		last if $on->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn IS NOT NULL') == @names;
 	}
 	$made->finish;
 	die $err if $made->result;
@@ -66,7 +66,7 @@ sub insert
 	return $on->safe_psql('postgres', q{SELECT pg_logical_emit_message(true, 'test', ''); SELECT pg_current_wal_flush_lsn()}) =~ s/.*\n//sr;
 }
 
-make_slots('direct', 'replication', 'live');
+make_slots($standby, 'direct', 'replication', 'live');
 my $until = insert($node, 1, 5000);
 $node->wait_for_replay_catchup($standby);
 my %bytes;
@@ -95,5 +95,28 @@ my @ids = slurp_file("$dir/live") =~ /[{]"id":(\d+)[}]/g;
 is(join(' ', scalar @ids, @ids[ 0, 5000 - 1, 5000, -1 ]), '5200 1 5000 1 10001', 'with what came before and after');
 
 $standby->stop;
+
+# A standby that does not say what it still needs: recovery invalidates the slot when the
+# primary removes rows of the catalog.
+$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('standby')});
+my $silent = PostgreSQL::Test::Cluster->new('silent');
+$silent->init_from_backup($node, 'base', has_streaming => 1);
+$silent->append_conf('postgresql.conf', 'hot_standby_feedback = off');
+$silent->start;
+make_slots($silent, 'taken');
+my $taken = copyboth($silent, [], stream_command('direct', 'taken'));
+$taken->streaming;
+$node->safe_psql('postgres', $_) for 'CREATE TABLE short (id int)', 'DROP TABLE short', 'VACUUM pg_catalog.pg_class', 'SELECT pg_switch_wal()';
+my $ended = $taken->ended;
+is("$ended->{ended} $ended->{sqlstate} $ended->{usable}", 'error 40001 1', 'a slot that recovery invalidates: an ERROR, and the connection can be used');
+like($ended->{message}, qr/conflict with recovery/, 'which says why');
+$taken->finish;
+my $again = copyboth($silent, []);
+$ended = $again->ended(stream_command('direct', 'taken'));
+is("$ended->{ended} $ended->{usable}", 'error 1', 'and it is not streamed from again');
+like($ended->{message}, qr/can no longer|invalidated/, 'which says why');
+$again->finish;
+$silent->stop;
+
 $node->stop;
 done_testing();
