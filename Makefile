@@ -161,6 +161,9 @@ endif
 # $(call kept,NAME): with JSON=1, where the figures go.
 kept = $(if $(JSON),--json bench/results/$(1).json)
 
+# Kept with the figures, which are of that state.
+bench-%: export NOVA_COMMIT = $(shell git describe --always --dirty 2> /dev/null || echo unknown)
+
 bench-decode: deps-bench all bench/nova_empty.so
 	@test/lib/stage bench/decode $(call kept,decode) $(B)
 

@@ -34,6 +34,12 @@ DEBEZIUM = {
     "database.hostname": "127.0.0.1",
     **{f"{side}.converter{key}": value for side in ("key", "value") for key, value in
        (("", "org.apache.kafka.connect.json.JsonConverter"), (".schemas.enable", "false"))}}
+# The settings that are published as Debezium's best; its producer is made idempotent as nova's is.
+TUNED = {"max.batch.size": 20000, "max.queue.size": 100000, "poll.interval.ms": 10, "producer.override.linger.ms": 50,
+         "producer.override.batch.size": 1000000, "producer.override.acks": "all", "producer.override.enable.idempotence": "true",
+         "producer.override.max.in.flight.requests.per.connection": 5}
+# A heap of 2 GB, and the collector and the compiler that a JVM takes by itself.
+JVM = {"NOVA_DEBEZIUM_HEAP": "2g", "NOVA_DEBEZIUM_TUNING": ""}
 # What a relay says last.
 STOPPED = re.compile(r"([0-9.]+) s, ([0-9.]+) s CPU, peak RSS (\d+) MB")
 
@@ -146,6 +152,29 @@ def walsender_of(slot):
     return int(sql(f"SELECT coalesce(max(active_pid), 0) FROM pg_replication_slots WHERE slot_name = '{slot}'"))
 
 
+class Processes:
+    """The processor time of named processes, and of every backend that had the slot ("walsender"), as of the last look."""
+
+    def __init__(self, slot, **fixed):
+        self.slot, self.fixed = slot, fixed
+        self.backends, self.used, self.looked = set(), {}, 0.0
+        self.look()
+
+    def look(self):
+        # asking the server costs a process of its own
+        if time.monotonic() > self.looked + 0.5:
+            self.backends |= {walsender_of(self.slot)} - {0}
+            self.looked = time.monotonic()
+        for pid in {*self.fixed.values(), *self.backends}:
+            with contextlib.suppress(FileNotFoundError):
+                self.used[pid] = cpu_seconds(pid)
+
+    def cpu(self):
+        self.look()
+        return {**{name: self.used.get(pid, 0.0) for name, pid in self.fixed.items()},
+                "walsender": sum(self.used.get(pid, 0.0) for pid in self.backends)}
+
+
 def drop_slot(slot):
     sql(f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{slot}' AND active",
         f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{slot}'")
@@ -172,4 +201,5 @@ def keep(path, bench, **figures):
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"bench": bench, "machine": machine(), **figures}, indent=1) + "\n", encoding="ascii")
+    path.write_text(json.dumps({"bench": bench, "commit": os.environ.get("NOVA_COMMIT", "unknown"),
+                                "date": time.strftime("%Y-%m-%d"), "machine": machine(), **figures}, indent=1) + "\n", encoding="ascii")
