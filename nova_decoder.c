@@ -27,6 +27,7 @@
 #include "src/batch.h"
 #include "src/compat.h"
 #include "src/cost.h"
+#include "src/deform.h"
 #include "src/emit.h"
 #include "src/guard.h"
 #include "src/hold.h"
@@ -94,9 +95,9 @@ deform(NovaPlan *plan, Relation relation, ReorderBufferChange *change)
 	HeapTuple old = nova_old_tuple(change);
 
 	if (old)
-		heap_deform_tuple(old, desc, plan->old_values, plan->old_nulls);
+		nova_deform(old, desc, plan->steps, plan->old_values, plan->old_nulls);
 	if (new)
-		heap_deform_tuple(new, desc, plan->values, plan->nulls);
+		nova_deform(new, desc, plan->steps, plan->values, plan->nulls);
 }
 
 /* A captured and deformed change of a row, to records. */

@@ -18,6 +18,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "deform.h"
 #include "fields.h"
 #include "mask.h"
 #include "outbox.h"
@@ -244,6 +245,7 @@ plan_columns(NovaPlan *plan, Relation rel, const NovaPublished *published,
 	}
 	if (plan->root != RelationGetRelid(rel))
 		order_as_root(plan, desc);
+	plan->steps = nova_deform_plan(desc);
 	plan->values = palloc(Max(desc->natts, 1) * sizeof(Datum));
 	plan->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 	plan->old_values = palloc(Max(desc->natts, 1) * sizeof(Datum));

@@ -72,6 +72,7 @@ typedef struct NovaPlan
 	bool by_row;                    /* the row says where it goes */
 	const NovaColumn *topic_column; /* what says it */
 	struct NovaOutbox *outbox;      /* its rows are events; see outbox.h */
+	struct NovaStep *steps;         /* how they lie in a tuple; see deform.h */
 	Datum *values;
 	bool *nulls;
 	Datum *old_values;
