@@ -316,7 +316,7 @@ help:
 	@echo 'test-matrix   PostgreSQL 14 to 19, each in a root of its own, and pg_upgrade; as root; V="14 18" T=all SMOKE="001_basic" JOBS=2 BUDGET=seconds'
 	@echo 'matrix-roots  only make these roots; clean-matrix removes them'
 	@echo 'dist deb      the tarball and the zip for PGXN, the Debian packages, in build/'
-	@echo 'test-packages the packages in a clean Debian: installed, used, purged (root)'
+	@echo 'test-packages the packages in a clean Debian: installed, used, purged; built in a newer one, NEWER=sid (root)'
 	@echo 'test-portable 32 bits, big endian, ARM: compiled by cross compilers, unit tests run under qemu; A=s390x'
 	@echo 'test-images   both images of deploy/ are the same when built twice, and work (root, buildah)'
 	@echo 'lint          format, layers, lengths, cppcheck, gcc and clang without a warning'
