@@ -246,7 +246,7 @@ $(CONSUME):
 test-matrix:
 	@test/lib/deps matrix
 	@test/kafka/kafka fetch
-	@SMOKE='$(SMOKE)' T='$(T)' JOBS='$(JOBS)' BUDGET='$(BUDGET)' test/matrix/run $(V)
+	@SMOKE='$(SMOKE)' T='$(T)' JOBS='$(JOBS)' BUDGET='$(BUDGET)' UPGRADE='$(UPGRADE)' test/matrix/run $(V)
 
 # Only the roots and their packages, which takes the longest the first time.
 matrix-roots:
