@@ -16,7 +16,8 @@ export PG_CONFIG
 REGRESS_TESTS   = setup basic keys identity types extensions valid_json toast ddl xact twophase filters routing \
                   partitions publications generated truncate messages options identifiers describe doctor_slots \
                   settings encodings frames mask skip_unchanged time_structured fields headers transactions schemas \
-                  transforms outbox snapshot signals guard seams
+                  transforms outbox snapshot signals guard seams \
+                  types_15 seams_15
 ISOLATION_TESTS = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 
 SUITES = unit regress isolation tap fuzz asan tsan asan_plugin discard bench-guard
@@ -248,7 +249,7 @@ $(CONSUME):
 test-matrix:
 	@test/lib/deps matrix
 	@test/kafka/kafka fetch
-	@SMOKE='$(SMOKE)' T='$(T)' JOBS='$(JOBS)' BUDGET='$(BUDGET)' test/matrix/run $(V)
+	@SMOKE='$(SMOKE)' T='$(T)' JOBS='$(JOBS)' BUDGET='$(BUDGET)' UPGRADE='$(UPGRADE)' test/matrix/run $(V)
 
 # Only the roots and their packages, which takes the longest the first time.
 matrix-roots:

@@ -47,7 +47,10 @@ SELECT shown('profile', 'debezium', 'column.mask.hash.v2', 'SHA-256:pepper:.*');
 -- in units of UTF-16, of which the last character has two; profile nova does not tear it apart
 SELECT peek('mask', 'profile', 'debezium', 'column.truncate', '24:.*name', 'column.include.list', '.*name');
 SELECT shown('column.truncate', '24:.*name', 'column.include.list', '.*name');
+-- unaligned: how wide an emoji is, versions of psql do not agree on
+\a
 SELECT shown('column.truncate', '25:.*name', 'column.include.list', '.*name');
+\a
 
 -- one column, many rules: cut before masked before hashed; of one kind the first
 SELECT shown('column.mask.hash.v2', 'MD5:s:.*', 'column.mask.hash', 'SHA-1:s:.*(name|pin|nick)', 'column.mask', '2:.*(name|pin),5:.*pin',

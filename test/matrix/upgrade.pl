@@ -1,6 +1,7 @@
 #
-# pg_upgrade with a live slot, which keeps logical slots from 17 on: the slot is there
-# afterwards, and the relay goes on from it, nothing lost and nothing twice.
+# pg_upgrade with live slots, which keeps logical slots from 17 on: the slots are there
+# afterwards, and the relays go on from them, nothing lost and nothing twice.  One delivers
+# at least once, one exactly once.
 #
 # $NOVA_OLD_PG_CONFIG names the older installation, PG_CONFIG the newer one.  Run by
 # "make test-matrix V=upgrade".
@@ -30,7 +31,9 @@ END
 my @init = (allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C', '--data-checksums' ]);
 my $kafka = kafka_start();
 my $prefix = topic_prefix();
-my $slot = 'nova_main';
+my %slot = map { $_ => "nova_$_" } qw(main once);
+my %prefix = (main => $prefix, once => "$prefix-once");
+my %delivery = (main => {}, once => { 'nova.delivery' => 'exactly-once', 'transaction.boundary.interval.ms' => 50 });
 my $node = PostgreSQL::Test::Cluster->new('old', install_path => "$old_dir/pg");
 $node->init(@init);
 # the newer server's framework writes it, whatever the server
@@ -45,19 +48,33 @@ sub sql { return $node->safe_psql('postgres', $_[0]) }
 
 sub relay
 {
-	my (%more) = @_;
-	return start_relay('main', $node, $kafka, { 'topic.prefix' => $prefix, 'table.include.list' => 'public[.]t',
-			'nova.position.interval.ms' => 50, 'retriable.restart.connector.wait.ms' => 300, %more });
+	my ($name, %more) = @_;
+	return start_relay($name, $node, $kafka, { 'topic.prefix' => $prefix{$name}, 'table.include.list' => 'public[.]t',
+			'nova.position.interval.ms' => 50, 'retriable.restart.connector.wait.ms' => 300, %{ $delivery{$name} }, %more });
+}
+
+# The relay delivers what there is, and stops.
+sub delivers
+{
+	my ($name, $what, %more) = @_;
+	my $relay = relay($name, %more);
+	$relay->wait_for_line(qr/streaming from slot $slot{$name}/);
+	wait_confirmed($node, $slot{$name});
+	is($relay->term, 0, "$name: $what");
+	return;
 }
 
 # Sorted, for there are partitions; what comes twice is there twice.
-sub ids { return join ' ', sort { $a <=> $b } map { /"id":(\d+)/ } kcat($kafka, "$prefix.public.t", "%k\n") }
+sub ids { return join ' ', sort { $a <=> $b } map { /"id":(\d+)/ } kcat($kafka, "$prefix{$_[0]}.public.t", "%k\n") }
 
-my $relay = relay();
-$relay->wait_for_line(qr/streaming from slot $slot/);
+my %relay = map { $_ => relay($_) } keys %slot;
+$relay{$_}->wait_for_line(qr/streaming from slot $slot{$_}/) for keys %slot;
 sql('CREATE EXTENSION nova_decoder; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 5)');
-wait_confirmed($node, $slot);
-is($relay->term, 0, 'the relay stops');
+for my $name (sort keys %slot)
+{
+	wait_confirmed($node, $slot{$name});
+	is($relay{$name}->term, 0, "$name: the relay stops");
+}
 sql('INSERT INTO t VALUES (6)');
 # A minor version of the older server may note among a column's options what one of the newer
 # that came out before it refuses; pg_upgrade wants the two that belong together.
@@ -101,10 +118,7 @@ like($said, qr/logical replication slots that cannot be upgraded/, 'and says so'
 
 # What the instructions say: nobody writes, the relay delivers the rest, and stops.
 $node->start;
-$relay = relay();
-$relay->wait_for_line(qr/streaming from slot $slot/);
-wait_confirmed($node, $slot);
-is($relay->term, 0, 'it delivers the rest');
+delivers($_, 'it delivers the rest') for sort keys %slot;
 $node->stop;
 
 # A server that loads only listed plugins must have it in its list before.
@@ -125,26 +139,27 @@ is($done, 1, 'pg_upgrade') or diag($said);
 my $old = $node;
 $node = $new;
 $node->start;
-is(sql("SELECT plugin || ' ' || coalesce(invalidation_reason, 'sound') FROM pg_replication_slots WHERE slot_name = '$slot'"),
-	'nova_decoder sound', 'the slot is there');
+is(sql("SELECT plugin || ' ' || coalesce(invalidation_reason, 'sound') FROM pg_replication_slots WHERE slot_name = '$slot{$_}'"),
+	'nova_decoder sound', "$_: the slot is there") for sort keys %slot;
 
 # Writers may be back before the relay.  A new cluster has a new system identifier, and
 # what is remembered of the old one has to be removed by somebody who knows.
 sql('INSERT INTO t VALUES (7)');
-relay_fails(relay('snapshot.mode' => $_),
-	qr/stopping: PostgreSQL: slot "$slot": .*this is another cluster: system identifier \d+, the state topic remembers \d+.*/,
-	"$_: not without being told") for qw(initial no_data);
-my $records = "$slot|\n$slot/position|\n";
-IPC::Run::run([ 'kcat', '-P', '-b', $kafka->bootstrap, '-t', "__nova-state.$prefix", '-K', '|', '-Z' ], '<', \$records)
-  or die 'kcat failed';
-for my $mode (qw(initial no_data))
+my %refusal = (
+	main => qr/stopping: PostgreSQL: slot "$slot{main}": .*this is another cluster: system identifier \d+, the state topic remembers \d+.*/,
+	once => qr/stopping: state topic __nova-state\.$prefix{once}: the position $slot{once}\/position is of the cluster \d+, and this is \d+; .*remove the record.*/);
+for my $name (sort keys %slot)
 {
-	my $id = sql('INSERT INTO t SELECT max(id) + 1 FROM t RETURNING id');
-	$relay = relay('snapshot.mode' => $mode);
-	$relay->wait_for_line(qr/streaming from slot $slot/);
-	wait_confirmed($node, $slot);
-	is(ids(), join(' ', 1 .. $id), "$mode: it goes on, all rows, each once");
-	is($relay->term, 0, 'and stops');
+	relay_fails(relay($name, 'snapshot.mode' => $_), $refusal{$name}, "$name, $_: not without being told") for qw(initial no_data);
+	my $records = "$slot{$name}|\n$slot{$name}/position|\n";
+	IPC::Run::run([ 'kcat', '-P', '-b', $kafka->bootstrap, '-t', "__nova-state.$prefix{$name}", '-K', '|', '-Z' ], '<', \$records)
+	  or die 'kcat failed';
+	for my $mode (qw(initial no_data))
+	{
+		my $id = sql('INSERT INTO t SELECT max(id) + 1 FROM t RETURNING id');
+		delivers($name, "$mode: it goes on, and stops", 'snapshot.mode' => $mode);
+		is(ids($name), join(' ', 1 .. $id), "$name, $mode: all rows, each once");
+	}
 }
 is(sql(q{SELECT extversion FROM pg_extension WHERE extname = 'nova_decoder'}) ne '', 1, 'the extension is there');
 

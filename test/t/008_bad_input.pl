@@ -142,22 +142,6 @@ SKIP:
 	$replica->stop;
 }
 
-# output_plugin_libraries: only servers from August 2026 on know it.
-SKIP:
-{
-	skip 'this server does not know output_plugin_libraries', 4
-	  if $node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'}) eq '0';
-	$node->safe_psql('postgres', 'ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding');
-	$node->reload;
-	relay_fails(start('library', {}),
-		qr/stopping: PostgreSQL: .*nova_decoder.*\(SQLSTATE 42501\); run: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, nova_decoder; SELECT pg_reload_conf\(\);/,
-		'not in output_plugin_libraries');
-	no_slot('nova_library', 'not in output_plugin_libraries');
-	# The fix, as it is written there.
-	$node->safe_psql('postgres', 'ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, nova_decoder');
-	$node->reload;
-}
-
 # Without the plugin: an installation of its own that lacks it.
 my ($rc, $pg_config) = Nova::capture('test/lib/private-pg', "$dir/without");
 is($rc, 0, 'an installation without the plugin');

@@ -1,7 +1,8 @@
 #
 # What only later servers have: slots that a standby copies (17), which a relay must
 # not run ahead of, slots that are invalidated because nobody reads them (18), and
-# generated columns that a publication has, or that are computed when read (18).
+# generated columns that a publication has, or that are computed when read (18), and a
+# list of the plugins that a server loads (minor releases from August 2026 on).
 # On older ones that they have it not, and what the relay says of it.
 #
 use strict;
@@ -176,6 +177,33 @@ sub excepted_tables
 	return;
 }
 
+# The plugin is not in the server's list: no slot is made, and the fix is said.
+sub unlisted_plugin
+{
+	my $listed = 'ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, nova_decoder';
+	sql('ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding');
+	$node->reload;
+	relay_fails(relay('library'),
+		qr/stopping: PostgreSQL: .*nova_decoder.*\(SQLSTATE 42501\); run: \Q$listed\E; SELECT pg_reload_conf\(\);/,
+		'not in output_plugin_libraries');
+	is(sql(q{SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'nova_library'}), 0, 'and no slot was made');
+	# as it is written there
+	sql($listed);
+	$node->reload;
+	my $relay = relay('library');
+	$relay->wait_for_line(qr/streaming from slot nova_library/);
+	is($relay->term, 0, 'with it in the list the relay runs');
+	return;
+}
+
+if (sql(q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'}))
+{
+	unlisted_plugin();
+}
+else
+{
+	diag('NOT RUN: this server does not know output_plugin_libraries');
+}
 $version >= 17 ? with_failover() : without_failover();
 if ($version >= 18)
 {

@@ -113,6 +113,18 @@ hazards_of_old_libraries(void **state)
 	assert_int_equal(hazards(compressed, 0x020002ff), 2);
 	assert_int_equal(hazards(compressed, 0x020800ff), 1);
 	assert_int_equal(hazards(compressed, 0x020e00ff), 0);
+	/* by librdkafka's own names, of which the later one counts */
+	assert_int_equal(hazards(",\"kafka.compression.type\":\"lz4\"", 0x020800ff), 1);
+	assert_int_equal(hazards(",\"kafka.compression.codec\":\"lz4\"", 0x020800ff), 1);
+	assert_int_equal(hazards(",\"kafka.compression.type\":\"none\"", 0x020800ff), 0);
+	assert_int_equal(
+		hazards(",\"kafka.compression.type\":\"none\",\"kafka.compression.codec\":\"lz4\"",
+				0x020800ff),
+		1);
+	assert_int_equal(
+		hazards(",\"kafka.compression.codec\":\"lz4\",\"kafka.compression.type\":\"none\"",
+				0x020800ff),
+		0);
 }
 
 int
