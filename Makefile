@@ -102,7 +102,7 @@ READER  = test/lib/copyboth
 
 test: deps-test all $(GUARDED) $(READER)
 	@test/kafka/kafka fetch
-	@SECONDS_EACH=$${SECONDS_EACH:-10} test/run
+	@SECONDS_EACH=$${SECONDS_EACH:-10} FUZZ_SEED=$${FUZZ_SEED:-1} test/run
 
 unit regress isolation fuzz asan_plugin discard: deps-test all
 	@T='$(T)' test/run $@
