@@ -210,7 +210,7 @@ is($relay->term, 0, 'it stops in order');
 # Killed in the middle, again and again: it goes on behind what was safe.
 #
 $prefix = topic_prefix();
-sql('INSERT INTO users SELECT g, 1, NULL FROM generate_series(1, 6000) g ON CONFLICT DO NOTHING');
+sql('INSERT INTO users SELECT g, 1, NULL FROM generate_series(1, 20000) g ON CONFLICT DO NOTHING');
 $relay = streaming('kill', $prefix, 'incremental.snapshot.chunk.size' => 10);
 $writers = start_writers();
 execute('killed', 'public.users');
