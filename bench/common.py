@@ -34,10 +34,10 @@ DEBEZIUM = {
     "database.hostname": "127.0.0.1",
     **{f"{side}.converter{key}": value for side in ("key", "value") for key, value in
        (("", "org.apache.kafka.connect.json.JsonConverter"), (".schemas.enable", "false"))}}
-# The settings that are published as Debezium's best; its producer is made idempotent as nova's is.
+# The settings that are published as Debezium's best; its producer is made idempotent as nova's is, with
+# the one request at a time that Connect gives it.
 TUNED = {"max.batch.size": 20000, "max.queue.size": 100000, "poll.interval.ms": 10, "producer.override.linger.ms": 50,
-         "producer.override.batch.size": 1000000, "producer.override.acks": "all", "producer.override.enable.idempotence": "true",
-         "producer.override.max.in.flight.requests.per.connection": 5}
+         "producer.override.batch.size": 1000000, "producer.override.acks": "all", "producer.override.enable.idempotence": "true"}
 # A heap of 2 GB, and the collector and the compiler that a JVM takes by itself.
 JVM = {"NOVA_DEBEZIUM_HEAP": "2g", "NOVA_DEBEZIUM_TUNING": ""}
 # What a relay says last.
