@@ -145,7 +145,7 @@ is_deeply([ numbers("$prefix.public.narrow", 2001) ], [ @$good, 3001, 3003 ], 's
 lap('letters');
 
 # A change that cannot be decoded, in a transaction that is cut behind it.
-my $rows = 40_000;
+my $rows = 60_000;
 change(qq{
 	BEGIN;
 	INSERT INTO wide SELECT g, 'before' FROM generate_series(100, 199) g;
@@ -155,7 +155,7 @@ change(qq{
 for (1 .. 2)
 {
 	$relay = run_with('nova.transaction.bytes' => 65536);
-	$relay->wait_for_line(qr/commit at LSN \S+ and [1-9]\d\d\d+ records/) for 1 .. 2;
+	$relay->wait_for_line(qr/commit at LSN \S+ and [1-9]\d\d\d+ records/) for 1 .. 3;
 	$relay->kill9;
 }
 $relay = run_with();
