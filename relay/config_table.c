@@ -1171,7 +1171,7 @@ const Option config_options[] = {
 	IGNORE("producer.override.max.block.ms", "nova stops reading and waits for ever"),
 	PRODUCER_INT(
 		"linger.ms", "linger.ms", 0, 900000,
-		"Wait for a fuller batch. Without it: 20 while there is more to read, and not at all "
+		"Wait for a fuller batch. Without it: 5 while there is more to read, and not at all "
 		"when there is not."),
 	PRODUCER_INT("batch.size", "batch.size", 1, INT_MAX, "Bytes in a batch."),
 	{.key = "producer.override.compression.type",

@@ -2960,6 +2960,13 @@ turn_paused(Relay *r)
 	enter(r, r->streaming ? STATE_STREAM : STATE_CONNECT);
 }
 
+/* Signals are about what is remembered; but a broker that is away holds up nothing. */
+static bool
+may_read(const Relay *r)
+{
+	return r->loaded || r->spooling || r->now >= r->stream_began + LOAD_PATIENCE_MS;
+}
+
 static void
 turn_stream(Relay *r)
 {
@@ -2990,8 +2997,7 @@ turn_stream(Relay *r)
 	}
 	watch_kafka(r);
 	watch_road(r);
-	/* signals are about what is remembered; but a broker that is away holds up nothing */
-	if (r->loaded || r->spooling || r->now >= r->stream_began + LOAD_PATIENCE_MS)
+	if (may_read(r))
 		read_stream(r);
 	else
 		wake_by(r, r->stream_began + LOAD_PATIENCE_MS);
@@ -3719,6 +3725,7 @@ pg_pollfd(const Relay *r)
 	fd.events = pgstream_events(r->pg);
 	/* full, or draining before the end of the stream: the rest waits in the server */
 	if (r->streaming && (r->blocked || r->state == STATE_PAUSED || r->state == STATE_CHANGE ||
+						 (r->state == STATE_STREAM && !may_read(r)) ||
 						 (r->state == STATE_DRAIN && !r->draining_stream)))
 		fd.events = (short) (fd.events & ~POLLIN);
 	if (fd.events != 0)

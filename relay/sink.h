@@ -110,8 +110,8 @@ struct Sink
 	bool learned; /* what was refused and led to an abort is known now: see nova.on.bad.record */
 	bool lost;    /* failed in a way that opening it again mends */
 	BadRecords bad;
-	uint64_t capacity;        /* records that it holds at most; 0: it says nothing of that */
-	KafkaStats *stats;        /* as of the last sink_poll(); NULL: it has none */
+	uint64_t capacity; /* records that it takes at most for now; 0: it says nothing of that */
+	KafkaStats *stats; /* as of the last sink_poll(); NULL: it has none */
 	struct TopicMaker *maker; /* whom to ask for a topic before it is written to; NULL: nobody */
 	bool making;              /* records wait for it: only time wakes the loop */
 	char error[1024];

@@ -44,6 +44,7 @@
 #include "kafkastats.h"
 #include "kafkapush.h"
 #include "kafkatxn.h"
+#include "kafkawindow.h"
 #include "letterbox.h"
 #include "log.h"
 #include "pgwait.h"
@@ -122,8 +123,9 @@ typedef struct KafkaSink
 	KafkaRoute *routes;
 	size_t nroutes;
 	size_t max_record;
-	bool closing;    /* failures are wanted now */
-	int told;        /* trouble with TLS or SASL that was said since the last ack */
+	bool closing; /* failures are wanted now */
+	int told;     /* trouble with TLS or SASL that was said since the last ack */
+	KafkaWindow window;
 	KafkaPush *push; /* NULL: nobody may cut linger.ms short */
 	uint64_t fresh;  /* records accepted since the last push */
 	KafkaTxn *txn;   /* NULL: at least once */
@@ -161,7 +163,7 @@ static const char *const defaults[][2] = {
 	{"acks", "all"},
 	{"message.timeout.ms", "0"}, /* never give up on a record */
 	{"partitioner", "murmur2_random"},
-	{"linger.ms", "20"}, /* while there is more: see kafka_push() */
+	{"linger.ms", "5"}, /* while there is more: see kafka_push() */
 	{"queue.buffering.max.kbytes", "32768"},
 	{"queue.buffering.max.messages", "100000"},
 	{"log.connection.close", "false"},
@@ -843,7 +845,8 @@ open_lanes(KafkaSink *k, char *err, size_t errsize)
 	k->sink.shut = k->cfg->exactly_once;
 	k->sink.txn = k->cfg->exactly_once ? SINK_TXN_CLAIMING : SINK_TXN_NONE;
 	k->max_record = (size_t) number_of(k->lane, "message.max.bytes", 1000000);
-	k->sink.capacity = number_of(k->lane, "queue.buffering.max.messages", 0);
+	kafkawindow_init(&k->window, number_of(k->lane, "queue.buffering.max.messages", 0));
+	k->sink.capacity = k->window.size;
 	return true;
 }
 
@@ -1200,6 +1203,16 @@ await_topic(KafkaSink *k, KafkaRoute *route)
 	return open_route(k, route);
 }
 
+static bool
+has_room(KafkaSink *k)
+{
+	const bool room = kafkawindow_takes(&k->window, k->lane->in_flight);
+
+	if (!room)
+		kafkawindow_full(&k->window, pgwait_now());
+	return room;
+}
+
 static SinkStatus
 kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size_t *accepted)
 {
@@ -1214,7 +1227,9 @@ kafka_produce(Sink *sink, const NovaRecord *records, size_t n, Buffer *buf, size
 		const NovaRecord *front = records + *accepted;
 		size_t taken = 0;
 
-		if (k->routes[front->route].unmade)
+		if (!has_room(k))
+			status = SINK_FULL;
+		else if (k->routes[front->route].unmade)
 			status = await_topic(k, &k->routes[front->route]);
 		if (status != SINK_OK)
 			break;
@@ -1571,6 +1586,15 @@ take_stats(KafkaSink *k, const KafkaLane *lane, rd_kafka_event_t *event)
 		note_cluster(k, lane);
 }
 
+static void
+note_batch(KafkaSink *k, size_t n)
+{
+	if (n == 0 || !kafkawindow_acked(&k->window, n, pgwait_now()))
+		return;
+	k->sink.capacity = k->window.size;
+	log_debug("kafka: up to %" PRIu64 " records are under way at a time now", k->window.size);
+}
+
 /* Returns the number of records acked. */
 static size_t
 take_event(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
@@ -1579,6 +1603,7 @@ take_event(KafkaSink *k, KafkaLane *lane, rd_kafka_event_t *event)
 	size_t batch = rd_kafka_event_message_count(event);
 	size_t n;
 
+	note_batch(k, batch);
 	if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
 		while ((n = rd_kafka_event_message_array(event, k->reports, REPORTS_AT_ONCE)) > 0)
 			acks += take_reports(k, lane, k->reports, n, batch);

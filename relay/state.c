@@ -235,6 +235,8 @@ open_client(StateStore *s, rd_kafka_type_t type)
 	/* a start waits for the end of the topic */
 	(void) rd_kafka_conf_set(conf, "fetch.wait.max.ms", "10", text, sizeof(text));
 	(void) rd_kafka_conf_set(conf, "fetch.error.backoff.ms", "20", text, sizeof(text));
+	/* one that does not begin at 0 any more */
+	(void) rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", text, sizeof(text));
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_conf_set_opaque(conf, s);
 	if (type == RD_KAFKA_CONSUMER)
@@ -326,7 +328,8 @@ begin_reading(StateStore *s)
 	if (s->consumer == NULL)
 		return;
 	s->topic = rd_kafka_topic_new(s->consumer, s->cfg->state_topic, NULL);
-	if (s->topic == NULL || rd_kafka_consume_start(s->topic, 0, RD_KAFKA_OFFSET_BEGINNING) != 0)
+	/* to be asked where a topic begins, librdkafka waits half a second for its leader first */
+	if (s->topic == NULL || rd_kafka_consume_start(s->topic, 0, 0) != 0)
 	{
 		(void) fail(s, "cannot be read", rd_kafka_err2str(rd_kafka_last_error()),
 					"correct nova.state.topic");

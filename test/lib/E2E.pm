@@ -48,7 +48,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(
-  confirmed wait_confirmed wait_streaming wait_until run_relay relay_fails outlives peak_rss_mb
+  confirmed wait_confirmed wait_streaming wait_until run_relay relay_fails outlives peak_rss_mb cpu_ticks
   make_fragile
   load_setup load_config load_topics load_start load_running load_wait load_changes load_gone load_verify
   python);
@@ -156,6 +156,20 @@ sub peak_rss_mb
 	my ($kb) = slurp_file('/proc/' . $relay->pid . '/status') =~ /^VmHWM:\s+(\d+) kB/m;
 
 	return $kb / 1024;
+}
+
+=head2 cpu_ticks($relay)
+
+The processor time that the running relay has used, in hundredths of a second.
+
+=cut
+
+sub cpu_ticks
+{
+	my ($relay) = @_;
+	my @fields = split / /, slurp_file('/proc/' . $relay->pid . '/stat') =~ s/^.*\) //sr;
+
+	return $fields[11] + $fields[12];
 }
 
 =head2 run_relay(@arguments)

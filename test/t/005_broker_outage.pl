@@ -49,4 +49,16 @@ cmp_ok($peak, '<=', 128, sprintf('peak memory of the relay: %.0f MB', $peak));
 load_verify($node, $kafka, $prefix, 'broker outage', exact => 1);
 is($relay->term, 0, 'the relay stops in order');
 
+# What is remembered cannot be read, and until then nothing is: what has come waits in the server.
+$kafka->stop_broker(1, 'kill');
+$node->safe_psql('postgres', q{INSERT INTO load.events SELECT md5('late' || g)::uuid, 0 FROM generate_series(1, 10000) g});
+$relay = start_relay('outage', $node, $kafka, load_config($prefix));
+$relay->wait_for_line(qr/streaming from slot nova_outage/);
+my $ticks = cpu_ticks($relay);
+ok(outlives($relay, 3), 'started without a broker: the relay waits');
+cmp_ok(cpu_ticks($relay) - $ticks, '<', 60, 'started without a broker: it does not spin meanwhile');
+$kafka->start_broker(1);
+wait_confirmed($node, 'nova_outage');
+is($relay->term, 0, 'started without a broker: the relay stops in order');
+
 done_testing();

@@ -32,14 +32,6 @@ sub phase
 	return JSON::PP::decode_json($records[-1]{value})->{phase};
 }
 
-# Ticks of the processor that a process has used.
-sub ticks
-{
-	my ($relay) = @_;
-	my @fields = split / /, slurp_file('/proc/' . $relay->pid . '/stat') =~ s/^.*\) //sr;
-	return $fields[11] + $fields[12];
-}
-
 # A schema without the functions: an extension that is too old.
 sql('CREATE SCHEMA nova');
 relay_fails(start_relay('old', $node, $kafka, config(topic_prefix())),
@@ -96,9 +88,9 @@ $node->poll_query_until('postgres',
 	q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT "nova_waits"%'});
 is(sql(q{SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%nova.snapshot_tables%' AND pid <> pg_backend_pid()}),
 	't', 'idle connection: terminated');
-my $before = ticks($relay);
+my $before = cpu_ticks($relay);
 ok(outlives($relay, 2), 'idle connection: the relay goes on waiting');
-cmp_ok(ticks($relay) - $before, '<', 20, 'idle connection: and does not spin meanwhile');
+cmp_ok(cpu_ticks($relay) - $before, '<', 20, 'idle connection: and does not spin meanwhile');
 sql(q{ROLLBACK PREPARED 'open'});
 $relay->wait_for_line(qr/warn: slot nova_waits: the last snapshot was interrupted/);
 $relay->wait_for_line(qr/streaming from slot nova_waits/);
