@@ -162,7 +162,7 @@ class Processes:
 
     def look(self):
         # asking the server costs a process of its own
-        if time.monotonic() > self.looked + 0.5:
+        if time.monotonic() > self.looked + (2.0 if self.backends else 0.1):
             self.backends |= {walsender_of(self.slot)} - {0}
             self.looked = time.monotonic()
         for pid in {*self.fixed.values(), *self.backends}:
