@@ -12,6 +12,7 @@
  *-------------------------------------------------------------------------
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,6 +39,10 @@
 #endif
 
 #define ERROR_LINE_MAX 1024
+
+/* Bytes: what is given back at once when it is free, and how much may lie about for the next time. */
+#define LARGE_PIECE (4 * 1024 * 1024)
+#define KEPT_MEMORY (32 * 1024 * 1024)
 
 /* Commands, as bits: an option says which ones have it. */
 enum
@@ -726,12 +731,27 @@ with_sink(const CommandLine *line, int (*work)(const RelayConfig *, const RelayA
 	return status;
 }
 
+/*
+ * librdkafka writes each batch into a piece of memory of its own, and libpq puts each message
+ * into one.  glibc would take the larger ones from the system and give them back each time:
+ * 70 page faults for a thousand rows of 0.5 kB, and a tenth of the relay's processor time.
+ */
+static void
+keep_memory(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	(void) mallopt(M_MMAP_THRESHOLD, LARGE_PIECE);
+	(void) mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY);
+#endif
+}
+
 static int
 command_run(const CommandLine *line)
 {
 	RelayConfig *cfg;
 	int status;
 
+	keep_memory();
 	log_info("nova-relay %s, librdkafka %s, libpq %d.%d", NOVA_VERSION, rd_kafka_version_str(),
 			 PQlibVersion() / 10000, PQlibVersion() % 10000);
 	if (line->args.sink == SINK_STDOUT && isatty(STDOUT_FILENO))
