@@ -315,9 +315,7 @@ fail_with(Increment *inc, const char *sqlstate, const char *text)
 static void
 fail_connection(Increment *inc)
 {
-	const char *text = inc->conn != NULL ? PQerrorMessage(inc->conn) : "out of memory";
-
-	fail_with(inc, "", text[0] != '\0' ? text : "the connection was lost");
+	fail_with(inc, "", pgstream_lost(inc->conn));
 }
 
 static void

@@ -26,12 +26,10 @@ kafkawindow_init(KafkaWindow *w, uint64_t most)
 		w->size = w->most;
 }
 
-void
-kafkawindow_full(KafkaWindow *w, int64_t now)
+static void
+begin_round(KafkaWindow *w, uint64_t size, int64_t now)
 {
-	if (!w->in_round)
-		*w = (KafkaWindow){.size = w->size, .most = w->most, .in_round = true, .began = now};
-	w->full_at = w->acked;
+	*w = (KafkaWindow){.size = size, .most = w->most, .in_round = true, .began = now};
 }
 
 static uint64_t
@@ -61,6 +59,20 @@ judged(const KafkaWindow *w, int64_t now)
 	if (batch > BATCH_RICH && rate > RATE_HIGH)
 		return at_most(w->size, at_least(w->size / 2, KAFKAWINDOW_LEAST));
 	return w->size;
+}
+
+bool
+kafkawindow_full(KafkaWindow *w, int64_t now)
+{
+	const uint64_t size = w->size;
+
+	if (!w->in_round)
+		begin_round(w, size, now);
+	/* a round that is not over by then has a rate that is low: Kafka may be away */
+	else if (now - w->began > (int64_t) (size / RATE_LOW))
+		begin_round(w, at_most(size * 2, w->most), now);
+	w->full_at = w->acked;
+	return w->size != size;
 }
 
 bool

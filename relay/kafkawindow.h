@@ -19,7 +19,8 @@
  * poor or little gets through, and halves when neither would come of it.
  *
  * It is judged in rounds, each of as many records as the window holds, which begins when it
- * is full; if it was not full again in the round's second half, nothing was limited.
+ * is full; if it was not full again in the round's second half, nothing was limited.  While
+ * Kafka is away it grows to what the queue holds.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,8 +53,11 @@ kafkawindow_takes(const KafkaWindow *w, uint64_t in_flight)
 	return in_flight < w->size;
 }
 
-/* Somebody waits for it.  now: milliseconds of a clock that does not go back. */
-extern void kafkawindow_full(KafkaWindow *w, int64_t now);
+/*
+ * Somebody waits for it.  now: milliseconds of a clock that does not go back.  True: it has
+ * another size now, for next to nothing was acknowledged since it was full.
+ */
+extern bool kafkawindow_full(KafkaWindow *w, int64_t now);
 
 /* True: it has another size now. */
 extern bool kafkawindow_acked(KafkaWindow *w, uint64_t n, int64_t now);

@@ -14,6 +14,7 @@
 #include "pgstream.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -224,6 +225,19 @@ fail_plainly(PgStream *pg, PgStatus status, const char *fmt, ...)
 	return pg->failure = status;
 }
 
+/* Of a socket that could not be made, libpq 17 has no message. */
+static _Thread_local int not_begun;
+
+const char *
+pgstream_lost(const PGconn *conn)
+{
+	const char *text = conn != NULL ? PQerrorMessage(conn) : "out of memory";
+
+	if (text[0] != '\0')
+		return text;
+	return not_begun != 0 && PQsocket(conn) < 0 ? strerror(not_begun) : "the connection was lost";
+}
+
 /*
  * Before there is a result to ask, the SQLSTATE is in the text only, and only
  * with verbose messages: "FATAL:  28P01: password …\nLOCATION: …".
@@ -236,7 +250,7 @@ fail_connection(PgStream *pg)
 	char *at;
 	char *location;
 
-	snprintf(text, sizeof(text), "%s", PQerrorMessage(pg->conn));
+	snprintf(text, sizeof(text), "%s", pgstream_lost(pg->conn));
 	for (at = strstr(text, ":  "); at != NULL; at = strstr(at + 1, ":  "))
 		if (strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && at[8] == ':')
 		{
@@ -247,7 +261,7 @@ fail_connection(PgStream *pg)
 	location = strstr(text, "\nLOCATION:");
 	if (location != NULL)
 		*location = '\0';
-	return fail_with(pg, sqlstate, text[0] != '\0' ? text : "the connection was lost");
+	return fail_with(pg, sqlstate, text);
 }
 
 static PgStatus
@@ -1032,6 +1046,7 @@ pgstream_connect_start(const RelayConfig *cfg, bool replication)
 	const char *values[MAX_CONNECT_PARAMS];
 	char lists[2][1024];
 	size_t nlists = 0;
+	PGconn *conn;
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
@@ -1063,7 +1078,10 @@ pgstream_connect_start(const RelayConfig *cfg, bool replication)
 	}
 	names[n] = NULL;
 	values[n] = NULL;
-	return PQconnectStartParams(names, values, 0);
+	errno = 0;
+	conn = PQconnectStartParams(names, values, 0);
+	not_begun = conn != NULL && PQstatus(conn) == CONNECTION_BAD ? errno : 0;
+	return conn;
 }
 
 bool

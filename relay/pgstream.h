@@ -175,6 +175,9 @@ extern const char *pgstream_error(const PgStream *pg);
 struct pg_conn;
 extern struct pg_conn *pgstream_connect_start(const RelayConfig *cfg, bool replication);
 
+/* Why a connection of this thread failed, or could not be begun; conn may be NULL.  Never empty. */
+extern const char *pgstream_lost(const struct pg_conn *conn);
+
 /*
  * The query for a slot's row, for any connection to a server of this version (the
  * caller frees it; NULL when out of memory), and its answer.

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "clock.h"
+#include "pgstream.h"
 
 int64_t
 pgwait_now(void)
@@ -51,5 +52,5 @@ pgwait_error(const PGconn *conn)
 {
 	const char *text = PQerrorMessage(conn);
 
-	return text[0] != '\0' ? text : "no answer in time";
+	return text[0] != '\0' || PQsocket(conn) < 0 ? pgstream_lost(conn) : "no answer in time";
 }

@@ -116,6 +116,7 @@
 #define TABLES_MAX          1000 /* of a snapshot that are published */
 
 #define SLOT_WAIT_MS        2000 /* a slot that takes longer to make waits for somebody */
+#define BLOCKED_POLL_MS     100  /* while the sink takes nothing */
 #define LOAD_PATIENCE_MS    5000 /* for the state topic, before the stream is read without it */
 #define SNAPSHOT_SAVE_MS    2000 /* between two records of how far a snapshot came */
 #define CUT_WAIT_MS         10 /* until a transaction that is due and cannot end is looked at again */
@@ -3816,6 +3817,9 @@ relay_turn(Relay *r)
 		wake_by(r, r->now);
 	if (r->sink->making)
 		wake_by(r, r->now + TOPICMAKER_POLL_MS);
+	/* it takes more when it has waited, too */
+	if (r->blocked)
+		wake_by(r, r->now + BLOCKED_POLL_MS);
 	if (r->state == STATE_STREAM || r->state == STATE_PAUSED || r->state == STATE_CHANGE ||
 		r->state == STATE_DRAIN || r->state == STATE_CONNECT)
 	{

@@ -78,7 +78,7 @@ warn(SideQuery *q, const char *reason, int64_t now)
 static void
 give_up(SideQuery *q, int64_t now)
 {
-	warn(q, q->conn != NULL ? PQerrorMessage(q->conn) : "out of memory", now);
+	warn(q, pgstream_lost(q->conn), now);
 	disconnect(q);
 }
 

@@ -1203,14 +1203,22 @@ await_topic(KafkaSink *k, KafkaRoute *route)
 	return open_route(k, route);
 }
 
+static void
+tell_window(KafkaSink *k)
+{
+	k->sink.capacity = k->window.size;
+	log_debug("kafka: up to %" PRIu64 " records are under way at a time now", k->window.size);
+}
+
 static bool
 has_room(KafkaSink *k)
 {
-	const bool room = kafkawindow_takes(&k->window, k->lane->in_flight);
-
-	if (!room)
-		kafkawindow_full(&k->window, pgwait_now());
-	return room;
+	if (kafkawindow_takes(&k->window, k->lane->in_flight))
+		return true;
+	if (!kafkawindow_full(&k->window, pgwait_now()))
+		return false;
+	tell_window(k);
+	return kafkawindow_takes(&k->window, k->lane->in_flight);
 }
 
 static SinkStatus
@@ -1591,8 +1599,7 @@ note_batch(KafkaSink *k, size_t n)
 {
 	if (n == 0 || !kafkawindow_acked(&k->window, n, pgwait_now()))
 		return;
-	k->sink.capacity = k->window.size;
-	log_debug("kafka: up to %" PRIu64 " records are under way at a time now", k->window.size);
+	tell_window(k);
 }
 
 /* Returns the number of records acked. */

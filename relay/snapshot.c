@@ -209,9 +209,7 @@ fail_memory(Snapshot *s)
 static PgStatus
 fail_connection(Snapshot *s, const Worker *w)
 {
-	const char *text = w->conn != NULL ? PQerrorMessage(w->conn) : "";
-
-	return fail_with(s, w, "", text[0] != '\0' ? text : "the connection was lost");
+	return fail_with(s, w, "", pgstream_lost(w->conn));
 }
 
 static PgStatus

@@ -110,6 +110,23 @@ test_becomes_small_again(void **state)
 }
 
 static void
+test_kafka_is_away(void **state)
+{
+	KafkaWindow w = window_of(LEAST, 30000);
+
+	(void) state;
+	assert_false(kafkawindow_full(&w, 1000));
+	assert_false(kafkawindow_full(&w, 1050));
+	assert_true(kafkawindow_full(&w, 1051));
+	assert_int_equal(w.size, 2 * LEAST);
+	assert_false(kafkawindow_full(&w, 1151));
+	assert_true(kafkawindow_full(&w, 1152));
+	assert_int_equal(w.size, 30000);
+	assert_false(kafkawindow_full(&w, 99999));
+	assert_false(kafkawindow_full(&w, 999999));
+}
+
+static void
 test_that_did_not_limit(void **state)
 {
 	KafkaWindow w = window_of(LEAST, 100000);
@@ -123,9 +140,9 @@ test_that_did_not_limit(void **state)
 	assert_int_equal(w.size, LEAST);
 	/* in the second half: it was */
 	kafkawindow_full(&w, 1000);
-	assert_false(kafkawindow_acked(&w, LEAST / 2, 2000));
-	kafkawindow_full(&w, 2000);
-	assert_true(kafkawindow_acked(&w, LEAST / 2, 3000));
+	assert_false(kafkawindow_acked(&w, LEAST / 2, 1040));
+	kafkawindow_full(&w, 1040);
+	assert_true(kafkawindow_acked(&w, LEAST / 2, 1060));
 	assert_int_equal(w.size, 2 * LEAST);
 }
 
@@ -133,9 +150,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_begins_small),       cmocka_unit_test(test_many_partitions),
-		cmocka_unit_test(test_long_way),           cmocka_unit_test(test_becomes_small_again),
-		cmocka_unit_test(test_that_did_not_limit),
+		cmocka_unit_test(test_begins_small),  cmocka_unit_test(test_many_partitions),
+		cmocka_unit_test(test_long_way),      cmocka_unit_test(test_becomes_small_again),
+		cmocka_unit_test(test_kafka_is_away), cmocka_unit_test(test_that_did_not_limit),
 	};
 
 	return cmocka_run_group_tests_name("kafkawindow", tests, NULL, NULL);
