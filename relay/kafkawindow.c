@@ -26,12 +26,6 @@ kafkawindow_init(KafkaWindow *w, uint64_t most)
 		w->size = w->most;
 }
 
-static void
-begin_round(KafkaWindow *w, uint64_t size, int64_t now)
-{
-	*w = (KafkaWindow){.size = size, .most = w->most, .in_round = true, .began = now};
-}
-
 static uint64_t
 at_most(uint64_t size, uint64_t most)
 {
@@ -67,10 +61,10 @@ kafkawindow_full(KafkaWindow *w, int64_t now)
 	const uint64_t size = w->size;
 
 	if (!w->in_round)
-		begin_round(w, size, now);
+		*w = (KafkaWindow){.size = size, .most = w->most, .in_round = true, .began = now};
 	/* a round that is not over by then has a rate that is low: Kafka may be away */
 	else if (now - w->began > (int64_t) (size / RATE_LOW))
-		begin_round(w, at_most(size * 2, w->most), now);
+		*w = (KafkaWindow){.size = at_most(size * 2, w->most), .most = w->most};
 	w->full_at = w->acked;
 	return w->size != size;
 }

@@ -692,7 +692,8 @@ send_status_if_due(Relay *r)
 	int64_t due = r->last_status + r->cfg->status_interval_ms;
 
 	adopt_ping(r);
-	if (confirmable(r) > r->confirmed_lsn && due > r->last_status + STATUS_MIN_MS)
+	/* blocked, it does not read that the server asks */
+	if ((r->blocked || confirmable(r) > r->confirmed_lsn) && due > r->last_status + STATUS_MIN_MS)
 		due = r->last_status + STATUS_MIN_MS;
 	if (r->status_now || r->now >= due)
 	{

@@ -1597,9 +1597,8 @@ take_stats(KafkaSink *k, const KafkaLane *lane, rd_kafka_event_t *event)
 static void
 note_batch(KafkaSink *k, size_t n)
 {
-	if (n == 0 || !kafkawindow_acked(&k->window, n, pgwait_now()))
-		return;
-	tell_window(k);
+	if (n > 0 && kafkawindow_acked(&k->window, n, pgwait_now()))
+		tell_window(k);
 }
 
 /* Returns the number of records acked. */

@@ -158,16 +158,17 @@ sub peak_rss_mb
 	return $kb / 1024;
 }
 
-=head2 cpu_ticks($relay)
+=head2 cpu_ticks($pid)
 
-The processor time that the running relay has used, in hundredths of a second.
+The processor time that the process has used, in ticks of the system, which are hundredths
+of a second.
 
 =cut
 
 sub cpu_ticks
 {
-	my ($relay) = @_;
-	my @fields = split / /, slurp_file('/proc/' . $relay->pid . '/stat') =~ s/^.*\) //sr;
+	my ($pid) = @_;
+	my @fields = split / /, slurp_file("/proc/$pid/stat") =~ s/^.*\) //sr;
 
 	return $fields[11] + $fields[12];
 }

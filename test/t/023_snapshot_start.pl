@@ -88,9 +88,9 @@ $node->poll_query_until('postgres',
 	q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT "nova_waits"%'});
 is(sql(q{SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%nova.snapshot_tables%' AND pid <> pg_backend_pid()}),
 	't', 'idle connection: terminated');
-my $before = cpu_ticks($relay);
+my $before = cpu_ticks($relay->pid);
 ok(outlives($relay, 2), 'idle connection: the relay goes on waiting');
-cmp_ok(cpu_ticks($relay) - $before, '<', 20, 'idle connection: and does not spin meanwhile');
+cmp_ok(cpu_ticks($relay->pid) - $before, '<', 20, 'idle connection: and does not spin meanwhile');
 sql(q{ROLLBACK PREPARED 'open'});
 $relay->wait_for_line(qr/warn: slot nova_waits: the last snapshot was interrupted/);
 $relay->wait_for_line(qr/streaming from slot nova_waits/);

@@ -119,11 +119,29 @@ test_kafka_is_away(void **state)
 	assert_false(kafkawindow_full(&w, 1050));
 	assert_true(kafkawindow_full(&w, 1051));
 	assert_int_equal(w.size, 2 * LEAST);
-	assert_false(kafkawindow_full(&w, 1151));
-	assert_true(kafkawindow_full(&w, 1152));
+	/* it is filled first */
+	assert_false(kafkawindow_full(&w, 1052));
+	assert_false(kafkawindow_full(&w, 1152));
+	assert_true(kafkawindow_full(&w, 1153));
 	assert_int_equal(w.size, 30000);
 	assert_false(kafkawindow_full(&w, 99999));
 	assert_false(kafkawindow_full(&w, 999999));
+}
+
+/* What was under way when it grew is less than a round of the larger one. */
+static void
+test_bursts(void **state)
+{
+	KafkaWindow w = window_of(LEAST, 100000);
+
+	(void) state;
+	kafkawindow_full(&w, 1000);
+	assert_true(kafkawindow_full(&w, 1051));
+	assert_false(kafkawindow_acked(&w, LEAST, 1060));
+	/* much later: the time between two bursts is nobody's slowness */
+	assert_false(kafkawindow_full(&w, 99000));
+	assert_false(kafkawindow_full(&w, 99001));
+	assert_int_equal(w.size, 2 * LEAST);
 }
 
 static void
@@ -150,9 +168,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_begins_small),  cmocka_unit_test(test_many_partitions),
-		cmocka_unit_test(test_long_way),      cmocka_unit_test(test_becomes_small_again),
-		cmocka_unit_test(test_kafka_is_away), cmocka_unit_test(test_that_did_not_limit),
+		cmocka_unit_test(test_begins_small),       cmocka_unit_test(test_many_partitions),
+		cmocka_unit_test(test_long_way),           cmocka_unit_test(test_becomes_small_again),
+		cmocka_unit_test(test_kafka_is_away),      cmocka_unit_test(test_bursts),
+		cmocka_unit_test(test_that_did_not_limit),
 	};
 
 	return cmocka_run_group_tests_name("kafkawindow", tests, NULL, NULL);
