@@ -403,7 +403,7 @@ format_days(char *p, int ndays)
 	int month;
 	int day;
 
-	j2date(ndays + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	nova_julian_date(ndays + POSTGRES_EPOCH_JDATE, &year, &month, &day);
 	return nova_format_date(p, year, month, day);
 }
 

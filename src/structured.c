@@ -11,6 +11,7 @@
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
+#include "format.h"
 #include "structured.h"
 
 /* The longest object, a timestamptz of eleven numbers, is much shorter. */
@@ -54,7 +55,7 @@ dbz_encode_date_object(NovaOut *out, const NovaColumn *col, Datum value)
 					 "}");
 		return;
 	}
-	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	nova_julian_date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
 	snprintf(object, sizeof(object), "{\"year\":%d,\"month\":%d,\"day\":%d,\"specialValue\":null}",
 			 year, month, day);
 	nova_column_constant(out, col, object);
@@ -117,7 +118,7 @@ put_timestamp(NovaOut *out, const NovaColumn *col, Timestamp ts, const char *zon
 	int day;
 	int n;
 
-	j2date((int) ndays + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	nova_julian_date((int) ndays + POSTGRES_EPOCH_JDATE, &year, &month, &day);
 	n = snprintf(object, sizeof(object), "{\"year\":%d,\"month\":%d,\"day\":%d,", year, month, day);
 	n += format_clock(object + n, sizeof(object) - n, ts - ndays * USECS_PER_DAY);
 	snprintf(object + n, sizeof(object) - n, "%s,\"specialValue\":null,\"precision\":%d}", zone,

@@ -257,7 +257,7 @@ nova_encode_date(NovaOut *out, const NovaColumn *col, Datum value)
 		nova_column_constant(out, col, DATE_IS_NOBEGIN(date) ? "\"-infinity\"" : "\"infinity\"");
 		return;
 	}
-	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	nova_julian_date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
 	p = nova_column_open(out, col, 20);
 	*p++ = '"';
 	p = nova_format_date(p, year, month, day);
@@ -355,7 +355,42 @@ next_jsonb_item(JsonbItems *items)
 	return item;
 }
 
-static void write_jsonb_container(NovaOut *out, char lead, const char *container, bool spaced);
+/*
+ * Where a document is being written.  The place to write at is handed from function to
+ * function instead of kept in the buffer, since an item is a few bytes: 3 % of the
+ * instructions of a row with one small document.  The buffer learns of it from
+ * more_jsonb_room(), and at the end.
+ */
+typedef struct JsonbText
+{
+	NovaOut *out;
+	const char *limit; /* there is room up to here, and no need to spill */
+	bool spaced;       /* blanks as in the server's text, and escaped as a part of a string */
+} JsonbText;
+
+static inline const char *
+jsonb_limit(const NovaOut *out)
+{
+	return out->buf->data + Min((Size) out->buf->maxlen, out->spill_at);
+}
+
+static pg_noinline char *
+more_jsonb_room(JsonbText *doc, char *p, Size n)
+{
+	NovaOut *out = doc->out;
+
+	nova_out_advance(out, p);
+	nova_out_pressure(out);
+	p = nova_out_reserve(out, n);
+	doc->limit = jsonb_limit(out);
+	return p;
+}
+
+static inline char *
+jsonb_room(JsonbText *doc, char *p, Size n)
+{
+	return likely(doc->limit - p >= (ptrdiff_t) n) ? p : more_jsonb_room(doc, p, n);
+}
 
 /*
  * Room for an item behind what leads to it: a bracket, a comma or a colon, of which
@@ -363,116 +398,115 @@ static void write_jsonb_container(NovaOut *out, char lead, const char *container
  * only item of a document.
  */
 static inline char *
-open_jsonb_item(NovaOut *out, char lead, bool spaced, Size room)
+open_jsonb_item(JsonbText *doc, char *p, char lead, Size room)
 {
-	char *p = nova_out_reserve(out, room + 2);
-
+	p = jsonb_room(doc, p, room + 2);
 	p[0] = lead;
 	p[1] = ' ';
 	p += lead != '\0';
-	return p + (spaced && (lead == ',' || lead == ':'));
+	return p + (doc->spaced && (lead == ',' || lead == ':'));
 }
 
-static inline void
-write_jsonb_word(NovaOut *out, char lead, const char *word, Size len, bool spaced)
+static inline char *
+write_jsonb_word(JsonbText *doc, char *p, char lead, const char *word, Size len)
 {
-	char *p = open_jsonb_item(out, lead, spaced, len);
-
+	p = open_jsonb_item(doc, p, lead, len);
 	memcpy(p, word, len);
-	nova_out_advance(out, p + len);
+	return p + len;
 }
 
 /* This and the next: not inline, for what is nested has their variables on the stack once a level. */
-static pg_noinline void
-write_jsonb_numeric(NovaOut *out, char lead, const JsonbItem *item, bool spaced)
+static pg_noinline char *
+write_jsonb_numeric(JsonbText *doc, char *p, char lead, const char *data, uint32 len)
 {
-	int head = VARATT_IS_1B(item->data) ? VARHDRSZ_SHORT : VARHDRSZ;
+	int head = VARATT_IS_1B(data) ? VARHDRSZ_SHORT : VARHDRSZ;
 	NovaNumeric n;
-	char *p;
 
-	nova_numeric_read(&n, item->data + head, (int) item->len - head);
+	nova_numeric_read(&n, data + head, (int) len - head);
 	if (unlikely(n.kind != NOVA_NUMERIC_FINITE))
+		return write_jsonb_word(doc, p, lead, numeric_special(&n), strlen(numeric_special(&n)));
+	return nova_format_numeric(open_jsonb_item(doc, p, lead, nova_numeric_room(&n)), &n);
+}
+
+/* A string of any length and in any encoding, as one or within one. */
+static pg_noinline char *
+write_jsonb_long_string(JsonbText *doc, char *p, const char *s, Size len)
+{
+	NovaOut *out = doc->out;
+
+	nova_out_advance(out, p);
+	if (doc->spaced)
 	{
-		write_jsonb_word(out, lead, numeric_special(&n), strlen(numeric_special(&n)), spaced);
-		return;
+		StringInfoData json;
+		char *copy = pnstrdup(s, len);
+
+		initStringInfo(&json);
+		escape_json(&json, copy);
+		nova_json_text(out, json.data, json.len);
+		pfree(json.data);
+		pfree(copy);
 	}
-	p = open_jsonb_item(out, lead, spaced, nova_numeric_room(&n));
-	nova_out_advance(out, nova_format_numeric(p, &n));
+	else
+		nova_json_string(out, s, len);
+	doc->limit = jsonb_limit(out); /* the buffer may have moved */
+	return out->buf->data + out->buf->len;
 }
 
 /*
  * A string within the text of a document, which is one itself: its quotes are
  * escaped.  What needs an escape in it needs two, and the server writes the first.
  */
-static pg_noinline void
-write_jsonb_text(NovaOut *out, char lead, const char *s, Size len)
+static pg_noinline char *
+write_jsonb_text(JsonbText *doc, char *p, char lead, const char *s, Size len)
 {
-	StringInfoData json;
-	char *copy;
+	bool is_short = nova_json_is_short(len);
+	char *end;
 
-	if (likely(nova_json_is_short(len)))
+	p = open_jsonb_item(doc, p, lead, is_short ? NOVA_QUOTED_ROOM(len) + 2 : 0);
+	if (likely(is_short))
 	{
-		char *p = open_jsonb_item(out, lead, true, NOVA_QUOTED_ROOM(len) + 2);
-		char *end;
-
 		memcpy(p, "\\\"", 2);
-		end = nova_json_escaped(out, p + 2, s, len);
+		end = nova_json_escaped(doc->out, p + 2, s, len);
 		if (likely(end == p + 2 + len))
 		{
 			memcpy(end, "\\\"", 2);
-			nova_out_advance(out, end + 2);
-			return;
+			return end + 2;
 		}
 	}
-	nova_out_advance(out, open_jsonb_item(out, lead, true, 0));
-	initStringInfo(&json);
-	copy = pnstrdup(s, len);
-	escape_json(&json, copy);
-	nova_json_text(out, json.data, json.len);
-	pfree(json.data);
-	pfree(copy);
+	return write_jsonb_long_string(doc, p, s, len);
 }
 
-static inline void
-write_jsonb_string(NovaOut *out, char lead, const char *s, Size len)
+static inline char *
+write_jsonb_string(JsonbText *doc, char *p, char lead, const char *s, Size len)
 {
 	if (likely(nova_json_is_short(len)))
-	{
-		char *p = open_jsonb_item(out, lead, false, NOVA_QUOTED_ROOM(len));
-
-		nova_out_advance(out, nova_json_quoted(out, p, s, len));
-		return;
-	}
-	nova_out_advance(out, open_jsonb_item(out, lead, false, 0));
-	nova_json_string(out, s, len);
+		return nova_json_quoted(doc->out, open_jsonb_item(doc, p, lead, NOVA_QUOTED_ROOM(len)), s,
+								len);
+	return write_jsonb_long_string(doc, open_jsonb_item(doc, p, lead, 0), s, len);
 }
 
-static inline void
-write_jsonb_item(NovaOut *out, char lead, const JsonbItem *item, bool spaced)
+static char *write_jsonb_container(JsonbText *doc, char *p, char lead, const char *container);
+
+static inline char *
+write_jsonb_item(JsonbText *doc, char *p, char lead, const JsonbItem *item)
 {
 	if (JBE_ISSTRING(item->entry))
-	{
-		if (spaced)
-			write_jsonb_text(out, lead, item->data, item->len);
-		else
-			write_jsonb_string(out, lead, item->data, item->len);
-	}
-	else if (JBE_ISNUMERIC(item->entry))
-		write_jsonb_numeric(out, lead, item, spaced);
-	else if (JBE_ISCONTAINER(item->entry))
-		write_jsonb_container(out, lead, item->data, spaced);
-	else if (JBE_ISNULL(item->entry))
-		write_jsonb_word(out, lead, "null", 4, spaced);
-	else if (JBE_ISBOOL_TRUE(item->entry))
-		write_jsonb_word(out, lead, "true", 4, spaced);
-	else
-		write_jsonb_word(out, lead, "false", 5, spaced);
-	nova_out_pressure(out);
+		return doc->spaced ? write_jsonb_text(doc, p, lead, item->data, item->len)
+						   : write_jsonb_string(doc, p, lead, item->data, item->len);
+	if (JBE_ISNUMERIC(item->entry))
+		return write_jsonb_numeric(doc, p, lead, item->data, item->len);
+	if (JBE_ISCONTAINER(item->entry))
+		return write_jsonb_container(doc, p, lead, item->data);
+	if (JBE_ISNULL(item->entry))
+		return write_jsonb_word(doc, p, lead, "null", 4);
+	if (JBE_ISBOOL_TRUE(item->entry))
+		return write_jsonb_word(doc, p, lead, "true", 4);
+	return write_jsonb_word(doc, p, lead, "false", 5);
 }
 
-/* What is between the braces, the first of which leads to it. */
-static void
-write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n, bool spaced)
+/* What is between the braces. */
+static char *
+write_jsonb_object(JsonbText *doc, char *p, JsonbItems keys, uint32 n)
 {
 	JsonbItems values = {keys.entry + n * sizeof(uint32), keys.base, 0};
 
@@ -483,38 +517,39 @@ write_jsonb_object(NovaOut *out, JsonbItems keys, uint32 n, bool spaced)
 		JsonbItem key = next_jsonb_item(&keys);
 		JsonbItem value = next_jsonb_item(&values);
 
-		write_jsonb_item(out, i > 0 ? ',' : '\0', &key, spaced);
-		write_jsonb_item(out, ':', &value, spaced);
+		p = write_jsonb_item(doc, p, i > 0 ? ',' : '\0', &key);
+		p = write_jsonb_item(doc, p, ':', &value);
 	}
+	return p;
 }
 
-static void
-write_jsonb_container(NovaOut *out, char lead, const char *container, bool spaced)
+static char *
+write_jsonb_container(JsonbText *doc, char *p, char lead, const char *container)
 {
 	uint32 header = jsonb_word(container);
 	uint32 n = header & JB_CMASK;
+	bool object = (header & JB_FOBJECT) != 0;
 	bool bare = (header & JB_FSCALAR) != 0; /* not in an array, but stored as one */
 	JsonbItems items = {.entry = container + sizeof(uint32)};
 
 	check_stack_depth();
-	items.base = items.entry + (header & JB_FOBJECT ? 2 * n : n) * sizeof(uint32);
-	if (header & JB_FOBJECT)
-	{
-		write_jsonb_word(out, lead, "{", 1, spaced);
-		write_jsonb_object(out, items, n, spaced);
-		nova_out_char(out, '}');
-		return;
-	}
+	items.base = items.entry + (object ? 2 * n : n) * sizeof(uint32);
 	if (!bare)
-		write_jsonb_word(out, lead, "[", 1, spaced);
-	for (uint32 i = 0; i < n; i++)
-	{
-		JsonbItem item = next_jsonb_item(&items);
+		p = write_jsonb_word(doc, p, lead, object ? "{" : "[", 1);
+	if (object)
+		p = write_jsonb_object(doc, p, items, n);
+	else
+		for (uint32 i = 0; i < n; i++)
+		{
+			JsonbItem item = next_jsonb_item(&items);
 
-		write_jsonb_item(out, i > 0 ? ',' : '\0', &item, spaced);
-	}
-	if (!bare)
-		nova_out_char(out, ']');
+			p = write_jsonb_item(doc, p, i > 0 ? ',' : '\0', &item);
+		}
+	if (bare)
+		return p;
+	p = jsonb_room(doc, p, 1);
+	*p = object ? '}' : ']';
+	return p + 1;
 }
 
 /* A jsonb as compact JSON, item by item, so that no text is built aside. */
@@ -522,9 +557,10 @@ void
 nova_encode_jsonb(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
+	char *p = nova_column_open(out, col, 0);
+	JsonbText doc = {.out = out, .limit = jsonb_limit(out)};
 
-	nova_column_prefix(out, col);
-	write_jsonb_container(out, '\0', VARDATA_ANY(v), false);
+	nova_out_advance(out, write_jsonb_container(&doc, p, '\0', VARDATA_ANY(v)));
 }
 
 /* A jsonb's text as a string: what jsonb_out() gives, without building it aside. */
@@ -532,11 +568,13 @@ void
 nova_encode_jsonb_text(NovaOut *out, const NovaColumn *col, Datum value)
 {
 	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
+	char *p = nova_column_open(out, col, 1);
+	JsonbText doc = {.out = out, .limit = jsonb_limit(out), .spaced = true};
 
-	nova_column_prefix(out, col);
-	nova_out_char(out, '"');
-	write_jsonb_container(out, '\0', VARDATA_ANY(v), true);
-	nova_out_char(out, '"');
+	*p++ = '"';
+	p = jsonb_room(&doc, write_jsonb_container(&doc, p, '\0', VARDATA_ANY(v)), 1);
+	*p++ = '"';
+	nova_out_advance(out, p);
 }
 
 void

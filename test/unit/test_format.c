@@ -78,6 +78,49 @@ dates(void **state)
 	check_date(INT32_MIN, 1, 1, "-2147483648-01-01");
 }
 
+static int
+days_of_month(int64_t year, int month)
+{
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	if (month == 2)
+		return leap ? 29 : 28;
+	return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
+static void
+check_julian(uint32_t julian_day, int year, int month, int day)
+{
+	int y = 0;
+	int m = 0;
+	int d = 0;
+
+	nova_julian_date(julian_day, &y, &m, &d);
+	if (y != year || m != month || d != day)
+		fail_msg("day %u is %d-%d-%d, not %d-%d-%d", julian_day, y, m, d, year, month, day);
+}
+
+/* Day by day over 12 000 years; from there in steps of 400, each as long as the other. */
+static void
+julian_days(void **state)
+{
+	uint32_t julian_day = 0; /* PostgreSQL's first one: 4714-11-24 BC */
+	int day = 24;
+	int month = 11;
+
+	(void) state;
+	for (int year = -4713; year < 7300; year++, month = 1)
+		for (; month <= 12; month++, day = 1)
+			for (; day <= days_of_month(year, month); day++)
+				check_julian(julian_day++, year, month, day);
+	for (int year = 7300; year < 5874898; year += 400, julian_day += 146097)
+		check_julian(julian_day, year, 1, 1);
+	check_julian(1721120, 0, 3, 1);
+	check_julian(2440588, 1970, 1, 1);
+	check_julian(2451545, 2000, 1, 1);
+	check_julian(2147483493, 5874897, 12, 31);
+}
+
 static void
 check_time(int64_t us, const char *expected)
 {
@@ -638,13 +681,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_numbers),   cmocka_unit_test(dates),
-		cmocka_unit_test(times),           cmocka_unit_test(random_times),
-		cmocka_unit_test(uuids),           cmocka_unit_test(java_doubles),
-		cmocka_unit_test(unscaled_values), cmocka_unit_test(numeric_headers),
-		cmocka_unit_test(numerics),        cmocka_unit_test(random_unscaled_values),
-		cmocka_unit_test(unscaled_powers), cmocka_unit_test(random_java_doubles),
-		cmocka_unit_test(random_numerics), cmocka_unit_test(long_numerics),
+		cmocka_unit_test(whole_numbers),
+		cmocka_unit_test(dates),
+		cmocka_unit_test(julian_days),
+		cmocka_unit_test(times),
+		cmocka_unit_test(random_times),
+		cmocka_unit_test(uuids),
+		cmocka_unit_test(java_doubles),
+		cmocka_unit_test(unscaled_values),
+		cmocka_unit_test(numeric_headers),
+		cmocka_unit_test(numerics),
+		cmocka_unit_test(random_unscaled_values),
+		cmocka_unit_test(unscaled_powers),
+		cmocka_unit_test(random_java_doubles),
+		cmocka_unit_test(random_numerics),
+		cmocka_unit_test(long_numerics),
 		cmocka_unit_test(integers),
 	};
 
