@@ -663,7 +663,7 @@ const Option config_options[] = {
 	 .max = 1048576,
 	 PLUGIN("batch.bytes"),
 	 .help = "Bytes the plugin puts into one write (the plugin's default "
-			 "is 32768)."},
+			 "is 98304)."},
 	{.key = "nova.batch.hold",
 	 .type = TYPE_BOOL,
 	 .deflt = "true",

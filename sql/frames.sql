@@ -262,11 +262,11 @@ FROM stats('publish.via.partition.root', 'true') WHERE type = 'N' GROUP BY 1, 2 
 SELECT * FROM stats('table.exclude.list', '.*');
 -- without these frames, and but for HELLO, it is the same as without the option, and the checksums are
 WITH s AS (
-    SELECT row_number() OVER (ORDER BY n) AS n, data FROM pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames', 'stats.interval.ms', '1') WITH ORDINALITY w (lsn, xid, data, n)
+    SELECT row_number() OVER (ORDER BY n) AS n, data FROM pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames', 'batch.bytes', '32768', 'stats.interval.ms', '1') WITH ORDINALITY w (lsn, xid, data, n)
     WHERE get_byte(data, 0) <> ascii('N')
 )
 SELECT count(*) > 1 AS some, bool_and(s.data = w.data) AS same
-FROM s FULL JOIN pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames') WITH ORDINALITY w (lsn, xid, data, n) USING (n)
+FROM s FULL JOIN pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames', 'batch.bytes', '32768') WITH ORDINALITY w (lsn, xid, data, n) USING (n)
 WHERE n > 1;
 -- text has none
 SELECT count(*) AS lines, count(*) FILTER (WHERE data NOT LIKE '{"topic":%') AS others FROM pg_logical_slot_peek_changes('frames', NULL, NULL, 'stats.interval.ms', '1');

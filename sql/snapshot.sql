@@ -242,7 +242,7 @@ SELECT substr(w, 1, 1) = 'H' AS hello FROM writes('s.many') w LIMIT 1;
 SELECT count(*) FROM (SELECT nova.snapshot_frames('s.many') LIMIT 3) x;
 SELECT count(*) FROM pg_cursors;
 -- several at once, and one inside of another's query
-SELECT count(a) > 10, count(b) > 10 FROM (SELECT nova.snapshot_frames('s.many') a, nova.snapshot_frames('s.users', '{output=text}') b) x;
+SELECT count(a) > 10, count(b) > 10 FROM (SELECT nova.snapshot_frames('s.many', '{batch.bytes=32768}') a, nova.snapshot_frames('s.users', '{output=text}') b) x;
 SELECT snap('s.users', query => $$SELECT count(*)::int AS id FROM (SELECT nova.snapshot_frames('s.users', '{output=text}')) x$$);
 DO $$ BEGIN PERFORM snap('s.users', condition => 'id / (id - 3) > 100'); EXCEPTION WHEN division_by_zero THEN RAISE WARNING 'caught'; END $$;
 SELECT count(*) FROM pg_cursors;

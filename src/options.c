@@ -184,7 +184,7 @@ static const OptionRow option_table[] = {
 	 "hold."},
 	{"unavailable.value.handling", OPTION_ENUM, "placeholder", NULL, 0, 0, "placeholder|omit",
 	 AT(unavailable), "Write the placeholder for such a value, or leave the field out."},
-	{"batch.bytes", OPTION_INT, "32768", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
+	{"batch.bytes", OPTION_INT, "98304", NULL, 1024, 1024 * 1024, NULL, AT(batch_bytes),
 	 "Send what is pending when it is longer than this many bytes."},
 	{"batch.hold", OPTION_BOOL, "false", NULL, 0, 0, NULL, AT(batch_hold),
 	 "Let small transactions share a write, up to the end of each page of WAL, rather than send "
