@@ -2916,6 +2916,8 @@ begin_pause(Relay *r)
 			 "slot %s keeps WAL until it goes on",
 			 delivery_in_flight(r->delivery), r->cfg->slot_name);
 	increment_interrupt(r->increment);
+	/* it is not Kafka that it waits for any more */
+	r->blocked = false;
 	enter(r, STATE_PAUSED);
 }
 
@@ -3047,6 +3049,8 @@ begin_drain(Relay *r, const char *why)
 	r->drain_until = r->now + r->cfg->shutdown_timeout_ms;
 	snapshot_close(r->snapshot);
 	increment_interrupt(r->increment);
+	/* what is read from here on is the rest of the stream, which nobody gets */
+	r->blocked = false;
 	enter(r, STATE_DRAIN);
 }
 

@@ -210,6 +210,18 @@ SELECT data::jsonb -> 'value' = (SELECT to_jsonb(f3) || '{"__op":"c"}' || jsonb_
 FROM peek('frames') data LIMIT 1;
 SELECT count(*) FROM take('frames');
 
+-- or a jsonb of many items, each of which may be the one that does not go in any more
+CREATE TABLE f4 (id int PRIMARY KEY, j jsonb);
+INSERT INTO f4 SELECT 1, jsonb_agg(CASE i % 4 WHEN 0 THEN to_jsonb(i) WHEN 1 THEN to_jsonb('s' || i) WHEN 2 THEN '{"k": [true, null]}' ELSE to_jsonb(repeat('"', i % 7)) END)
+FROM generate_series(1, 300000) i;
+SELECT mode, count(*) > 3 AS parts, CASE mode WHEN 'nested' THEN v::jsonb -> 'j' ELSE (v::jsonb ->> 'j')::jsonb END = (SELECT j FROM f4) AS equal
+FROM unnest('{nested,text}'::text[]) mode, LATERAL (
+    SELECT convert_from(string_agg(CASE WHEN n = 1 THEN substr(data, position('{"id":1,'::bytea IN data)) ELSE substr(data, 7, u32(data, 2)::int) END, '' ORDER BY n), 'UTF8') AS v, array_agg(n) AS all_parts
+    FROM pg_logical_slot_peek_binary_changes('frames', NULL, NULL, 'output', 'frames', 'batch.bytes', '1024', 'json.handling.mode', mode)
+    WITH ORDINALITY w (lsn, xid, data, n) WHERE n = 1 OR get_byte(data, 0) = ascii('M')
+) value, unnest(all_parts) GROUP BY mode, v ORDER BY mode;
+SELECT count(*) FROM take('frames');
+
 -- many small transactions: a commit each
 DO $$ BEGIN FOR i IN 1..20 LOOP INSERT INTO f2 VALUES (i); COMMIT; END LOOP; END $$;
 SELECT count(DISTINCT write) AS writes, count(*) FILTER (WHERE type = 'H') AS hello, count(*) FILTER (WHERE type = 'T') AS routes,

@@ -19,7 +19,7 @@ LANGUAGE c
 AS 'MODULE_PATHNAME', 'nova_stream';
 
 COMMENT ON PROCEDURE nova.stream(name, pg_lsn, text[]) IS
-'Streams a slot''s changes as START_REPLICATION does, over an ordinary connection and several times as fast; for nova-relay and other clients that speak COPY BOTH. Options are names and values in turn.';
+'Streams a slot''s changes as START_REPLICATION does, over an ordinary connection and about twice as fast; for nova-relay and other clients that speak COPY BOTH. Options are names and values in turn.';
 
 -- It also asks for the attribute REPLICATION, as the server does for its own functions on slots.
 REVOKE ALL ON PROCEDURE nova.stream(name, pg_lsn, text[]) FROM PUBLIC;

@@ -371,7 +371,7 @@ typedef struct JsonbText
 static inline const char *
 jsonb_limit(const NovaOut *out)
 {
-	return out->buf->data + Min((Size) out->buf->maxlen, out->spill_at);
+	return out->buf->data + Min((Size) out->buf->maxlen - 1, out->spill_at);
 }
 
 static pg_noinline char *

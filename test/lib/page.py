@@ -100,6 +100,7 @@ def shows_figures(tap, page, server, prefix):
     tap.ok('{"id":' in page.text("#records pre"), "what is open stays open")
     figures = page.text("#figures")
     tap.ok("53" in figures and "STREAM" in figures, "the figures", figures)
+    tap.ok(re.search(r"Road\s+replication \(\w+\)", figures), "by which road, and why", figures)
     tap.ok("/" in page.text("#slot"), "the slot's position", page.text("#slot"))
     tap.ok(page.wait("WAL", lambda: re.search(r"WAL kept\s+\d", page.text("#slot")) and re.search(r"WAL until it is lost\s+\d", page.text("#slot"))), "and its WAL", page.text("#slot"))
     tap.ok(page.wait("a line", lambda: "L" in page.js("return document.querySelector('#chart-lag path').getAttribute('d')")), "lag over time", page.text("#legend-lag"))

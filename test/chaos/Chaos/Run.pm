@@ -33,6 +33,7 @@ use Exporter 'import';
 use List::Util qw(min shuffle);
 use Test::More import => [qw(note diag pass fail is is_deeply cmp_ok)];
 use Time::HiRes qw(time sleep);
+use PostgreSQL::Test::Utils qw(slurp_file);
 use E2E qw(outlives);
 use Chaos::Faults qw(faults may_meet);
 use Chaos::Load;
@@ -121,6 +122,18 @@ sub verify
 	return $report;
 }
 
+# Did the streams of the round take the road that was asked for, and with auto both, if there was
+# time for a backlog?  The log is that of all its relays.
+sub took_roads
+{
+	my ($w, $name, $quick) = @_;
+	my %streams = $w->{road} eq 'auto' && $quick ? (direct => 0, replication => 0) : ();
+
+	$streams{$_}++ for slurp_file($w->relay->log_file) =~ /streaming from slot [^\n]* by the (\w+) road/g;
+	return is_deeply([ sort keys %streams ], $w->{road} eq 'auto' ? [qw(direct replication)] : [ $w->{road} ],
+		"$name: streams by road: " . join ', ', map { "$_ $streams{$_}" } sort keys %streams);
+}
+
 # True if the round has stood the test.
 sub round
 {
@@ -144,9 +157,10 @@ sub round
 	$w->settle;
 	my $report = verify($w, $load, $name);
 	$tally->{''}{$_} += $report->{$_} for qw(changes records repeats);
+	my $roads = took_roads($w, $name, $quick);
 	my $status = $w->end_round;
 	is($status, 0, "$name: the relay stops in order");
-	return !@{ $report->{order} } && !@{ $report->{state} } && !@{ $report->{count} } && $status == 0;
+	return $roads && !@{ $report->{order} } && !@{ $report->{state} } && !@{ $report->{count} } && $status == 0;
 }
 
 =head2 chaos(%params)
