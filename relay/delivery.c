@@ -648,7 +648,9 @@ send_run(Delivery *d)
 /*
  * Of the options that decide which records there are.  What is got past is not among
  * them: it is known anew in each process, and in its place is one that counts as a
- * record.  Nor is the option that asks for STATS, which not every plugin has.
+ * record.  Nor is the option that asks for STATS, which not every plugin has; nor how
+ * many bytes are in a write, for which stands what was the default when the first
+ * positions were written.
  */
 static uint32_t
 options_checksum(NovaBytes options)
@@ -659,8 +661,10 @@ options_checksum(NovaBytes options)
 		const char *begin;
 		bool itself; /* is left out, too */
 		const char *ends;
-	} parts[] = {{"\"" POISON_OPTION "\":\"", false, "\""},
-				 {",\"" PLUGINTIME_OPTION "\":", true, ",}"}};
+		const char *instead;
+	} parts[] = {{"\"batch.bytes\":", false, ",}", "32768"},
+				 {"\"" POISON_OPTION "\":\"", false, "\"", ""},
+				 {",\"" PLUGINTIME_OPTION "\":", true, ",}", ""}};
 	const char *pos = options.data;
 	const char *end = options.data + options.len;
 	uint32_t crc = NOVA_CRC32C_INIT;
@@ -678,6 +682,7 @@ options_checksum(NovaBytes options)
 		if (!parts[i].itself)
 			at += len;
 		crc = nova_crc32c(crc, pos, (size_t) (at - pos));
+		crc = nova_crc32c(crc, parts[i].instead, strlen(parts[i].instead));
 		pos = rest;
 	}
 	return NOVA_CRC32C_FINAL(nova_crc32c(crc, pos, (size_t) (end - pos)));

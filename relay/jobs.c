@@ -543,7 +543,8 @@ add_rest(Jobs *j, const cJSON *table, const char *txid)
 	char *condition;
 	bool ok;
 
-	if (text_of(table, "schema") == NULL || text_of(table, "table") == NULL ||
+	/* as is_table() wants it of what is read back */
+	if (!is_text(member(table, "schema")) || !is_text(member(table, "table")) ||
 		text_of(table, "blocks") == NULL || text_of(table, "filenode") == NULL)
 		return false;
 	condition = rest_condition(table, txid);

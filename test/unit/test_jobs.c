@@ -289,6 +289,12 @@ test_resume(void **state)
 	assert_true(t.by_blocks && t.condition == NULL);
 	assert_false(jobs_resume(j, "{\"txid\":\"7\",\"tables\":[{\"schema\":\"s\"}]}"));
 	assert_true(jobs_empty(j));
+	/* what could not be read back from the state topic is not taken */
+	assert_false(jobs_resume(j, "{\"txid\":\"7\",\"tables\":[{\"schema\":\"\",\"table\":\"a\","
+								"\"blocks\":\"0\",\"filenode\":\"1\"}]}"));
+	assert_false(jobs_resume(j, "{\"txid\":\"7\",\"tables\":[{\"schema\":\"s\",\"table\":\"\","
+								"\"blocks\":\"0\",\"filenode\":\"1\"}]}"));
+	assert_true(jobs_empty(j));
 	assert_false(jobs_resume(j, "{}"));
 	jobs_free(j);
 }

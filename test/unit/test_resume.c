@@ -368,6 +368,12 @@ test_another_stream(void **state)
 	expect_end(resumed(2, "{\"a\":1}"), "written with other options of the plugin");
 	/* only a transaction that goes on needs the same options */
 	expect_end(resumed(0, "{\"a\":1}"), NULL);
+	/* how much is in a write decides no record, and had another default once */
+	options = "{\"a\":1,\"batch.bytes\":98304,\"batch.hold\":true}";
+	expect_end(resumed(2, "{\"a\":1,\"batch.bytes\":32768,\"batch.hold\":true}"), NULL);
+	expect_end(resumed(2, "{\"a\":2,\"batch.bytes\":32768,\"batch.hold\":true}"),
+			   "written with other options of the plugin");
+	options = "{}";
 }
 
 int
